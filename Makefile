@@ -1,0 +1,96 @@
+# Godwit. `make demo` shows it, `make test` proves it, `make help` lists the rest.
+
+SWIFT ?= swift
+# Build of the demo and of what is installed: release or debug.
+CONFIGURATION ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Arguments of the demo, such as DEMO="--corpus talk.jsonl --json".
+DEMO ?=
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PYTHON_HOME := .build-python
+REQUIREMENTS := $(wildcard Tests/Interop/requirements.txt)
+GODWIT := .build/$(CONFIGURATION)/godwit
+PROTOS := $(wildcard Sources/GodwitBatch/*.proto)
+# What swift format looks at: everything that people write.
+SWIFT_FILES := find Package.swift Sources Tests -name '*.swift' ! -name '*.pb.swift' ! -name '*.generated.swift' \
+	! -path '*/Generated/*' -print0
+PACKAGES := ca-certificates curl git groff-base iproute2 libbrotli-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev \
+	pkg-config protobuf-compiler python3 python3-venv
+
+.PHONY: help deps packages build demo test lint format bench docs proto install clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo      two nodes, six processes and a bad link, live (DEMO="--json" adds arguments)'
+	@echo 'make test      everything that is tested'
+	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
+	@echo 'make lint      the style, checked;  make format: the style, applied'
+	@echo 'make bench     bytes and seconds of the demo, as one JSON object'
+	@echo 'make docs      the manual, checked and as text in .build/docs'
+	@echo 'make proto     generated code of the batch format, made again from its .proto files'
+	@echo 'make install   godwit, its manual and its profiles under PREFIX=$(PREFIX)'
+
+deps: packages $(if $(REQUIREMENTS),$(PYTHON_HOME)/.stamp)
+	@command -v $(SWIFT) >/dev/null || { echo 'deps: Swift 6.3 is missing, see https://www.swift.org/install' >&2; exit 69; }
+
+packages:
+	@missing=''; \
+	for package in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' \
+			|| missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "deps: no apt-get here; install what these are on your system:$$missing" >&2; exit 69; }; \
+	echo "deps: installing$$missing"; \
+	$(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -q --no-install-recommends $$missing
+
+$(PYTHON_HOME)/.stamp: $(REQUIREMENTS) | packages
+	python3 -m venv $(PYTHON_HOME)
+	$(PYTHON_HOME)/bin/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@touch $@
+
+build: deps
+	$(SWIFT) build -c $(CONFIGURATION) --product godwit
+
+demo: build
+	@$(GODWIT) demo $(DEMO)
+
+test: deps lint
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest
+
+lint:
+	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint --strict --parallel --configuration .swift-format
+
+format:
+	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format format --in-place --parallel --configuration .swift-format
+
+bench: build
+	@$(GODWIT) demo --json
+
+docs: deps
+	@mkdir -p .build/docs
+	@for page in docs/man/*.1; do \
+		complaints=$$(groff -man -Tutf8 -ww -z $$page 2>&1); \
+		[ -z "$$complaints" ] || { echo "$$complaints" >&2; exit 1; }; \
+		groff -man -Tutf8 -P -bcou $$page > .build/docs/$$(basename $$page .1).txt; \
+	done
+	@echo 'docs: the manual is in .build/docs'
+
+proto: deps
+	$(SWIFT) build --product protoc-gen-swift
+	protoc --plugin=.build/debug/protoc-gen-swift --proto_path=Sources/GodwitBatch --swift_out=Sources/GodwitBatch \
+		--swift_opt=UseAccessLevelOnImports=true --swift_opt=Visibility=Package $(PROTOS)
+
+install: build
+	install -D -m 755 $(GODWIT) $(DESTDIR)$(PREFIX)/bin/godwit
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/godwit/profiles
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 profiles/*.yaml $(DESTDIR)$(PREFIX)/share/godwit/profiles
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/godwit/LICENSE
+
+clean:
+	rm -rf .build

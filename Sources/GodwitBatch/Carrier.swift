@@ -1,0 +1,45 @@
+public import GodwitProtocol
+
+/// Moves sealed frames to a peer and back. Implementations: HTTP batch; later UDP, serial, file.
+///
+/// A carrier knows nothing of what frames hold. It bills what it puts on the link.
+public protocol Carrier: Sendable {
+    /// One round trip: sends `records` and hands each record of the answer to `receive` as soon as it is complete,
+    /// in order, waiting for `receive` before reading on.
+    ///
+    /// - Throws: `ProtocolError` 3000 when the peer could not be reached or the link broke (records handed over until
+    ///   then stay valid), the peer's own error when it answered one.
+    func exchange(
+        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> ExchangeStatistics
+}
+
+/// What one exchange moved, headers included, TLS and below not.
+public struct ExchangeStatistics: Sendable, Hashable {
+    public var sent: ByteCount
+    public var received: ByteCount
+    /// Milliseconds from the first byte sent to the last byte received.
+    public var duration: Int64
+    /// A connection was already open.
+    public var reusedConnection: Bool
+    public init(sent: ByteCount, received: ByteCount, duration: Int64, reusedConnection: Bool) {
+        self.sent = sent
+        self.received = received
+        self.duration = duration
+        self.reusedConnection = reusedConnection
+    }
+}
+
+/// The answering end of a batch exchange: one session a request.
+public protocol ExchangeService: Sendable {
+    func openExchange() async -> any ExchangeSession
+}
+
+/// One exchange at the answering end: every record in as it arrives, then the answer's records out until nil.
+public protocol ExchangeSession: Sendable {
+    /// Takes one sealed frame. Returns after what it held is durable.
+    /// - Throws: `ProtocolError`; the connection may live on, nothing of this record was kept.
+    func receive(_ record: [UInt8]) async throws
+    /// The next record of the answer, or nil at its end. Called after the request has ended.
+    func next() async throws -> [UInt8]?
+}

@@ -1,0 +1,248 @@
+import GodwitProtocol
+
+/// Columns into items: the inverse of `ColumnWriter`. Every value comes from a stranger.
+struct ColumnReader {
+    private let wire: WireColumns
+    private var opaque: ByteCursor
+    private var bodies: ByteCursor
+    private var state = ColumnState()
+    private var times: ColumnCursor<Int64>
+    private var ages: ColumnCursor<Int64>
+    private var lifetimes: ColumnCursor<UInt64>
+    private var chains: ColumnCursor<UInt32>
+    private var chainDevices: ColumnCursor<UInt32>
+    private var chainConversations: ColumnCursor<UInt32>
+    private var forms: ColumnCursor<UInt32>
+    private var keys: ColumnCursor<UInt32>
+    private var keyMarks: ColumnCursor<UInt32>
+    private var headerLengths: ColumnCursor<UInt32>
+    private var sequences: ColumnCursor<Int64>
+    private var positions: ColumnCursor<Int64>
+    private var lengths: ColumnCursor<UInt32>
+    private var bodyLengths: ColumnCursor<UInt32>
+    private let linksGiven: Set<Int>
+    private let saltsGiven: Set<Int>
+    private let recipientsAt: Set<Int>
+    private let kinds: [UInt32]
+    private let priorities: [UInt32]
+    private var messages = 0
+    private var recipientsRead = 0
+    private var total = 0
+
+    /// - Throws: `ProtocolError` 2000.
+    init(_ wire: WireColumns, opaque: [UInt8]) throws(ProtocolError) {
+        guard wire.unsigned.isEmpty, wire.linksKnown.isEmpty else {
+            throw ProtocolError(
+                .invalidMessageFormat, "the frame leaves out signatures or links, which is not read here",
+                hint: "A newer version of Godwit may read it.")
+        }
+        kinds = try Runs.read(wire.kinds, shift: 2, limit: FrameLimits.itemsMax)
+        let count = kinds.count
+        let priorities = try Runs.read(wire.priorities, shift: 3, limit: count)
+        self.priorities = priorities + [UInt32](repeating: 0, count: count - priorities.count)
+        let messages = kinds.count { $0 == ColumnWriter.columnMessage }
+        linksGiven = try Gaps.read(wire.linksGiven, limit: messages)
+        saltsGiven = try Gaps.read(wire.saltsGiven, limit: messages)
+        recipientsAt = try Gaps.read(wire.recipientsAt, limit: messages)
+        self.wire = wire
+        self.opaque = ByteCursor(opaque)
+        bodies = ByteCursor(WireBytes.array(wire.bodies))
+        times = ColumnCursor(wire.times)
+        ages = ColumnCursor(wire.ages)
+        lifetimes = ColumnCursor(wire.lifetimes)
+        chains = ColumnCursor(wire.chains)
+        chainDevices = ColumnCursor(wire.chainDevices)
+        chainConversations = ColumnCursor(wire.chainConversations)
+        forms = ColumnCursor(wire.messageForms)
+        keys = ColumnCursor(wire.messageKeys)
+        keyMarks = ColumnCursor(wire.keyIDLengths)
+        headerLengths = ColumnCursor(wire.headerLengths)
+        sequences = ColumnCursor(wire.sequences)
+        positions = ColumnCursor(wire.positions)
+        lengths = ColumnCursor(wire.lengths)
+        bodyLengths = ColumnCursor(wire.bodyLengths)
+    }
+
+    /// All items, in order.
+    /// - Throws: `ProtocolError` 2000 for columns that contradict each other or are not used up, 2001 beyond a limit.
+    mutating func items() throws(ProtocolError) -> [BatchItem] {
+        var items: [BatchItem] = []
+        items.reserveCapacity(kinds.count)
+        for (index, kind) in kinds.enumerated() {
+            items.append(try item(kind, priority: priorities[index]))
+        }
+        guard isUsedUp else { throw .malformed("the frame holds more than its items need") }
+        return items
+    }
+
+    private var isUsedUp: Bool {
+        opaque.isAtEnd && bodies.isAtEnd && times.isAtEnd && ages.isAtEnd && lifetimes.isAtEnd && chains.isAtEnd
+            && chainDevices.isAtEnd && chainConversations.isAtEnd && forms.isAtEnd && keys.isAtEnd && keyMarks.isAtEnd
+            && headerLengths.isAtEnd && sequences.isAtEnd && positions.isAtEnd && lengths.isAtEnd
+            && bodyLengths.isAtEnd && recipientsRead == wire.recipients.count
+            && state.devices.count == wire.authors.count && state.conversations.count == wire.conversations.count
+            && state.forms.count == wire.forms.count
+    }
+
+    private mutating func item(_ wireKind: UInt32, priority: UInt32) throws(ProtocolError) -> BatchItem {
+        let time = state.expectedTime &+ times.next()
+        guard FrameLimits.times.contains(time) else { throw .malformed("a time of the frame is out of range") }
+        let age = state.expectedAge(at: time) &+ ages.next()
+        guard (0...FrameLimits.ageMax).contains(age) else { throw .malformed("an age of the frame is out of range") }
+        state.walked(time: time, age: age)
+        let body: [UInt8]
+        let usual: UsualCourse
+        let kind = BatchItem.Kind(rawValue: Int(wireKind)) ?? .message
+        if wireKind == ColumnWriter.columnMessage {
+            let row = try row(time: time)
+            usual = UsualCourse(row.row)
+            body = row.body
+        } else {
+            usual = UsualCourse(kind)
+            body = try bodies.take(Int(bodyLengths.next()))
+        }
+        try checkSize(of: body, kind: kind)
+        let lifetime = lifetimes.next()
+        guard lifetime <= UInt64(JSONValue.integerMax) + 1 else {
+            throw .malformed("a lifetime of the frame is out of range")
+        }
+        return BatchItem(
+            kind: kind, body: body, created: Timestamp(milliseconds: time),
+            lifetime: lifetime == 0 ? usual.lifetime : Int64(lifetime - 1), age: age * 1000,
+            priority: PriorityClass(rawValue: (usual.priority.rawValue + Int(priority)) & 7) ?? usual.priority)
+    }
+
+    private mutating func checkSize(of body: [UInt8], kind: BatchItem.Kind) throws(ProtocolError) {
+        let bodyMax = kind == .message ? FrameLimits.messageMax : FrameLimits.objectMax
+        guard body.count <= bodyMax else {
+            throw .tooLarge("an item of the frame is too large", actual: body.count, firstRefused: bodyMax + 1)
+        }
+        guard !body.isEmpty else { throw .malformed("an item of the frame is empty") }
+        total += body.count
+        guard total <= FrameLimits.bodiesMax else {
+            throw .tooLarge(
+                "the items of the frame are too large", actual: total, firstRefused: FrameLimits.bodiesMax + 1)
+        }
+    }
+
+    private mutating func row(time: Int64) throws(ProtocolError) -> (row: MessageRow, body: [UInt8]) {
+        let chain = try chain()
+        let device = state.chains[chain].device
+        let form = try form(in: chain)
+        let key = try key(in: chain)
+        let salt: [UInt8]
+        if let known = state.salts[device], !saltsGiven.contains(messages) {
+            salt = known
+        } else {
+            salt = try opaque.take(4)
+        }
+        let position = state.expectedPosition(device: device, key: key) &+ UInt64(bitPattern: positions.next())
+        let sequence = state.expectedSequence(in: chain) &+ sequences.next()
+        guard (0...JSONValue.integerMax).contains(sequence) else {
+            throw .malformed("a position in a chain is out of range")
+        }
+        let previous = try link(in: chain, sequence: sequence)
+        let signature = try opaque.take(64)
+        let ciphertext = try opaque.take(Int(lengths.next()))
+        let row = MessageRow(
+            device: state.devices[device], conversation: state.conversations[state.chains[chain].conversation],
+            form: state.forms[form], key: state.keys[key], salt: salt, position: position, sequence: sequence,
+            previous: previous, time: time, ciphertext: ciphertext, signature: signature,
+            recipients: try recipients())
+        let (body, hash) = row.rebuild()
+        state.walked(row, hash: hash, chain: chain, form: form, key: key)
+        messages += 1
+        return (row, body)
+    }
+
+    /// `prev`: null at the beginning of the chain, else the chain's message before, unless it is given.
+    private mutating func link(in chain: Int, sequence: Int64) throws(ProtocolError) -> MessageHash? {
+        if sequence == 0 { return nil }
+        if let end = state.ends[chain], !linksGiven.contains(messages) { return end.hash }
+        return MessageHash(try opaque.take(32))
+    }
+
+    private mutating func recipients() throws(ProtocolError) -> JSONValue? {
+        guard recipientsAt.contains(messages) else { return nil }
+        guard recipientsRead < wire.recipients.count else { throw .malformed("recipients of a message are missing") }
+        defer { recipientsRead += 1 }
+        return try JSONValue.parse(
+            wire.recipients[recipientsRead], limits: JSONLimits(bytes: FrameLimits.messageMax))
+    }
+
+    private mutating func chain() throws(ProtocolError) -> Int {
+        if case .entry(let known) = try TableCode.read(
+            chains.next(), usual: state.lastChain, count: state.chains.count)
+        {
+            return known
+        }
+        let device = try device()
+        let conversation = try conversation(by: state.devices[device])
+        return state.chains.append(.init(device: device, conversation: conversation))
+    }
+
+    private mutating func device() throws(ProtocolError) -> Int {
+        let code = Int(chainDevices.next())
+        if code > 0 {
+            guard code <= state.devices.count else { throw .malformed("a chain of the frame has no device") }
+            return code - 1
+        }
+        guard state.devices.count < wire.authors.count else { throw .malformed("a device of the frame has no author") }
+        return state.devices.append(
+            .init(author: wire.authors[state.devices.count], id: try opaque.take(5)))
+    }
+
+    private mutating func conversation(by device: MessageRow.Device) throws(ProtocolError) -> Int {
+        let code = chainConversations.next()
+        if case .entry(let known) = try TableCode.read(
+            code, usual: state.lastConversation, count: state.conversations.count)
+        {
+            return known
+        }
+        guard state.conversations.count < wire.conversations.count else {
+            throw .malformed("a chain of the frame has no conversation")
+        }
+        let next = wire.conversations[state.conversations.count]
+        let node = next.node == ConversationNode.authors ? device.node : next.node
+        return state.conversations.append(.init(name: next.name, node: node))
+    }
+
+    private mutating func form(in chain: Int) throws(ProtocolError) -> Int {
+        let usual = state.usualForm(in: chain)
+        if case .entry(let known) = try TableCode.read(forms.next(), usual: usual, count: state.forms.count) {
+            return known
+        }
+        guard state.forms.count < wire.forms.count else { throw .malformed("a message of the frame has no form") }
+        let next = wire.forms[state.forms.count]
+        let metadata = try metadata(of: next)
+        guard next.lifetime <= UInt64(JSONValue.integerMax) + 1 else {
+            throw .malformed("a lifetime of the frame is out of range")
+        }
+        return state.forms.append(
+            .init(
+                type: next.type.isEmpty ? MessageType.text.rawValue : next.type, metadata: metadata,
+                lifetime: next.lifetime == 0 ? nil : Int64(next.lifetime - 1)))
+    }
+
+    private func metadata(of form: WireForm) throws(ProtocolError) -> JSONObject {
+        guard !form.client.isEmpty else {
+            return try JSONObject.parse(
+                Array(form.metadata.utf8), limits: JSONLimits(bytes: FrameLimits.messageMax))
+        }
+        guard form.metadata.isEmpty else { throw .malformed("a form of the frame has its metadata twice") }
+        return ["client": .string(form.client)]
+    }
+
+    private mutating func key(in chain: Int) throws(ProtocolError) -> Int {
+        let usual = state.usualKey(in: chain)
+        if case .entry(let known) = try TableCode.read(keys.next(), usual: usual, count: state.keys.count) {
+            return known
+        }
+        let (hasEpoch, keyIDLength) = try KeyMark.read(keyMarks.next())
+        let headerLength = Int(headerLengths.next())
+        let epoch = hasEpoch ? try opaque.take(32) : []
+        var keyID = Array(epoch.prefix(10))
+        if let keyIDLength { keyID = try opaque.take(keyIDLength) }
+        return state.keys.append(.init(epoch: epoch, keyID: keyID, header: try opaque.take(headerLength)))
+    }
+}

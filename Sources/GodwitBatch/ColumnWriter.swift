@@ -1,0 +1,166 @@
+import GodwitProtocol
+import SwiftProtobuf
+
+/// Items into columns. `ColumnReader` is its inverse, line by line.
+struct ColumnWriter {
+    private(set) var columns = WireColumns()
+    /// Keys, salts, hashes, signatures and ciphertexts in the order in which the reader asks for them.
+    private(set) var opaque: [UInt8] = []
+    private var state = ColumnState()
+    private var bodies: [UInt8] = []
+    private var messages = 0
+    private var kinds = Runs(shift: 2)
+    private var priorities = Runs(shift: 3)
+    private var linksGiven = Gaps()
+    private var saltsGiven = Gaps()
+    private var recipientsAt = Gaps()
+
+    static let columnMessage: UInt32 = 0
+
+    mutating func append(_ item: PreparedItem) {
+        kinds.append(item.row == nil ? UInt32(item.item.kind.rawValue) : Self.columnMessage)
+        let time = item.item.created.milliseconds
+        columns.times.append(time &- state.expectedTime)
+        columns.ages.append(item.ageInSeconds - state.expectedAge(at: time))
+        state.walked(time: time, age: item.ageInSeconds)
+        let lifetime = item.item.lifetime
+        columns.lifetimes.append(lifetime == item.usual.lifetime ? 0 : UInt64(lifetime) + 1)
+        priorities.append(UInt32((item.item.priority.rawValue - item.usual.priority.rawValue) & 7))
+        if let row = item.row, let hash = item.hash {
+            append(row, hash: hash)
+        } else {
+            columns.bodyLengths.append(UInt32(item.item.body.count))
+            bodies += item.item.body
+        }
+    }
+
+    private mutating func append(_ row: MessageRow, hash: MessageHash) {
+        let chain = chain(of: row)
+        let device = state.chains[chain].device
+        let form = form(row.form, in: chain)
+        let key = key(row.key, in: chain)
+        if state.salts[device] != row.salt {
+            if state.salts[device] != nil { saltsGiven.append(messages) }
+            opaque += row.salt
+        }
+        columns.positions.append(
+            Int64(bitPattern: row.position &- state.expectedPosition(device: device, key: key)))
+        columns.sequences.append(row.sequence &- state.expectedSequence(in: chain))
+        if let previous = row.previous, state.ends[chain]?.hash != previous {
+            if state.ends[chain] != nil { linksGiven.append(messages) }
+            opaque += previous.bytes
+        }
+        opaque += row.signature
+        columns.lengths.append(UInt32(row.ciphertext.count))
+        opaque += row.ciphertext
+        if let recipients = row.recipients {
+            recipientsAt.append(messages)
+            columns.recipients.append(recipients.canonicalText)
+        }
+        state.walked(row, hash: hash, chain: chain, form: form, key: key)
+        messages += 1
+    }
+
+    private mutating func chain(of row: MessageRow) -> Int {
+        if let device = state.devices.index(of: row.device),
+            let conversation = state.conversations.index(of: row.conversation),
+            let known = state.chains.index(of: .init(device: device, conversation: conversation))
+        {
+            columns.chains.append(TableCode.code(for: known, usual: state.lastChain))
+            return known
+        }
+        columns.chains.append(TableCode.new(usual: state.lastChain))
+        let device = device(row.device)
+        let conversation = conversation(row.conversation, by: row.device)
+        return state.chains.append(.init(device: device, conversation: conversation))
+    }
+
+    private mutating func device(_ device: MessageRow.Device) -> Int {
+        if let known = state.devices.index(of: device) {
+            columns.chainDevices.append(UInt32(known + 1))
+            return known
+        }
+        columns.chainDevices.append(0)
+        columns.authors.append(device.author)
+        opaque += device.id
+        return state.devices.append(device)
+    }
+
+    private mutating func conversation(_ conversation: MessageRow.Conversation, by device: MessageRow.Device) -> Int {
+        let usual = state.lastConversation
+        if let known = state.conversations.index(of: conversation) {
+            columns.chainConversations.append(TableCode.code(for: known, usual: usual))
+            return known
+        }
+        columns.chainConversations.append(TableCode.new(usual: usual))
+        columns.conversations.append(
+            .with {
+                $0.name = conversation.name
+                $0.node = conversation.node == device.node ? ConversationNode.authors : conversation.node
+            })
+        return state.conversations.append(conversation)
+    }
+
+    private mutating func form(_ form: MessageRow.Form, in chain: Int) -> Int {
+        let usual = state.usualForm(in: chain)
+        if let known = state.forms.index(of: form) {
+            columns.messageForms.append(TableCode.code(for: known, usual: usual))
+            return known
+        }
+        columns.messageForms.append(TableCode.new(usual: usual))
+        columns.forms.append(
+            .with {
+                $0.type = form.type == MessageType.text.rawValue ? "" : form.type
+                if let client = form.loneClient {
+                    $0.client = client
+                } else {
+                    $0.metadata = form.metadata.canonicalText
+                }
+                $0.lifetime = form.lifetime.map { UInt64(bitPattern: $0 &+ 1) } ?? 0
+            })
+        return state.forms.append(form)
+    }
+
+    private mutating func key(_ key: MessageRow.Key, in chain: Int) -> Int {
+        let usual = state.usualKey(in: chain)
+        if let known = state.keys.index(of: key) {
+            columns.messageKeys.append(TableCode.code(for: known, usual: usual))
+            return known
+        }
+        columns.messageKeys.append(TableCode.new(usual: usual))
+        columns.keyIDLengths.append(KeyMark.mark(of: key))
+        columns.headerLengths.append(UInt32(key.header.count))
+        opaque += key.epoch
+        if !key.isDerived { opaque += key.keyID }
+        opaque += key.header
+        return state.keys.append(key)
+    }
+
+    /// The columns with what stands at their ends as zero left out: the reader adds it.
+    func finished() -> WireColumns {
+        var result = columns
+        result.kinds = kinds.values
+        result.priorities = priorities.isAllZero ? [] : priorities.values
+        result.linksGiven = linksGiven.values
+        result.saltsGiven = saltsGiven.values
+        result.recipientsAt = recipientsAt.values
+        result.bodies = WireBytes.make(bodies)
+        result.times.trim()
+        result.ages.trim()
+        result.lifetimes.trim()
+        result.chains.trim()
+        result.sequences.trim()
+        result.positions.trim()
+        result.chainDevices.trim()
+        result.chainConversations.trim()
+        result.messageForms.trim()
+        result.messageKeys.trim()
+        result.keyIDLengths.trim()
+        result.headerLengths.trim()
+        return result
+    }
+}
+
+extension [UInt32] { fileprivate mutating func trim() { while last == 0 { removeLast() } } }
+extension [UInt64] { fileprivate mutating func trim() { while last == 0 { removeLast() } } }
+extension [Int64] { fileprivate mutating func trim() { while last == 0 { removeLast() } } }

@@ -1,0 +1,103 @@
+import GodwitCompression
+public import GodwitProtocol
+import SwiftProtobuf
+
+/// Frames ⇄ bytes, as docs/protocol.md says under "Frames and columns".
+public enum FrameCodec {
+    /// Writes a frame. The same frame always gives the same bytes on the same libbrotli.
+    ///
+    /// - Throws: `ProtocolError` 2001 when an item, the items together or the result is beyond `FrameLimits`; 9000 when a
+    ///   value is out of the range that its type states.
+    public static func encode(_ frame: Frame) throws(ProtocolError) -> [UInt8] {
+        guard frame.items.count <= FrameLimits.itemsMax else {
+            throw .tooLarge(
+                "a frame holds at most 1,024 items", actual: frame.items.count,
+                firstRefused: FrameLimits.itemsMax + 1)
+        }
+        var prepared: [PreparedItem] = []
+        for item in frame.items { prepared.append(try PreparedItem(item)) }
+        let bytes = try encode(prepared[...], of: frame)
+        guard bytes.count <= FrameLimits.frameMax else {
+            throw .tooLarge(
+                "the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
+        }
+        return bytes
+    }
+
+    /// Writes a frame with these items in place of its own. The size is not checked.
+    static func encode(_ items: ArraySlice<PreparedItem>, of frame: Frame) throws(ProtocolError) -> [UInt8] {
+        let total = items.reduce(0) { $0 + $1.item.body.count }
+        guard total <= FrameLimits.bodiesMax else {
+            throw .tooLarge(
+                "the items of a frame are too large", actual: total, firstRefused: FrameLimits.bodiesMax + 1)
+        }
+        guard frame.acknowledgements.count <= FrameLimits.acknowledgementsMax else {
+            throw ProtocolError(.internalError, "a frame holds at most 16 acknowledgements")
+        }
+        var wire = WireFrame()
+        wire.floor = frame.floor
+        wire.more = frame.hasMore
+        for acknowledgement in frame.acknowledgements { wire.acknowledgements.append(try acknowledgement.wire()) }
+        var writer = ColumnWriter()
+        for item in items { writer.append(item) }
+        let columns = try serialize(writer.finished())
+        if let packed = BrotliPrimer.envelope?.compress(columns), packed.count < columns.count {
+            wire.packedColumns = WireBytes.make(packed)
+        } else {
+            wire.columns = WireBytes.make(columns)
+        }
+        wire.opaque = WireBytes.make(writer.opaque)
+        return try serialize(wire)
+    }
+
+    private static func serialize(_ message: some SwiftProtobuf.Message) throws(ProtocolError) -> [UInt8] {
+        do { return try message.serializedBytes() } catch {
+            throw ProtocolError(.internalError, "the frame could not be written")
+        }
+    }
+
+    /// Reads a frame. Bodies of messages that came in columns are canonical JSON; verbatim bodies are as the sender wrote
+    /// them. No body is validated further.
+    ///
+    /// Hand over only what came out of a verified seal.
+    ///
+    /// - Throws: `ProtocolError` 2000 for anything that no encoder writes, 2001 beyond `FrameLimits`.
+    public static func decode(_ bytes: [UInt8]) throws(ProtocolError) -> Frame {
+        guard bytes.count <= FrameLimits.frameMax else {
+            throw .tooLarge("the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
+        }
+        let wire: WireFrame = try parse(bytes)
+        guard wire.acknowledgements.count <= FrameLimits.acknowledgementsMax else {
+            throw .malformed("a frame holds at most 16 acknowledgements")
+        }
+        var frame = Frame(floor: wire.floor, hasMore: wire.more)
+        for acknowledgement in wire.acknowledgements {
+            frame.acknowledgements.append(try Acknowledgement(acknowledgement))
+        }
+        let plain = WireBytes.array(wire.columns)
+        let packed = WireBytes.array(wire.packedColumns)
+        let columns: [UInt8]
+        if packed.isEmpty {
+            columns = plain
+        } else {
+            guard plain.isEmpty else { throw .malformed("the frame has its columns twice") }
+            columns = try unpack(packed)
+        }
+        var reader = try ColumnReader(parse(columns), opaque: WireBytes.array(wire.opaque))
+        frame.items = try reader.items()
+        return frame
+    }
+
+    private static func unpack(_ packed: [UInt8]) throws(ProtocolError) -> [UInt8] {
+        guard let primer = BrotliPrimer.envelope else {
+            throw ProtocolError(.internalError, "the primer envelope is missing from this build")
+        }
+        return try primer.decompress(packed, limit: FrameLimits.columnsMax)
+    }
+
+    private static func parse<Message: SwiftProtobuf.Message>(_ bytes: [UInt8]) throws(ProtocolError) -> Message {
+        do { return try Message(serializedBytes: bytes) } catch {
+            throw .malformed("the frame is no protobuf message of its kind")
+        }
+    }
+}

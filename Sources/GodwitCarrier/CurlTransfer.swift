@@ -1,0 +1,140 @@
+import CCurl
+import GodwitProtocol
+
+/// What became of one transfer.
+struct CurlOutcome: Sendable {
+    /// curl's result; `CURLE_OK` also for an answer with an error status.
+    var code: UInt32
+    /// Status of the answer, 0 without one.
+    var status: Int
+    /// The body of an answer that is no success, cut at `CurlTransfer.errorBodyMax`.
+    var errorBody: [UInt8]
+    var hasStalled: Bool
+    var statistics: ExchangeTraffic
+}
+
+/// Bytes on the link, headers and chunk framing included, and how long they took.
+struct ExchangeTraffic: Sendable {
+    var sent = 0
+    var received = 0
+    var milliseconds: Int64 = 0
+    var reusedConnection = false
+}
+
+/// One POST on curl's thread: reads the request from memory, pushes the answer into the pipe.
+///
+/// Lives on one thread from `perform` to its return; curl's callbacks are called on that thread only.
+final class CurlTransfer {
+    static let errorBodyMax = 65_536
+
+    private let handle: CurlHandle
+    private let request: [UInt8]
+    private let pipe: ChunkPipe<CurlOutcome>
+    private let stallTimeout: Duration
+    private var position = 0
+    private var traffic = ExchangeTraffic()
+    private var errorBody: [UInt8] = []
+    private var moved: (sent: Int64, received: Int64) = (0, 0)
+    private var lastMove = ContinuousClock.now
+    private var hasStalled = false
+
+    init(handle: CurlHandle, request: [UInt8], pipe: ChunkPipe<CurlOutcome>, stallTimeout: Duration) {
+        self.handle = handle
+        self.request = request
+        self.pipe = pipe
+        self.stallTimeout = stallTimeout
+    }
+
+    /// Blocks until the transfer has ended.
+    func perform() -> CurlOutcome {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        var code = install(context)
+        if code == CURLE_OK {
+            lastMove = .now
+            code = withExtendedLifetime(self) { curl_easy_perform(handle.raw) }
+        }
+        let microseconds = handle.offset(CURLINFO_TOTAL_TIME_T) - handle.offset(CURLINFO_PRETRANSFER_TIME_T)
+        traffic.milliseconds = max(0, (microseconds + 500) / 1_000)
+        traffic.reusedConnection = code == CURLE_OK && handle.long(CURLINFO_NUM_CONNECTS) == 0
+        return CurlOutcome(
+            code: code.rawValue, status: handle.long(CURLINFO_RESPONSE_CODE), errorBody: errorBody,
+            hasStalled: hasStalled, statistics: traffic)
+    }
+
+    private func install(_ context: UnsafeMutableRawPointer) -> CURLcode {
+        let results = [
+            godwit_curl_set_offset(handle.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.count)),
+            godwit_curl_set_read(
+                handle.raw, { CurlTransfer.at($3)?.read(into: $0, room: $1 * $2) ?? Int(CURL_READFUNC_ABORT) }, context),
+            godwit_curl_set_seek(
+                handle.raw, { CurlTransfer.at($0)?.seek(to: $1, from: $2) ?? CInt(CURL_SEEKFUNC_FAIL) }, context),
+            godwit_curl_set_write(handle.raw, { CurlTransfer.at($3)?.write($0, count: $1 * $2) ?? 0 }, context),
+            godwit_curl_set_progress(
+                handle.raw, { context, _, down, _, up in CurlTransfer.at(context)?.progress(down, up) ?? 1 }, context),
+            godwit_curl_set_debug(
+                handle.raw,
+                { _, kind, _, count, context in
+                    CurlTransfer.at(context)?.count(kind, count)
+                    return 0
+                }, context),
+        ]
+        return results.first { $0 != CURLE_OK } ?? CURLE_OK
+    }
+
+    private static func at(_ context: UnsafeMutableRawPointer?) -> CurlTransfer? {
+        context.map { Unmanaged<CurlTransfer>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func read(into target: UnsafeMutablePointer<CChar>?, room: Int) -> Int {
+        guard let target else { return Int(CURL_READFUNC_ABORT) }
+        let count = min(room, request.count - position)
+        guard count > 0 else { return 0 }
+        request.withUnsafeBytes { bytes in
+            UnsafeMutableRawBufferPointer(start: target, count: count)
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[position..<position + count]))
+        }
+        position += count
+        return count
+    }
+
+    private func seek(to offset: curl_off_t, from origin: CInt) -> CInt {
+        guard origin == 0, (0...request.count).contains(Int(offset)) else { return CInt(CURL_SEEKFUNC_FAIL) }
+        position = Int(offset)
+        return CInt(CURL_SEEKFUNC_OK)
+    }
+
+    /// Fewer bytes taken than offered makes curl break off.
+    private func write(_ bytes: UnsafeMutablePointer<CChar>?, count: Int) -> Int {
+        guard let bytes, count > 0 else { return count }
+        let chunk = [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+        guard handle.long(CURLINFO_RESPONSE_CODE) == 200 else {
+            errorBody += chunk.prefix(Self.errorBodyMax - errorBody.count)
+            return count
+        }
+        let isTaken = pipe.push(chunk)
+        // The pipe may have blocked while the records were being committed: that is no stall of the link.
+        lastMove = .now
+        return isTaken ? count : 0
+    }
+
+    /// Called by curl at least once a second. Anything but 0 breaks off.
+    private func progress(_ down: curl_off_t, _ up: curl_off_t) -> CInt {
+        if pipe.isAbandoned { return 1 }
+        let now = ContinuousClock.now
+        if moved != (Int64(up), Int64(down)) {
+            moved = (Int64(up), Int64(down))
+            lastMove = now
+        }
+        guard now - lastMove >= stallTimeout else { return 0 }
+        hasStalled = true
+        return 1
+    }
+
+    private func count(_ kind: curl_infotype, _ bytes: Int) {
+        switch kind {
+        case CURLINFO_HEADER_OUT, CURLINFO_DATA_OUT: traffic.sent += bytes
+        case CURLINFO_HEADER_IN, CURLINFO_DATA_IN: traffic.received += bytes
+        default: break
+        }
+    }
+}

@@ -1,0 +1,136 @@
+public import GodwitBatch
+public import GodwitProtocol
+import Synchronization
+
+/// Batch exchanges with one peer over HTTP/1.1 and TLS 1.3: one POST each, on a connection that is kept.
+///
+/// One exchange at a time uses the kept connection. Another one begun meanwhile opens a connection of its own, at most
+/// `exchangesMax` run at once. Curl blocks a thread of its own, never a task's.
+public final class HTTPBatchCarrier: Carrier {
+    /// Exchanges at the same time; one more is refused with 3002.
+    public static let exchangesMax = 4
+    /// Bytes of one request, 16 MiB, as nodes accept them; more is refused with 2001.
+    public static let requestMax = 16_777_216
+
+    private struct State {
+        var kept: CurlHandle?
+        var running = 0
+    }
+
+    private let configuration: HTTPCarrierConfiguration
+    private let state = Mutex(State())
+
+    /// - Throws: `ProtocolError` 2000 or 3001 for a configuration that cannot be; nothing is connected yet.
+    public init(_ configuration: HTTPCarrierConfiguration) throws(ProtocolError) {
+        try configuration.validate()
+        self.configuration = configuration
+    }
+
+    /// One round trip. Cancelling the task breaks it off within about a second and throws `CancellationError`.
+    ///
+    /// - Throws: `ProtocolError` 3000 when the link failed, 1000 with `details.reason` `pin_mismatch` or
+    ///   `certificate_untrusted` when the peer is not who it should be (not to be retried by itself), the peer's own
+    ///   error where it answered one, whatever `receive` threw.
+    public func exchange(
+        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> ExchangeStatistics {
+        let request = try Self.request(records)
+        let pipe = ChunkPipe<CurlOutcome>()
+        try start(request, pipe)
+        do {
+            try await withTaskCancellationHandler {
+                try await Self.deliver(pipe, to: receive)
+            } onCancel: {
+                pipe.abandon()
+            }
+        } catch {
+            pipe.abandon()
+            _ = await pipe.outcome()
+            throw error
+        }
+        let statistics = await pipe.outcome().statistics
+        return ExchangeStatistics(
+            sent: ByteCount(statistics.sent), received: ByteCount(statistics.received),
+            duration: statistics.milliseconds, reusedConnection: statistics.reusedConnection)
+    }
+
+    private static func request(_ records: [[UInt8]]) throws(ProtocolError) -> [UInt8] {
+        var request: [UInt8] = []
+        request.reserveCapacity(records.reduce(0) { $0 + $1.count + 3 })
+        for record in records {
+            guard !record.isEmpty else { throw .malformed("A record without bytes cannot be sent.") }
+            guard record.count <= Exchange.recordMax else {
+                throw .tooLarge("A record is too large.", actual: record.count, firstRefused: Exchange.recordMax + 1)
+            }
+            request += ExchangeWriter.frame(record)
+        }
+        guard request.count <= requestMax else {
+            throw .tooLarge(
+                "A request is larger than a node accepts.", actual: request.count, firstRefused: requestMax + 1)
+        }
+        return request
+    }
+
+    /// Ends when the transfer has; throws its failure.
+    private static func deliver(
+        _ pipe: ChunkPipe<CurlOutcome>, to receive: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        var reader = ExchangeReader()
+        while let chunks = await pipe.take() {
+            for chunk in chunks {
+                for record in try reader.feed(chunk) {
+                    try Task.checkCancellation()
+                    try await receive(record)
+                }
+            }
+        }
+        try Task.checkCancellation()
+        if let failure = CarrierFailure.error(of: await pipe.outcome()) { throw failure }
+        try reader.end()
+    }
+
+    private func start(_ request: [UInt8], _ pipe: ChunkPipe<CurlOutcome>) throws(ProtocolError) {
+        let handle = try borrow()
+        let stallTimeout = configuration.stallTimeout
+        do {
+            try CurlThread.run { [self] in
+                let transfer = CurlTransfer(handle: handle, request: request, pipe: pipe, stallTimeout: stallTimeout)
+                let outcome = transfer.perform()
+                giveBack(handle)
+                pipe.finish(outcome)
+            }
+        } catch {
+            giveBack(handle)
+            throw error
+        }
+    }
+
+    private func borrow() throws(ProtocolError) -> CurlHandle {
+        let kept = try state.withLock { state throws(ProtocolError) -> CurlHandle? in
+            guard state.running < Self.exchangesMax else {
+                throw ProtocolError(
+                    .rateLimited, "Too many exchanges with one peer at the same time.", hint: "Wait for one to end.")
+            }
+            state.running += 1
+            defer { state.kept = nil }
+            return state.kept
+        }
+        if let kept { return kept }
+        do {
+            return try CurlHandle(configuration)
+        } catch {
+            state.withLock { $0.running -= 1 }
+            throw error
+        }
+    }
+
+    private func giveBack(_ handle: CurlHandle) {
+        // A second handle is let go outside the lock: closing a connection takes its time.
+        let surplus = state.withLock { state -> CurlHandle? in
+            state.running -= 1
+            defer { if state.kept == nil { state.kept = handle } }
+            return state.kept == nil ? nil : handle
+        }
+        _ = surplus
+    }
+}

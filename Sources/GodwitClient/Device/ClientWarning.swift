@@ -1,0 +1,35 @@
+public import GodwitProtocol
+
+/// Something that arrived and was not used, or that its user should know.
+public struct ClientWarning: Sendable, Hashable {
+    public enum Code: String, Sendable, Hashable, CaseIterable {
+        /// A user showed another identity key than the one pinned at first sight.
+        case keyChanged = "key_changed"
+        /// A signature does not verify.
+        case badSignature = "bad_signature"
+        /// An object has another form than the protocol gives it.
+        case malformed
+        /// An epoch's secret, devices or sponsor are not those that were signed.
+        case epochMismatch = "epoch_mismatch"
+        /// A message that verifies cannot be decrypted.
+        case unreadable
+        /// Something that is for somebody else.
+        case misdirected
+        /// Two messages at one place of a chain (D-3).
+        case fork
+        /// More is waiting than is kept; the oldest was dropped.
+        case overflow
+        /// The node refused something that this device sent.
+        case refused
+    }
+
+    /// Grows by one with each warning.
+    public var row: Int64
+    public var at: Timestamp
+    public var code: Code
+    /// One sentence, without payload or keys.
+    public var message: String
+    public var hint: String?
+    /// The user, channel or message that it is about.
+    public var subject: String?
+}

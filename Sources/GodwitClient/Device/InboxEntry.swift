@@ -1,0 +1,69 @@
+public import GodwitProtocol
+
+/// A message that has arrived, was verified and decrypted.
+public struct InboxEntry: Sendable, Hashable {
+    /// Order of showing, from 1: each author's messages in the order in which they were written.
+    public var row: Int64
+    public var hash: MessageHash
+    public var conversation: Conversation
+    public var author: UserID
+    public var device: DeviceID
+    /// Place in the author's chain, from 0.
+    public var sequence: Int64
+    /// What the author's clock said.
+    public var timestamp: Timestamp
+    public var received: Timestamp
+    public var type: MessageType
+    public var content: JSONObject
+    /// The message before it never came.
+    public var followsGap: Bool
+    public var isRead: Bool
+
+    public var id: MessageID { hash.id }
+    public var text: String { content["text"]?.string ?? "" }
+}
+
+/// A conversation in which something has arrived or was written.
+public struct ConversationSummary: Sendable, Hashable {
+    public var conversation: Conversation
+    public var messages: Int
+    public var unread: Int
+    /// Of the newest message, by its author's clock.
+    public var latest: Timestamp
+}
+
+/// A channel that this device has created or joined.
+public struct ChannelSummary: Sendable, Hashable {
+    public enum State: String, Sendable, Hashable, CaseIterable {
+        /// The command is on its way, or an epoch has not come yet.
+        case joining
+        case member
+        case refused
+    }
+    public var id: ChannelID
+    public var state: State
+    /// Member devices known here.
+    public var members: Int
+    /// Version of the newest membership known here.
+    public var version: Int64
+    /// Why it was refused.
+    public var error: ProtocolError?
+}
+
+/// How a device stands.
+public struct DeviceStatus: Sendable, Hashable {
+    /// Messages of the outbox by state.
+    public var outbox: [OutboxEntry.State: Int] = [:]
+    public var inbox = 0
+    public var unread = 0
+    /// Messages held back until the one before comes.
+    public var held = 0
+    /// Items that wait for keys, epochs or members.
+    public var pending = 0
+    public var warnings = 0
+    /// Items waiting for the home node or in frames that it has not acknowledged.
+    public var queued = 0
+    public var sessions = 0
+    public var channels = 0
+    public var oneTimePreKeys = 0
+}

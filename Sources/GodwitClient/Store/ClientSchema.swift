@@ -1,0 +1,206 @@
+import GRDB
+
+/// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
+enum ClientSchema {
+    /// Registers the migrations; names never change once released.
+    static func register(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("client 1") { database in
+            for table in identity + keys + channels + boxes + rest { try database.execute(sql: table) }
+        }
+    }
+
+    private static let identity = [
+        """
+        CREATE TABLE client_identity (
+          only INTEGER PRIMARY KEY CHECK (only = 1),
+          user TEXT NOT NULL,
+          identity_file BLOB NOT NULL,
+          device TEXT NOT NULL,
+          signing_seed BLOB NOT NULL CHECK (length(signing_seed) = 32),
+          agreement_secret BLOB NOT NULL CHECK (length(agreement_secret) = 32),
+          noise_secret BLOB NOT NULL CHECK (length(noise_secret) = 32),
+          home BLOB NOT NULL,
+          counter INTEGER NOT NULL DEFAULT 0,
+          uptime INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        """
+        CREATE TABLE client_contact (
+          user TEXT PRIMARY KEY NOT NULL,
+          public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+          list BLOB NOT NULL,
+          version INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_device (
+          user TEXT NOT NULL REFERENCES client_contact (user) ON DELETE CASCADE,
+          device TEXT NOT NULL,
+          signing_key BLOB NOT NULL CHECK (length(signing_key) = 32),
+          agreement_key BLOB NOT NULL CHECK (length(agreement_key) = 32),
+          PRIMARY KEY (user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    private static let keys = [
+        """
+        CREATE TABLE client_signed_pre_key (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          secret BLOB NOT NULL CHECK (length(secret) = 32),
+          object BLOB NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE client_one_time_key (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          secret BLOB NOT NULL CHECK (length(secret) = 32)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE client_session (
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          session TEXT NOT NULL,
+          state BLOB NOT NULL,
+          used INTEGER NOT NULL,
+          PRIMARY KEY (user, device, session)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    private static let channels = [
+        """
+        CREATE TABLE client_channel (
+          channel INTEGER PRIMARY KEY,
+          name TEXT NOT NULL,
+          node TEXT NOT NULL,
+          state TEXT NOT NULL CHECK (state IN ('joining', 'member', 'refused')),
+          created INTEGER NOT NULL CHECK (created IN (0, 1)),
+          command BLOB NOT NULL,
+          asked INTEGER NOT NULL,
+          attempts INTEGER NOT NULL DEFAULT 0,
+          error BLOB,
+          UNIQUE (name, node)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE client_member (
+          channel INTEGER NOT NULL REFERENCES client_channel (channel) ON DELETE CASCADE,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          since INTEGER NOT NULL,
+          PRIMARY KEY (channel, user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_membership (
+          channel INTEGER NOT NULL REFERENCES client_channel (channel) ON DELETE CASCADE,
+          version INTEGER NOT NULL,
+          body BLOB NOT NULL,
+          is_verified INTEGER NOT NULL CHECK (is_verified IN (0, 1)),
+          has_duty INTEGER NOT NULL CHECK (has_duty IN (0, 1)),
+          PRIMARY KEY (channel, version)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_epoch (
+          name BLOB PRIMARY KEY NOT NULL CHECK (length(name) = 32),
+          channel INTEGER NOT NULL REFERENCES client_channel (channel) ON DELETE CASCADE,
+          membership INTEGER NOT NULL,
+          next BLOB CHECK (next IS NULL OR length(next) = 32),
+          item BLOB,
+          created INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_chain (
+          epoch BLOB NOT NULL REFERENCES client_epoch (name) ON DELETE CASCADE,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          state BLOB NOT NULL,
+          PRIMARY KEY (epoch, user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    /// A message whose `shown` is null is held back until its predecessor has come.
+    private static let boxes = [
+        """
+        CREATE TABLE client_outbox (
+          row INTEGER PRIMARY KEY AUTOINCREMENT,
+          conversation TEXT NOT NULL,
+          target TEXT NOT NULL,
+          content BLOB NOT NULL,
+          created INTEGER NOT NULL,
+          state TEXT NOT NULL
+            CHECK (state IN ('waiting_keys', 'sealed', 'at_node', 'delivered', 'refused', 'expired')),
+          hash BLOB UNIQUE CHECK (hash IS NULL OR length(hash) = 32),
+          error BLOB
+        ) STRICT
+        """,
+        "CREATE INDEX client_outbox_state ON client_outbox (state, conversation, row)",
+        """
+        CREATE TABLE client_message (
+          hash BLOB PRIMARY KEY NOT NULL CHECK (length(hash) = 32),
+          conversation TEXT NOT NULL,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          seq INTEGER NOT NULL,
+          prev BLOB,
+          timestamp INTEGER NOT NULL,
+          received INTEGER NOT NULL,
+          type TEXT NOT NULL,
+          content BLOB NOT NULL,
+          starts INTEGER NOT NULL CHECK (starts IN (0, 1)),
+          shown INTEGER UNIQUE,
+          gap INTEGER NOT NULL DEFAULT 0 CHECK (gap IN (0, 1)),
+          is_read INTEGER NOT NULL DEFAULT 0 CHECK (is_read IN (0, 1))
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX client_message_chain ON client_message (conversation, user, device, seq)",
+        "CREATE INDEX client_message_held ON client_message (conversation, user, device, seq) WHERE shown IS NULL",
+        """
+        CREATE TABLE client_head (
+          conversation TEXT NOT NULL,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          seq INTEGER NOT NULL,
+          hash BLOB NOT NULL CHECK (length(hash) = 32),
+          PRIMARY KEY (conversation, user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    private static let rest = [
+        """
+        CREATE TABLE client_pending (
+          pending INTEGER PRIMARY KEY AUTOINCREMENT,
+          id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+          waits_for TEXT NOT NULL,
+          kind INTEGER NOT NULL,
+          body BLOB NOT NULL,
+          chain TEXT,
+          seq INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX client_pending_waits ON client_pending (waits_for, pending)",
+        """
+        CREATE TABLE client_lookup (
+          user TEXT PRIMARY KEY NOT NULL,
+          item BLOB NOT NULL,
+          since INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_warning (
+          warning INTEGER PRIMARY KEY AUTOINCREMENT,
+          at INTEGER NOT NULL,
+          code TEXT NOT NULL,
+          message TEXT NOT NULL,
+          hint TEXT,
+          subject TEXT
+        ) STRICT
+        """,
+    ]
+}

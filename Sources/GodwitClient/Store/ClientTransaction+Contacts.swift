@@ -1,0 +1,82 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+
+/// A device of a contact, as its user has certified it.
+struct KnownDevice {
+    var signingKey: [UInt8]
+    var agreementKey: [UInt8]
+}
+
+extension ClientTransaction {
+    func device(_ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
+        try row(
+            "SELECT signing_key, agreement_key FROM client_device WHERE user = ? AND device = ?",
+            [user.text, device.text]
+        ).map { KnownDevice(signingKey: $0.blob("signing_key"), agreementKey: $0.blob("agreement_key")) }
+    }
+
+    /// Takes over a user's device list. The identity key is pinned when first seen; versions only grow.
+    ///
+    /// - Throws: `Rejected` `.keyChanged` for another key than the pinned one, `ProtocolError` 1000 for a bad signature.
+    func introduce(_ user: UserID, publicKey: [UInt8], list: DeviceList) throws {
+        let known = try row("SELECT public_key, version FROM client_contact WHERE user = ?", [user.text])
+        if let known, known.blob("public_key") != publicKey {
+            throw Rejected(
+                .keyChanged, "A user shows another identity key than before; the first one is kept.",
+                hint: "Compare the keys with the user over another way before you trust the new one.")
+        }
+        guard list.version > known?["version"] as Int64? ?? 0 else { return }
+        try KeyChecks.verify(list, signedBy: publicKey)
+        try run(
+            """
+            INSERT INTO client_contact (user, public_key, list, version) VALUES (?, ?, ?, ?)
+            ON CONFLICT (user) DO UPDATE SET list = excluded.list, version = excluded.version
+            """,
+            [user.text, Data(publicKey), Data(list.object.canonicalBytes()), list.version])
+        try run("DELETE FROM client_device WHERE user = ?", [user.text])
+        for entry in list.devices {
+            try run(
+                "INSERT INTO client_device (user, device, signing_key, agreement_key) VALUES (?, ?, ?, ?)",
+                [user.text, entry.device.text, Data(entry.signingKey), Data(entry.agreementKey)])
+        }
+        arrived.append(.user(user))
+    }
+
+    // MARK: Looking up
+
+    /// Asks the user's home node for keys, once.
+    func lookUp(_ user: UserID) throws {
+        guard try row("SELECT 1 FROM client_lookup WHERE user = ?", [user.text]) == nil else { return }
+        let lookup = UserLookup(userID: user, requestingNode: context.user.node, requester: context.party)
+        let item = try enqueue(lookup.object, nonce: nextCounter())
+        try run(
+            "INSERT INTO client_lookup (user, item, since) VALUES (?, ?, ?)",
+            [user.text, Data(item), now.milliseconds])
+    }
+
+    func take(_ result: UserLookupResult) throws {
+        guard result.requester == context.party else {
+            throw Rejected(.misdirected, "The answer to another device's lookup arrived here.")
+        }
+        try run("DELETE FROM client_lookup WHERE user = ?", [result.userID.text])
+        guard let found = result.found else {
+            try failWaiting(
+                for: .user(result.userID),
+                ProtocolError(
+                    .userNotFound, "There is no such user, or the user cannot be found.", hint: "Check the user id."))
+            return
+        }
+        do {
+            try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+        } catch let changed as Rejected {
+            try failWaiting(
+                for: .user(result.userID),
+                ProtocolError(.invalidCredentials, changed.message, hint: changed.hint))
+            try warn(changed, about: result.userID.text)
+            return
+        }
+        try openSession(with: found)
+    }
+}

@@ -1,0 +1,141 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+
+/// An epoch as the store has it; without `next` it began before this device joined.
+struct KnownEpoch {
+    var name: [UInt8]
+    var channel: Int64
+    var membership: Int64
+    var next: EpochNext?
+
+    init(_ row: Row) throws {
+        name = row.blob("name")
+        channel = row["channel"]
+        membership = row["membership"]
+        next = try row.optionalBlob("next").map { try EpochNext(Secret($0)) }
+    }
+}
+
+extension ClientTransaction {
+    func epoch(_ name: [UInt8]) throws -> KnownEpoch? {
+        try row("SELECT * FROM client_epoch WHERE name = ?", [Data(name)]).map(KnownEpoch.init)
+    }
+
+    /// The newest readable epoch of a channel, at most of a given membership.
+    func newestEpoch(of channel: KnownChannel, upTo version: Int64 = .max) throws -> KnownEpoch? {
+        try row(
+            """
+            SELECT * FROM client_epoch WHERE channel = ? AND membership <= ? AND next IS NOT NULL
+            ORDER BY membership DESC, created DESC LIMIT 1
+            """, [channel.row, version]
+        ).map(KnownEpoch.init)
+    }
+
+    /// An epoch's start (D-14): checked against the membership that it belongs to, then used. What does not fit is
+    /// reported and never used.
+    func take(_ start: EpochStart) throws {
+        guard try epoch(start.name) == nil else { return }
+        guard let channel = try channel(start.channel) else {
+            throw Rejected(.misdirected, "An epoch of a channel arrived that this device has not joined.")
+        }
+        guard let mine = try since(context.user, context.device, in: channel) else {
+            throw Waiting(.channel(channel.id))
+        }
+        guard start.membership >= mine else {
+            try insert(start, of: channel, next: nil)
+            return
+        }
+        guard let membership = try membership(start.membership, of: channel) else {
+            throw Waiting(.channel(channel.id))
+        }
+        try check(start, against: membership, of: channel)
+        let secret = try secret(of: start, membership)
+        guard secret.commitment == start.commitment else {
+            throw Rejected(
+                .epochMismatch, "An epoch's secret is not the one that its sponsor committed to.",
+                hint: "The sponsor's device gave members different secrets, or is broken.")
+        }
+        try adopt(start, secret, in: channel)
+    }
+
+    private func check(_ start: EpochStart, against membership: Membership, of channel: KnownChannel) throws {
+        guard start.sponsor == membership.sponsor, start.deviceSet == membership.deviceSet else {
+            throw Rejected(.epochMismatch, "An epoch is not by its sponsor, or for other devices than were signed.")
+        }
+        guard let sponsor = try device(start.author, start.device) else { throw Waiting(.user(start.author)) }
+        try KeyChecks.verify(start.object, signedBy: sponsor.signingKey, purpose: .epoch)
+        guard try members(of: channel, at: start.membership).hash == start.deviceSet else {
+            // A change in between is missing.
+            throw Waiting(.channel(channel.id))
+        }
+    }
+
+    /// From the own wrap, else from the epoch before.
+    private func secret(of start: EpochStart, _ membership: Membership) throws -> EpochSecret {
+        let wrap = start.wraps.first { $0.userID == context.user && $0.device == context.device }
+        if let wrap, let preKey = try signedPreKey(wrap.preKey),
+            let secret = try? EpochWrap.unwrap(
+                wrap.wrapped, epoch: EpochName(start.name), ephemeral: AgreementPublicKey(start.ephemeral),
+                for: EpochWrap.Recipient(user: context.user, device: context.device), signedPreKey: preKey,
+                identity: context.agreement)
+        {
+            return secret
+        }
+        guard let predecessor = start.predecessor else {
+            throw Rejected(.epochMismatch, "An epoch brings no secret that this device can open.")
+        }
+        guard let known = try epoch(predecessor) else { throw Waiting(.epoch(predecessor)) }
+        guard let next = known.next else {
+            throw Rejected(
+                .epochMismatch, "An epoch follows from one that this device cannot read.",
+                hint: "Join the channel again.")
+        }
+        return try next.joined(joinHash: membership.joinHash)
+    }
+
+    /// Derives all chains and `next`; the secret goes when the caller lets it go.
+    func adopt(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil) throws {
+        try insert(start, of: channel, next: secret.next, item: item)
+        let name = try EpochName(start.name)
+        for case .device(let user, let device) in try members(of: channel, at: start.membership).devices {
+            try run(
+                "INSERT INTO client_chain (epoch, user, device, state) VALUES (?, ?, ?, ?)",
+                [
+                    Data(name.bytes), user.text, device.text,
+                    Data(secret.chain(of: device, user: user, epoch: name).encoded()),
+                ])
+        }
+        try run(
+            "UPDATE client_channel SET state = 'member', error = NULL WHERE channel = ? AND state <> 'member'",
+            [channel.row])
+    }
+
+    private func insert(
+        _ start: EpochStart, of channel: KnownChannel, next: EpochNext?, item: [UInt8]? = nil
+    ) throws {
+        try run(
+            "INSERT INTO client_epoch (name, channel, membership, next, item, created) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                Data(start.name), channel.row, start.membership, next.map { Data($0.secret.copyBytes()) },
+                item.map { Data($0) }, now.milliseconds,
+            ])
+        arrived.append(.epoch(start.name))
+    }
+
+    // MARK: Chains
+
+    func chain(_ epoch: [UInt8], of user: UserID, _ device: DeviceID) throws -> SenderChain? {
+        try row(
+            "SELECT state FROM client_chain WHERE epoch = ? AND user = ? AND device = ?",
+            [Data(epoch), user.text, device.text]
+        ).map { try SenderChain(decoding: $0.blob("state")) }
+    }
+
+    func store(_ chain: SenderChain, _ epoch: [UInt8], of user: UserID, _ device: DeviceID) throws {
+        try run(
+            "UPDATE client_chain SET state = ? WHERE epoch = ? AND user = ? AND device = ?",
+            [Data(chain.encoded()), Data(epoch), user.text, device.text])
+    }
+}

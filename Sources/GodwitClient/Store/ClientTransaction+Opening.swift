@@ -1,0 +1,95 @@
+import FoundationEssentials
+import GRDB
+import GodwitBatch
+import GodwitCompression
+import GodwitCrypto
+import GodwitProtocol
+
+/// Reading: verify, decrypt, unpack.
+extension ClientTransaction {
+    /// A message's clear content.
+    private struct Opened {
+        var content: JSONObject
+        /// Nothing before it is readable here, so nothing before it is waited for.
+        var starts: Bool
+    }
+
+    func take(_ message: Message) throws {
+        let author = Party.device(message.author, message.device)
+        guard author != context.party,
+            try row("SELECT 1 FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) == nil
+        else { return }
+        if case .direct(let address) = message.address, address.user != context.user {
+            throw Rejected(.misdirected, "A direct message for another user arrived here.")
+        }
+        guard let known = try device(message.author, message.device) else { throw Waiting(.user(message.author)) }
+        // The signature first, then the ratchet (D-2).
+        try KeyChecks.verify(message, signedBy: known.signingKey)
+        let opened =
+            switch message.address {
+            case .channel: try openChannel(message)
+            case .direct: try openDirect(message, known)
+            }
+        try insert(message, opened.content, starts: opened.starts)
+        try release(message)
+        if case .direct = message.address { delivered[author, default: []].append(message.hash.bytes) }
+    }
+
+    private func openChannel(_ message: Message) throws -> Opened {
+        guard let name = message.epoch, case .channel(let id) = message.conversation else {
+            throw Rejected(.malformed, "A message to a channel names no epoch.")
+        }
+        guard let epoch = try epoch(name) else { throw Waiting(.epoch(name)) }
+        guard epoch.next != nil else { throw BeforeJoining() }
+        guard let channel = try channel(id), epoch.channel == channel.row,
+            message.encryption.keyID == (try EpochName(name)).keyID, message.encryption.header.isEmpty
+        else { throw Rejected(.epochMismatch, "A message names an epoch that is not its channel's.") }
+        guard var chain = try chain(name, of: message.author, message.device),
+            let theirs = try since(message.author, message.device, in: channel),
+            let mine = try since(context.user, context.device, in: channel)
+        else { throw Rejected(.epochMismatch, "A message's author is not in its epoch.") }
+        let padded = try chain.decrypt(
+            SenderChain.Sealed(nonce: message.encryption.nonce, ciphertext: message.ciphertext),
+            aad: message.associatedData)
+        try store(chain, name, of: message.author, message.device)
+        let position = try MessageNonce(message.encryption.nonce).position
+        return Opened(content: try Self.unpack(padded), starts: position == 0 && theirs < mine)
+    }
+
+    private func openDirect(_ message: Message, _ known: KnownDevice) throws -> Opened {
+        let sealed = Session.Sealed(
+            header: message.encryption.header, nonce: message.encryption.nonce, ciphertext: message.ciphertext)
+        let position = try MessageNonce(message.encryption.nonce).position
+        if var session = try session(message.encryption.keyID, with: message.author, message.device) {
+            let padded = try session.decrypt(sealed, aad: message.associatedData)
+            try store(session, with: message.author, message.device)
+            return Opened(content: try Self.unpack(padded), starts: false)
+        }
+        var (session, oneTime) = try answeringSession(to: message, initiator: known)
+        let padded = try session.decrypt(sealed, aad: message.associatedData)
+        try store(session, with: message.author, message.device)
+        if let oneTime { try run("DELETE FROM client_one_time_key WHERE id = ?", [Int64(oneTime)]) }
+        arrived.append(.session(session.id))
+        // The first message of a session at another place than the first: it was opened for a device that came later.
+        return Opened(content: try Self.unpack(padded), starts: position == 0)
+    }
+
+    private static func unpack(_ padded: [UInt8]) throws(ProtocolError) -> JSONObject {
+        try ClearContent(decoding: try ContentCodec.unpack(try Padding.remove(from: padded))).object
+    }
+
+    private func insert(_ message: Message, _ content: JSONObject, starts: Bool) throws {
+        try run(
+            """
+            INSERT INTO client_message
+              (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
+                message.sequence, message.previous.map { Data($0.bytes) }, message.timestamp.milliseconds,
+                now.milliseconds, message.type.rawValue, Data(content.canonicalBytes()),
+                starts || message.sequence == 0,
+            ])
+    }
+}

@@ -1,0 +1,115 @@
+import FoundationEssentials
+import GRDB
+import GodwitProtocol
+
+/// Shows messages in their author's order (D-3): each names the one before, and is held back until that one is shown.
+extension ClientTransaction {
+    /// Messages of one chain that are held back; with one more, the first of them is shown with a mark of the gap.
+    static let heldMax: Int64 = 64
+    /// Milliseconds after which a message is shown though the one before never came.
+    static let heldTime: Int64 = 86_400_000
+
+    /// One device's chain in one conversation.
+    private struct Chain {
+        var conversation: String
+        var user: String
+        var device: String
+        var key: StatementArguments { [conversation, user, device] }
+    }
+
+    private static let held = """
+        SELECT * FROM client_message
+        WHERE conversation = ? AND user = ? AND device = ? AND shown IS NULL
+        """
+
+    func release(_ message: Message) throws {
+        try release(
+            Chain(conversation: message.conversation.text, user: message.author.text, device: message.device.text))
+    }
+
+    private func release(_ chain: Chain) throws {
+        while true {
+            if let next = try next(in: chain) {
+                try show(next, in: chain, afterGap: false)
+                continue
+            }
+            let count = try integer(
+                """
+                SELECT count(*) FROM client_message
+                WHERE conversation = ? AND user = ? AND device = ? AND shown IS NULL
+                """, chain.key)
+            guard count ?? 0 > Self.heldMax, let first = try row(Self.held + " ORDER BY seq LIMIT 1", chain.key) else {
+                return
+            }
+            try show(first, in: chain, afterGap: true)
+        }
+    }
+
+    private func head(of chain: Chain) throws -> (seq: Int64, hash: [UInt8])? {
+        try row("SELECT seq, hash FROM client_head WHERE conversation = ? AND user = ? AND device = ?", chain.key)
+            .map { ($0["seq"], $0.blob("hash")) }
+    }
+
+    /// What may be shown now: the successor of what was shown last, something that comes late, or the start.
+    private func next(in chain: Chain) throws -> Row? {
+        guard let head = try head(of: chain) else {
+            return try row(Self.held + " AND starts = 1 ORDER BY seq LIMIT 1", chain.key)
+        }
+        return try row(
+            Self.held + """
+                 AND (seq <= ? OR (seq = ? AND EXISTS
+                  (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL)))
+                ORDER BY seq LIMIT 1
+                """, chain.key + [head.seq, head.seq + 1])
+    }
+
+    private func show(_ message: Row, in chain: Chain, afterGap: Bool) throws {
+        let (hash, seq) = (message.blob("hash"), message["seq"] as Int64)
+        let head = try head(of: chain)
+        try run(
+            """
+            UPDATE client_message SET gap = ?, shown = (SELECT coalesce(max(shown), 0) + 1 FROM client_message)
+            WHERE hash = ?
+            """, [afterGap, Data(hash)])
+        if let head, seq <= head.seq {
+            try noteFork(at: seq, in: chain)
+            return
+        }
+        try run(
+            """
+            INSERT INTO client_head (conversation, user, device, seq, hash) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (conversation, user, device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+            """, chain.key + [seq, Data(hash)])
+        guard head == nil, seq > 0 else { return }
+        // What this author wrote before this device joined can never be read here.
+        try run(
+            "DELETE FROM client_pending WHERE chain = ? AND seq < ?",
+            [chain.conversation + " " + chain.user + "/" + chain.device, seq])
+    }
+
+    private func noteFork(at seq: Int64, in chain: Chain) throws {
+        let count = try integer(
+            "SELECT count(*) FROM client_message WHERE conversation = ? AND user = ? AND device = ? AND seq = ?",
+            chain.key + [seq])
+        guard count ?? 0 > 1 else { return }
+        try warn(
+            Rejected(
+                .fork, "A device has written two messages at one place of its chain; both are shown.",
+                hint: "The device was restored from a copy, or somebody else has its keys."), about: chain.user)
+    }
+
+    /// Shows what has been held back for too long.
+    func releaseOverdue() throws {
+        let overdue = try rows(
+            """
+            SELECT DISTINCT conversation, user, device FROM client_message
+            WHERE shown IS NULL AND received <= ?
+            """, [now.milliseconds - Self.heldTime])
+        for row in overdue {
+            let chain = Chain(conversation: row["conversation"], user: row["user"], device: row["device"])
+            guard let first = try self.row(Self.held + " ORDER BY seq LIMIT 1", chain.key) else { continue }
+            try show(first, in: chain, afterGap: true)
+            try release(chain)
+        }
+    }
+}

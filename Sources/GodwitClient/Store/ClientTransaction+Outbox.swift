@@ -1,0 +1,156 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+extension OutboxEntry {
+    init(_ row: Row, home: NodeID) throws {
+        self.init(
+            row: row["row"], target: try MessageTarget(row["target"], defaultNode: home),
+            conversation: try Conversation(stored: row["conversation"], home: home),
+            content: try JSONObject.parse(row.blob("content")), created: Timestamp(milliseconds: row["created"]),
+            state: State(rawValue: row["state"]) ?? .refused, hash: row.optionalBlob("hash").flatMap { MessageHash($0) },
+            error: try row.optionalBlob("error").flatMap { ProtocolError(object: try JSONObject.parse($0)) })
+    }
+}
+
+extension ClientTransaction {
+    func outboxEntry(_ number: Int64) throws -> OutboxEntry? {
+        try row("SELECT * FROM client_outbox WHERE row = ?", [number])
+            .map { try OutboxEntry($0, home: context.home.id) }
+    }
+
+    /// Puts a content into the outbox and sees that its keys are on their way.
+    ///
+    /// - Returns: row of the entry.
+    /// - Throws: `ProtocolError` 2000, 2001, 2002, 2003; 3003 when the spool is full. Nothing is kept then.
+    func compose(_ content: JSONObject, to target: MessageTarget) throws -> Int64 {
+        let size = MessageDraft.sizeMax(
+            of: try MessageDraft.pack(content), author: context.user, device: context.device, target: target,
+            created: now)
+        guard size <= Message.bytesMax else {
+            throw ProtocolError.tooLarge(
+                "The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
+        }
+        try prepare(target)
+        let conversation = target.conversation(of: context.user).text
+        try run(
+            """
+            INSERT INTO client_outbox (conversation, target, content, created, state)
+            VALUES (?, ?, ?, ?, 'waiting_keys')
+            """, [conversation, target.description, Data(content.canonicalBytes()), now.milliseconds])
+        let number = database.lastInsertedRowID
+        try flush(conversation)
+        return number
+    }
+
+    private func prepare(_ target: MessageTarget) throws {
+        switch target {
+        case .channel(let id):
+            guard let channel = try channel(id), channel.state != .refused else {
+                throw ProtocolError(
+                    .channelNotFound, "This device is not in the channel.",
+                    hint: "Join it first: `godwit channel join`.", details: ["channel": .string(id.name.text)])
+            }
+        case .user(context.user):
+            throw ProtocolError(
+                .userNotFound, "A direct message goes to somebody else.", hint: "Check the address.")
+        case .user(let user):
+            if try sendingSession(with: user) == nil { try lookUp(user) }
+        }
+    }
+
+    // MARK: What became of entries
+
+    /// Marks all entries for a target that still wait for keys as refused.
+    func failWaiting(for target: MessageTarget, _ error: ProtocolError) throws {
+        try run(
+            "UPDATE client_outbox SET state = 'refused', error = ? WHERE state = 'waiting_keys' AND target = ?",
+            [Data(error.object(at: now).canonicalBytes()), target.description])
+    }
+
+    /// Takes over from the queue what has been handed over and what has expired.
+    func settleOutbox() throws {
+        for row in try rows("SELECT row, hash FROM client_outbox WHERE state = 'sealed'") {
+            let custody = try spool.custody(of: ItemID(row.blob("hash")))
+            let state: OutboxEntry.State? =
+                switch custody.first(where: { $0.destination == context.homeParty })?.state {
+                case .forwarded: .atNode
+                case .expired: .expired
+                default: nil
+                }
+            guard let state else { continue }
+            try run("UPDATE client_outbox SET state = ? WHERE row = ?", [state.rawValue, row["row"] as Int64])
+        }
+    }
+
+    /// Ends items whose lifetime is over, by the time that the machine was up.
+    func expire() throws {
+        let last = try integer("SELECT uptime FROM client_identity") ?? 0
+        // An uptime below the last one: the machine was started anew since.
+        let elapsed = uptime >= last ? uptime - last : uptime
+        try run("UPDATE client_identity SET uptime = ?", [uptime])
+        _ = try spool.expire(elapsed: last == 0 ? 0 : elapsed)
+    }
+
+    /// Something that this device sent goes no further.
+    func take(_ refusal: Refusal) throws {
+        guard refusal.to == context.party else {
+            throw Rejected(.misdirected, "A refusal for another device arrived here.")
+        }
+        let error = Data(refusal.error.object(at: refusal.at).canonicalBytes())
+        try run(
+            "UPDATE client_outbox SET state = 'refused', error = ? WHERE hash = ? AND state <> 'delivered'",
+            [error, Data(refusal.item)])
+        if database.changesCount > 0 { return }
+        if let row = try row("SELECT user FROM client_lookup WHERE item = ?", [Data(refusal.item)]) {
+            let user: String = row["user"]
+            try run("DELETE FROM client_lookup WHERE user = ?", [user])
+            try failWaiting(for: .user(try UserID(user)), refusal.error)
+            return
+        }
+        if let row = try row("SELECT * FROM client_channel WHERE command = ?", [Data(refusal.item)]) {
+            let channel = try KnownChannel(row)
+            guard channel.state == .joining else { return }
+            try run("UPDATE client_channel SET state = 'refused', error = ? WHERE channel = ?", [error, channel.row])
+            try failWaiting(for: .channel(channel.id), refusal.error)
+            return
+        }
+        // An epoch that nobody else gets must not be written in.
+        try run("UPDATE client_epoch SET next = NULL WHERE item = ?", [Data(refusal.item)])
+        try warn(Rejected(.refused, refusal.error.message, hint: refusal.error.hint))
+    }
+
+    /// What readers and nodes say. Receipts are not signed: one about a direct message counts from its reader only.
+    func take(_ receipt: Receipt) throws {
+        guard receipt.to == context.party else {
+            throw Rejected(.misdirected, "A receipt for another device arrived here.")
+        }
+        guard receipt.state == .delivered, case .device(let reader, _) = receipt.from else { return }
+        let conversation = Conversation.between(context.user, reader).text
+        for item in receipt.items {
+            try run(
+                """
+                UPDATE client_outbox SET state = 'delivered'
+                WHERE conversation = ? AND hash >= ? AND hash <= ? AND state IN ('sealed', 'at_node', 'expired')
+                """,
+                [
+                    conversation, Data(item + [UInt8](repeating: 0, count: 22)),
+                    Data(item + [UInt8](repeating: 255, count: 22)),
+                ])
+        }
+    }
+
+    /// Tells authors that their direct messages were read here: one receipt an author's device and frame.
+    func sendReceipts() throws {
+        for (author, hashes) in delivered.sorted(by: { $0.key.text < $1.key.text }) {
+            for start in stride(from: 0, to: hashes.count, by: Receipt.itemsMax) {
+                let items = Array(hashes[start..<min(hashes.count, start + Receipt.itemsMax)])
+                let receipt = Receipt(state: .delivered, items: items, to: author, from: context.party, at: now)
+                try enqueue(receipt.object, kind: .receipt)
+            }
+        }
+        delivered = [:]
+    }
+}

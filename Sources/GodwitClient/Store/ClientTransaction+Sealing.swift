@@ -1,0 +1,110 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+/// Sealing: a waiting entry of the outbox becomes a signed message in the queue to the home node. Position, chain and
+/// message are stored together, so that no position is used twice (D-6).
+extension ClientTransaction {
+    /// Seals whatever can be sealed. When the spool is full the rest waits.
+    func flush() throws {
+        let conversations = try rows("SELECT DISTINCT conversation FROM client_outbox WHERE state = 'waiting_keys'")
+        for row in conversations {
+            do {
+                try inSavepoint { try self.flush(row["conversation"]) }
+            } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                continue
+            }
+        }
+    }
+
+    /// Seals the entries of one conversation in the order in which they were written, up to the first that lacks keys.
+    func flush(_ conversation: String) throws {
+        let waiting = try rows(
+            "SELECT * FROM client_outbox WHERE state = 'waiting_keys' AND conversation = ? ORDER BY row", [conversation])
+        for row in waiting {
+            let entry = try OutboxEntry(row, home: context.home.id)
+            guard let message = try seal(entry) else { return }
+            try queue(message, of: entry)
+        }
+    }
+
+    /// Nil while keys are missing.
+    private func seal(_ entry: OutboxEntry) throws -> Message? {
+        let head = try ownHead(entry.conversation.text)
+        var draft = MessageDraft(
+            author: context.user, device: context.device, target: entry.target, created: entry.created,
+            sequence: head.map { $0.seq + 1 } ?? 0, previous: head?.hash)
+        switch entry.target {
+        case .channel(let id):
+            guard let channel = try channel(id), let epoch = try newestEpoch(of: channel),
+                let chain = try chain(epoch.name, of: context.user, context.device)
+            else { return nil }
+            draft.epoch = epoch.name
+            return try seal(draft, MessageDraft.pack(entry.content), epoch: epoch.name, chain)
+        case .user(let user):
+            guard let (device, session) = try sendingSession(with: user) else { return nil }
+            return try seal(draft, MessageDraft.pack(entry.content), session, with: user, device)
+        }
+    }
+
+    private func seal(
+        _ draft: MessageDraft, _ content: [UInt8], epoch: [UInt8], _ chain: SenderChain
+    ) throws -> Message {
+        var chain = chain
+        let keyID = try EpochName(epoch).keyID
+        let sealed = try chain.encrypt(content, salt: context.salt) { nonce in
+            draft.associatedData(Message.Encryption(keyID: keyID, nonce: nonce, header: []))
+        }
+        try store(chain, epoch, of: context.user, context.device)
+        return try draft.sealed(
+            Message.Encryption(keyID: keyID, nonce: sealed.nonce, header: []), ciphertext: sealed.ciphertext,
+            signedBy: context.signing)
+    }
+
+    private func seal(
+        _ draft: MessageDraft, _ content: [UInt8], _ session: Session, with user: UserID, _ device: DeviceID
+    ) throws -> Message {
+        var session = session
+        let keyID = session.id
+        let sealed = try session.encrypt(content, salt: context.salt) { header, nonce in
+            draft.associatedData(Message.Encryption(keyID: keyID, nonce: nonce, header: header))
+        }
+        try store(session, with: user, device)
+        return try draft.sealed(
+            Message.Encryption(keyID: keyID, nonce: sealed.nonce, header: sealed.header),
+            ciphertext: sealed.ciphertext, signedBy: context.signing)
+    }
+
+    private func queue(_ message: Message, of entry: OutboxEntry) throws {
+        _ = try spool.enqueue(
+            NewItem(
+                id: ItemID(message.hash.bytes), kind: .message, body: message.canonicalBytes,
+                destination: context.homeParty, priority: message.priority, created: message.timestamp,
+                lifetime: message.lifetime))
+        try run(
+            "UPDATE client_outbox SET state = 'sealed', hash = ? WHERE row = ?",
+            [Data(message.hash.bytes), entry.row])
+        try run(
+            """
+            INSERT INTO client_head (conversation, user, device, seq, hash) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (conversation, user, device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+            """,
+            [
+                entry.conversation.text, context.user.text, context.device.text, message.sequence,
+                Data(message.hash.bytes),
+            ])
+    }
+
+    /// Place of this device's last message in a conversation.
+    private func ownHead(_ conversation: String) throws -> (seq: Int64, hash: MessageHash)? {
+        guard
+            let row = try row(
+                "SELECT seq, hash FROM client_head WHERE conversation = ? AND user = ? AND device = ?",
+                [conversation, context.user.text, context.device.text]),
+            let hash = MessageHash(row.blob("hash"))
+        else { return nil }
+        return (row["seq"], hash)
+    }
+}

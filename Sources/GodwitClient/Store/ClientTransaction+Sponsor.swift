@@ -1,0 +1,128 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+
+/// The duty of a sponsor: whoever a membership names starts its epoch (D-14).
+extension ClientTransaction {
+    func carryOutDuties() throws {
+        for row in try rows(
+            """
+            SELECT c.*, m.version FROM client_membership m JOIN client_channel c ON c.channel = m.channel
+            WHERE m.has_duty = 1 ORDER BY m.channel, m.version
+            """)
+        {
+            let channel = try KnownChannel(row)
+            let version: Int64 = row["version"]
+            guard let membership = try membership(version, of: channel) else { continue }
+            var isDone = false
+            do {
+                try inSavepoint { isDone = try self.startEpoch(of: membership, in: channel) }
+            } catch is Waiting {
+                continue
+            } catch let rejected as Rejected {
+                try warn(rejected, about: channel.id.text)
+                isDone = true
+            } catch let error as ProtocolError where error.code != .bandwidthExceeded {
+                try warn(Rejected(error), about: channel.id.text)
+                isDone = true
+            } catch let error as CryptoError {
+                try warn(Rejected(error), about: channel.id.text)
+                isDone = true
+            }
+            guard isDone else { continue }
+            try run(
+                "UPDATE client_membership SET has_duty = 0 WHERE channel = ? AND version = ?", [channel.row, version])
+        }
+    }
+
+    /// What a new epoch follows from, and for whom its secret has to be wrapped.
+    private struct Plan {
+        var predecessor: KnownEpoch?
+        var joiners: [Joiner]
+    }
+
+    /// - Returns: false while what it needs has not come.
+    private func startEpoch(of membership: Membership, in channel: KnownChannel) throws -> Bool {
+        guard let mine = try since(context.user, context.device, in: channel), mine <= membership.version,
+            try members(of: channel, at: membership.version).hash == membership.deviceSet
+        else { return false }
+        if try integer(
+            "SELECT 1 FROM client_epoch WHERE channel = ? AND membership = ?", [channel.row, membership.version]) != nil
+        {
+            return true
+        }
+        guard let plan = try plan(for: membership, in: channel) else { return false }
+        let secret =
+            if let next = plan.predecessor?.next {
+                try next.joined(joinHash: membership.joinHash)
+            } else {
+                try EpochSecret.generate()
+            }
+        let unsigned = EpochStart.unsigned(
+            channel: channel.id, predecessor: plan.predecessor?.name, membership: membership.version,
+            deviceSet: membership.deviceSet, commitment: secret.commitment, author: context.user,
+            device: context.device, created: now)
+        let distribution = try wrap(secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)))
+        let object = context.signing.signed(
+            distribution.map { unsigned.setting("wraps", $0) } ?? unsigned, purpose: .epoch)
+        let item = try enqueue(object)
+        try adopt(try EpochStart(object), secret, in: channel, item: item)
+        return true
+    }
+
+    /// The epoch before is the one of the version before. When somebody has had to ask again, that one's sponsor is
+    /// silent: then the newest epoch that is known serves, and everybody who joined since gets a wrap.
+    private func plan(for membership: Membership, in channel: KnownChannel) throws -> Plan? {
+        let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
+        let members = Set(try members(of: channel, at: membership.version).devices)
+        if members.subtracting(joined).subtracting([context.party]).isEmpty, joined.contains(context.party) {
+            // Nobody has been here before: a fresh secret.
+            return Plan(predecessor: nil, joiners: membership.joined.filter { $0.party != context.party })
+        }
+        guard let newest = try newestEpoch(of: channel, upTo: membership.version - 1) else { return nil }
+        if newest.membership < membership.version - 1 {
+            let asksAgain = try membership.joined.contains { joiner in
+                try since(joiner.userID, joiner.device, in: channel) ?? membership.version < membership.version
+            }
+            guard asksAgain else { return nil }
+        }
+        var joiners: [Party: Joiner] = [:]
+        for version in (newest.membership + 1)...membership.version {
+            guard let change = try self.membership(version, of: channel) else { return nil }
+            for joiner in change.joined where joiner.party != context.party { joiners[joiner.party] = joiner }
+        }
+        return Plan(predecessor: newest, joiners: joiners.values.sorted { $0.party.text < $1.party.text })
+    }
+
+    /// Wraps the secret for each joiner, under one fresh ephemeral key; nil where there is nobody to wrap for.
+    private func wrap(_ secret: EpochSecret, for joiners: [Joiner], epoch: EpochName) throws -> JSONValue? {
+        guard !joiners.isEmpty else { return nil }
+        let ephemeral = try AgreementKey.generate()
+        var wraps: [EpochStart.Wrap] = []
+        for joiner in joiners {
+            guard let known = try device(joiner.userID, joiner.device) else { throw Waiting(.user(joiner.userID)) }
+            do {
+                try KeyChecks.verify(joiner.preKey.object, signedBy: known.signingKey, purpose: .preKey)
+            } catch {
+                // One bad pre-key must not keep the others out.
+                try warn(Rejected(error), about: joiner.userID.text)
+                continue
+            }
+            let wrapped = try EpochWrap.wrap(
+                secret, epoch: epoch, ephemeral: ephemeral,
+                for: EpochWrap.Recipient(user: joiner.userID, device: joiner.device),
+                signedPreKey: try AgreementPublicKey(joiner.preKey.key),
+                identity: try AgreementPublicKey(known.agreementKey))
+            wraps.append(
+                EpochStart.Wrap(
+                    userID: joiner.userID, device: joiner.device, preKey: joiner.preKey.id, wrapped: wrapped))
+        }
+        guard !wraps.isEmpty else { return nil }
+        return EpochStart.distribution(ephemeral: ephemeral.publicKey.bytes, wraps: wraps)
+    }
+}
+
+extension Joiner {
+    var party: Party { .device(userID, device) }
+}

@@ -1,0 +1,52 @@
+import GodwitCrypto
+import GodwitProtocol
+
+/// Signatures of what arrives.
+enum KeyChecks {
+    /// - Throws: `ProtocolError` 1000.
+    static func verify(
+        _ object: JSONObject, signedBy key: [UInt8], purpose: SignaturePurpose, member: String = "signature"
+    ) throws(ProtocolError) {
+        guard let text = object[member]?.string, let signature = try? Signature(text: text),
+            let verifier = try? VerifyingKey(key),
+            verifier.verify(
+                object: object, signature: signature, purpose: purpose,
+                omitting: purpose.unsignedMembers.union([member]))
+        else {
+            throw ProtocolError(
+                .invalidCredentials, "The signature of \(named(purpose)) does not verify.",
+                hint: "It was altered on the way, or signed by another key.")
+        }
+    }
+
+    private static func named(_ purpose: SignaturePurpose) -> String {
+        switch purpose {
+        case .device: "a device"
+        case .deviceList: "a device list"
+        case .preKey: "a pre-key"
+        case .descriptor: "a node descriptor"
+        case .order: "a change of membership"
+        case .epoch: "an epoch"
+        case .identity: "an identity"
+        case .identityFile: "an identity file"
+        default: "an object (\(purpose.rawValue))"
+        }
+    }
+
+    /// A device list and each of its entries, all signed by the user.
+    static func verify(_ list: DeviceList, signedBy key: [UInt8]) throws(ProtocolError) {
+        try verify(list.object, signedBy: key, purpose: .deviceList)
+        for device in list.devices { try verify(device.object, signedBy: key, purpose: .device) }
+    }
+
+    /// A message under its author's device key.
+    static func verify(_ message: Message, signedBy key: [UInt8]) throws(ProtocolError) {
+        guard let signature = try? Signature(text: message.signature), let verifier = try? VerifyingKey(key),
+            verifier.verify(message.hash.bytes, signature: signature, purpose: .message)
+        else {
+            throw ProtocolError(
+                .invalidCredentials, "A message's signature does not verify.",
+                hint: "It was altered on the way, or is not by the device that it names.")
+        }
+    }
+}

@@ -1,0 +1,123 @@
+public import GodwitBatch
+import GodwitCrypto
+public import GodwitProtocol
+public import GodwitSpool
+import Synchronization
+
+/// What one contact did.
+public struct ContactReport: Sendable, Hashable {
+    public var sentFrames = 0
+    public var receivedFrames = 0
+    public var receivedItems = 0
+    public var repeatedFrames = 0
+    /// Items that the peer has taken custody of.
+    public var releasedItems = 0
+    public var sent = ByteCount.zero
+    public var received = ByteCount.zero
+    /// Milliseconds in exchanges.
+    public var duration: Int64 = 0
+    public var exchanges = 0
+    /// The peer said that it has more, or something is left here.
+    public var more = false
+
+    public init() {}
+
+    /// Something other than empty greetings crossed.
+    public var wasUseful: Bool { receivedItems > 0 || releasedItems > 0 }
+}
+
+/// The calling end of a contact over any carrier.
+///
+/// After a contact that broke, the first exchange carries only the loose frame: its answer says what had been
+/// committed, so nothing crosses twice but the frame that was in flight.
+public struct ContactCaller<Store: Spool, Receiver: ItemReceiver>: Sendable
+where Store.Transaction == Receiver.Transaction {
+    /// Called after each committed frame with what the exchange has brought so far.
+    public typealias Progress = @Sendable (ContactReport) -> Void
+
+    private let intake: FrameIntake<Store, Receiver>
+    private let outlet: FrameOutlet<Store>
+
+    public init(intake: FrameIntake<Store, Receiver>, outlet: FrameOutlet<Store>) {
+        self.intake = intake
+        self.outlet = outlet
+    }
+
+    /// A whole contact: exchanges until neither side has more, at most `exchangesMax`.
+    ///
+    /// - Throws: what the carrier throws; what was committed before stays.
+    public func contact(
+        with peer: PeerKey, over carrier: any Carrier, limits: OutletLimits, exchangesMax: Int,
+        progress: @escaping Progress = { _ in }
+    ) async throws -> ContactReport {
+        var report = ContactReport()
+        if try await !outlet.unacknowledged(to: peer).isEmpty {
+            report.add(try await exchange([outlet.loose(to: peer, hasMore: true)], peer, carrier, progress))
+        }
+        repeat {
+            report.add(try await exchange(records(to: peer, limits), peer, carrier, progress))
+        } while report.more && report.exchanges < exchangesMax
+        return report
+    }
+
+    /// The loose frame, what is unacknowledged, and new frames up to the limit.
+    private func records(to peer: PeerKey, _ limits: OutletLimits) async throws -> [[UInt8]] {
+        var records = try await outlet.unacknowledged(to: peer)
+        var bytes = records.reduce(0) { $0 + $1.count }
+        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limit: limits.frame) {
+            records.append(record)
+            bytes += record.count
+        }
+        let left = try await outlet.hasWaiting(for: peer.party)
+        records.insert(try await outlet.loose(to: peer, hasMore: left), at: 0)
+        return records
+    }
+
+    private func exchange(
+        _ records: [[UInt8]], _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
+    ) async throws -> ContactReport {
+        let report = Mutex(ContactReport())
+        let intake = intake
+        let statistics = try await carrier.exchange(records) { record in
+            let taken = try await intake.take(record, from: peer)
+            progress(
+                report.withLock { report in
+                    report.note(taken)
+                    return report
+                })
+        }
+        var result = report.withLock { $0 }
+        result.exchanges = 1
+        result.sentFrames = records.count - 1
+        result.sent = statistics.sent
+        result.received = statistics.received
+        result.duration = statistics.duration
+        let stillBusy = try await outlet.isBusy(for: peer.party)
+        result.more = result.more || stillBusy
+        return result
+    }
+}
+
+extension ContactReport {
+    mutating func note(_ taken: TakenFrame) {
+        receivedFrames += 1
+        receivedItems += taken.items
+        repeatedFrames += taken.isRepeat ? 1 : 0
+        releasedItems += taken.released
+        more = taken.hasMore
+    }
+
+    /// Adds what a further exchange of the same contact did.
+    public mutating func add(_ other: ContactReport) {
+        sentFrames += other.sentFrames
+        receivedFrames += other.receivedFrames
+        receivedItems += other.receivedItems
+        repeatedFrames += other.repeatedFrames
+        releasedItems += other.releasedItems
+        sent += other.sent
+        received += other.received
+        duration += other.duration
+        exchanges += other.exchanges
+        more = other.more
+    }
+}

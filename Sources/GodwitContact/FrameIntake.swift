@@ -1,0 +1,124 @@
+import GodwitBatch
+import GodwitCrypto
+import GodwitProtocol
+public import GodwitSpool
+
+/// What became of a frame that arrived.
+public struct TakenFrame: Sendable, Hashable {
+    public var peer: PeerKey
+    /// Items committed now; 0 for a repeat or a loose frame.
+    public var items: Int
+    public var isRepeat: Bool
+    /// The peer has more than it sent.
+    public var hasMore: Bool
+    /// Items whose custody ended by the frame's acknowledgements.
+    public var released: Int
+}
+
+/// Opens frames, commits what they hold and applies their acknowledgements: one transaction a frame (D-8).
+///
+/// Order: seal, then decoding, then the store. Nothing is parsed that no known key has sealed.
+public struct FrameIntake<Store: Spool, Receiver: ItemReceiver>: Sendable
+where Store.Transaction == Receiver.Transaction {
+    private let spool: Store
+    private let receiver: Receiver
+    private let identity: ContactIdentity
+    private let directory: any PeerDirectory
+
+    public init(spool: Store, receiver: Receiver, identity: ContactIdentity, directory: any PeerDirectory) {
+        self.spool = spool
+        self.receiver = receiver
+        self.identity = identity
+        self.directory = directory
+    }
+
+    /// - Parameter expected: the only peer that may have sealed it; nil: whoever the directory knows.
+    /// - Throws: `ProtocolError` 1000 when no known key opens it, 2000 when it is malformed, 3001 when its number was
+    ///   used for other bytes; what the store throws.
+    public func take(_ record: [UInt8], from expected: PeerKey? = nil) async throws -> TakenFrame {
+        let sealed = try Self.parse(record)
+        let (peer, payload) = try await open(sealed, expected)
+        let frame = try FrameCodec.decode(payload)
+        let digest = SHA256Digest.of(payload)
+        let header = sealed.header
+        let receiver = receiver
+        let taken = try await spool.write { transaction in
+            let released = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
+            if frame.floor > 0 {
+                try transaction.settleInbound(
+                    below: frame.floor, incarnation: header.incarnation, from: peer.party)
+            }
+            var taken = TakenFrame(
+                peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released)
+            guard header.number > 0 else { return taken }
+            let number = FrameNumber(incarnation: header.incarnation, number: header.number)
+            switch try transaction.commitInbound(number, from: peer.party, digest: digest) {
+            case .fresh:
+                try receiver.commit(frame.items, from: peer.party, in: transaction)
+                taken.items = frame.items.count
+            case .repeated: taken.isRepeat = true
+            case .conflict:
+                throw ProtocolError(
+                    .federationError, "A frame's number was used before for other bytes.",
+                    hint: "The sender has lost its memory; it must draw a new incarnation.")
+            }
+            return taken
+        }
+        if taken.items > 0 || taken.released > 0 { await receiver.committed(from: peer.party) }
+        return taken
+    }
+
+    private static func parse(_ record: [UInt8]) throws(ProtocolError) -> SealedFrame {
+        do {
+            return try SealedFrame(record)
+        } catch {
+            throw ProtocolError(
+                .invalidMessageFormat, "The record is no sealed frame.", hint: "It was cut, altered or is of another version.")
+        }
+    }
+
+    private func open(_ sealed: SealedFrame, _ expected: PeerKey?) async throws -> (PeerKey, [UInt8]) {
+        var candidates = try await directory.candidates(for: sealed.header.hint)
+        if let expected { candidates = candidates.filter { $0 == expected } }
+        for candidate in candidates {
+            let hop = Hop(sender: candidate.party, receiver: identity.party)
+            let payload = try? sealed.open(
+                over: hop, receiverKey: identity.noiseKey, senderKey: candidate.noiseKey)
+            if let payload { return (candidate, payload) }
+        }
+        throw ProtocolError(
+            .invalidCredentials, "No known key opens the frame.",
+            hint: "The sender is unknown here, the frame is for somebody else, or it was altered on the way.")
+    }
+
+    /// Applies acknowledgements of frames sent to `peer`.
+    private static func apply(
+        _ acknowledgements: [Acknowledgement], from peer: Party, in transaction: Store.Transaction
+    ) throws -> Int {
+        var released = 0
+        for acknowledgement in acknowledgements {
+            let next = try transaction.nextFrame(to: peer)
+            guard acknowledgement.incarnation == next.incarnation else { continue }
+            if let last = acknowledgement.ranges.last, last.upperBound >= next.number {
+                // The peer has frames that this store does not know of: its memory is older than they are.
+                try transaction.renewIncarnation(to: peer, incarnation: next.incarnation &+ 1)
+                continue
+            }
+            let held = try transaction.unacknowledged(to: peer)
+            let acknowledged = held.filter { acknowledgement.contains($0.number.number) }
+            guard !acknowledged.isEmpty, let floor = held.first?.number.number,
+                acknowledgement.ranges.first.map({ $0.lowerBound >= floor }) ?? false
+            else { continue }
+            let digests = acknowledged.map { SHA256Digest.of($0.bytes) }
+            guard Acknowledgement.digest(of: digests) == acknowledgement.digest else {
+                throw ProtocolError(
+                    .federationError, "An acknowledgement speaks of other frames than were sent.",
+                    hint: "One of the two stores was restored from a copy.")
+            }
+            released += try transaction.acknowledge(
+                from: peer, incarnation: acknowledgement.incarnation, numbers: acknowledgement.ranges
+            ).count
+        }
+        return released
+    }
+}

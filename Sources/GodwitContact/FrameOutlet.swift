@@ -1,0 +1,175 @@
+import GodwitBatch
+import GodwitCrypto
+public import GodwitLink
+public import GodwitProtocol
+public import GodwitSpool
+
+/// How much goes out in one exchange.
+public struct OutletLimits: Sendable, Hashable {
+    /// Payload of one frame.
+    public var frame: ByteCount
+    /// Sealed bytes of all new frames of one exchange; at least one frame goes.
+    public var exchange: ByteCount
+
+    public init(frame: ByteCount, exchange: ByteCount) {
+        self.frame = frame
+        self.exchange = exchange
+    }
+}
+
+/// Builds the records of one exchange: first a loose frame with floor and acknowledgements, then frames that were sent
+/// before and never acknowledged, then new ones filled by the scheduler. Number and bytes are durable before a record
+/// is handed out (D-8).
+public actor FrameOutlet<Store: Spool> {
+    private let spool: Store
+    private let identity: ContactIdentity
+    private var scheduler: Scheduler
+
+    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights) {
+        self.spool = spool
+        self.identity = identity
+        scheduler = Scheduler(weights: weights)
+    }
+
+    /// What is kept in flight: frames beyond this are not built before acknowledgements arrive.
+    private static var unacknowledgedMax: Int { 256 }
+
+    /// The loose frame of an exchange: acknowledgements and floor, nothing to commit.
+    public func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
+        // The first frame to a peer draws this store's incarnation, so this may write; later it does not.
+        let (frame, number) = try await spool.write { transaction in
+            let next = try transaction.nextFrame(to: peer.party)
+            let held = try transaction.unacknowledged(to: peer.party)
+            return (
+                Frame(
+                    floor: held.first?.number.number ?? next.number,
+                    acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction),
+                    hasMore: hasMore),
+                FrameNumber(incarnation: next.incarnation, number: 0)
+            )
+        }
+        return try seal(try FrameCodec.encode(frame), number, to: peer)
+    }
+
+    /// Frames that the peer has not acknowledged, sealed anew; their bytes inside are the same as before.
+    public func unacknowledged(to peer: PeerKey) async throws -> [[UInt8]] {
+        let held = try await spool.read { try $0.unacknowledged(to: peer.party) }
+        var records: [[UInt8]] = []
+        for frame in held { records.append(try seal(frame.bytes, frame.number, to: peer)) }
+        return records
+    }
+
+    /// A frame as it was recorded, with the items in it.
+    private struct Built: Sendable {
+        var frame: OutboundFrame
+        var packed: [SpoolItem]
+    }
+
+    /// The next new frame, or nil if nothing waits.
+    public func next(to peer: PeerKey, limit: ByteCount) async throws -> [UInt8]? {
+        let queues = try await spool.read { try $0.queues(for: peer.party) }
+        guard !queues.isEmpty else { return nil }
+        let shares = scheduler.plan(Self.classQueues(queues), frame: Self.stretched(limit))
+        let built: Built? = try await spool.write { transaction in
+            try Self.build(shares, to: peer.party, limit: limit, in: transaction)
+        }
+        guard let built else { return nil }
+        var fill = FrameFill(shares, frame: Self.stretched(limit))
+        for item in built.packed where !fill.take(ByteCount(item.body.count), of: item.priority) { break }
+        scheduler.settle(fill)
+        return try seal(built.frame.bytes, built.frame.number, to: peer)
+    }
+
+    /// Something waits for the peer, or is unacknowledged.
+    public func isBusy(for peer: Party) async throws -> Bool {
+        try await spool.read { transaction in
+            try !transaction.queues(for: peer).isEmpty || !transaction.unacknowledged(to: peer).isEmpty
+        }
+    }
+
+    /// Something waits that no frame holds yet.
+    public func hasWaiting(for peer: Party) async throws -> Bool {
+        try await spool.read { try !$0.queues(for: peer).isEmpty }
+    }
+
+    private func seal(_ payload: [UInt8], _ number: FrameNumber, to peer: PeerKey) throws -> [UInt8] {
+        try SealedFrame(
+            sealing: payload, over: Hop(sender: identity.party, receiver: peer.party), senderKey: identity.noiseKey,
+            receiverKey: peer.noiseKey, incarnation: number.incarnation, number: number.number
+        ).bytes
+    }
+
+    /// Bodies in the spool are JSON; in columns they take about half. What does not fit is left for the next frame.
+    private static func stretched(_ limit: ByteCount) -> ByteCount { ByteCount(limit.bytes * 3) }
+
+    private static func classQueues(_ queues: [PriorityClass: QueueSummary]) -> [ClassQueue] {
+        queues.map { priority, queue in
+            ClassQueue(
+                priority: priority, count: queue.count, bytes: queue.bytes, oldestAge: queue.oldestAge,
+                firstExpiry: queue.firstExpiry)
+        }
+    }
+
+    private static func build(
+        _ shares: [Share], to peer: Party, limit: ByteCount, in transaction: Store.Transaction
+    ) throws -> Built? {
+        let held = try transaction.unacknowledged(to: peer)
+        guard held.count < unacknowledgedMax else { return nil }
+        var items: [SpoolItem] = []
+        for share in shares {
+            items += try transaction.waiting(
+                for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count, bytes: share.bytes)
+            if items.count >= FrameLimits.itemsMax { break }
+        }
+        guard !items.isEmpty else { return nil }
+        let number = try transaction.nextFrame(to: peer)
+        let queued = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
+        let content = Frame(
+            floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
+            hasMore: queued > items.count)
+        var packed = try FramePacker.pack(content, limit: limit)
+        if packed.count == 0 {
+            // An item larger than a frame of this link goes in a frame of its own.
+            packed = try FramePacker.pack(content, limit: SealedFrame.payloadLimit)
+        }
+        guard packed.count > 0 else {
+            throw ProtocolError(
+                .messageTooLarge, "An item is too large for any frame.", hint: "See `godwit spool list`; drop the item.")
+        }
+        let frame = OutboundFrame(
+            peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row))
+        try transaction.record(frame)
+        return Built(frame: frame, packed: Array(items.prefix(packed.count)))
+    }
+
+    private static func batchItem(_ item: SpoolItem) -> BatchItem {
+        let kind: BatchItem.Kind =
+            switch item.kind {
+            case .message: .message
+            case .object: .object
+            case .receipt: .receipt
+            }
+        return BatchItem(
+            kind: kind, body: item.body, created: item.created, lifetime: item.lifetime, age: item.age,
+            priority: item.priority)
+    }
+
+    private static func acknowledgements(
+        for peer: Party, in transaction: Store.Transaction
+    ) throws -> [Acknowledgement] {
+        guard let state = try transaction.inbound(from: peer).last else { return [] }
+        let ranges = state.ranges.filter { $0.upperBound >= state.floor }
+            .map { max($0.lowerBound, state.floor)...$0.upperBound }
+        guard !ranges.isEmpty else { return [] }
+        return [
+            Acknowledgement(
+                incarnation: state.incarnation, ranges: Array(ranges.prefix(FrameLimits.rangesMax)),
+                digest: Acknowledgement.digest(of: state.digests))
+        ]
+    }
+}
+
+extension SealedFrame {
+    /// The largest payload of a frame.
+    static var payloadLimit: ByteCount { ByteCount(payloadMax) }
+}

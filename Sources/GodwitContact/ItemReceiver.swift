@@ -1,0 +1,15 @@
+public import GodwitBatch
+public import GodwitProtocol
+public import GodwitSpool
+
+/// Takes over what a frame held.
+public protocol ItemReceiver: Sendable {
+    associatedtype Transaction: SpoolTransaction
+
+    /// Stores the items in the transaction that commits their frame. An item that is refused is no error here: it is
+    /// answered. Throwing undoes the whole frame, which its sender then keeps (spool full, disk error).
+    func commit(_ items: [BatchItem], from peer: Party, in transaction: Transaction) throws
+
+    /// The transaction is durable.
+    func committed(from peer: Party) async
+}

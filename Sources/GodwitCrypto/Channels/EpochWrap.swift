@@ -1,0 +1,56 @@
+public import GodwitProtocol
+
+/// An epoch's secret for one device (docs/protocol.md, section 4.3): 48 bytes, under a key from the distribution's
+/// ephemeral key with the device's signed pre-key and agreement key.
+public enum EpochWrap {
+    public static let count = EpochSecret.count + AEAD.tagCount
+
+    /// For whom a wrap is.
+    public struct Recipient: Hashable, Sendable {
+        public var user: UserID
+        public var device: DeviceID
+
+        public init(user: UserID, device: DeviceID) {
+            self.user = user
+            self.device = device
+        }
+    }
+
+    /// - Parameter ephemeral: made afresh for each distribution and used for all its wraps; the wrap keys have a fixed
+    ///   nonce, so it must never serve two secrets.
+    /// - Throws: `invalidKey` for keys of small order.
+    public static func wrap(
+        _ secret: EpochSecret, epoch: EpochName, ephemeral: AgreementKey, for recipient: Recipient,
+        signedPreKey: AgreementPublicKey, identity: AgreementPublicKey
+    ) throws(CryptoError) -> [UInt8] {
+        let key = key(
+            [try ephemeral.agree(with: signedPreKey), try ephemeral.agree(with: identity)], epoch, recipient)
+        var clear = secret.secret.copyBytes()
+        defer { clear.wipe() }
+        return try AEAD.seal(clear, key: key, nonce: zeroNonce, associatedData: epoch.bytes)
+    }
+
+    /// - Throws: `authenticationFailed` when it is not for this device, these keys and this epoch; `malformed`,
+    ///   `invalidKey`.
+    public static func unwrap(
+        _ wrapped: [UInt8], epoch: EpochName, ephemeral: AgreementPublicKey, for recipient: Recipient,
+        signedPreKey: AgreementKey, identity: AgreementKey
+    ) throws(CryptoError) -> EpochSecret {
+        guard wrapped.count == count else { throw .malformed }
+        let key = key(
+            [try signedPreKey.agree(with: ephemeral), try identity.agree(with: ephemeral)], epoch, recipient)
+        var clear = try AEAD.open(wrapped, key: key, nonce: zeroNonce, associatedData: epoch.bytes)
+        defer { clear.wipe() }
+        return try EpochSecret(Secret(clear))
+    }
+
+    private static let zeroNonce = [UInt8](repeating: 0, count: AEAD.nonceCount)
+
+    private static func key(_ agreed: [Secret], _ epoch: EpochName, _ recipient: Recipient) -> Secret {
+        var info = ByteWriter(Array("DCP1:epoch-wrap".utf8) + [0])
+        info.append(epoch.bytes)
+        info.append(lengthPrefixed: recipient.user.text)
+        info.append(lengthPrefixed: recipient.device.text)
+        return KeyDerivation.key(.joining(agreed), info: info.bytes)
+    }
+}

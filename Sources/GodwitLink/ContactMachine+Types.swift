@@ -1,0 +1,47 @@
+public import GodwitProtocol
+
+extension ContactMachine {
+    public enum Action: Sendable, Hashable {
+        /// Start a contact now. It has begun for the machine.
+        case startContact
+        /// Ask again then, or after the next report.
+        case waitUntil(Duration)
+        /// Nothing to do until the next report.
+        case idle
+    }
+
+    public enum Outcome: Sendable, Hashable {
+        /// - useful: something was committed on either side.
+        /// - more: something still waits on either side.
+        case success(useful: Bool, more: Bool)
+        /// `retryAfter`: the delay that the peer named.
+        case failure(ErrorCode, retryAfter: Duration? = nil)
+    }
+
+    /// For `godwit link status`.
+    public enum Phase: Sendable, Hashable {
+        case idle, waiting, inContact, backoff, windowClosed, budgetSpent
+        /// Until `resume`, for this reason.
+        case halted(ErrorCode)
+    }
+
+    public struct Policy: Sendable, Hashable {
+        /// Nil: a contact starts only for items.
+        public var poll: PollPlan?
+        public var batchDelay: Duration
+        /// So many waiting bytes need no company.
+        public var fullFrame: ByteCount
+        public var retry = RetryPolicy()
+
+        public init(poll: PollPlan?, batchDelay: Duration, fullFrame: ByteCount) {
+            self.poll = poll
+            self.batchDelay = batchDelay
+            self.fullFrame = fullFrame
+        }
+
+        public init(_ profile: Profile) {
+            self.init(
+                poll: profile.poll, batchDelay: profile.batchDelay, fullFrame: FrameSizing.payload(up: profile))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import GodwitContact
+public import GodwitProtocol
+import GodwitSpool
+
+/// What an operator asks of a node: over the control socket of a running node, or straight in the tool.
+///
+/// A request is {`request`: name, …}; the answer is {`result`: …} or an error object.
+extension HomeNode {
+    /// Never throws: failures are answered as 004 §14.1 says.
+    public func control(_ request: JSONObject) async -> JSONObject {
+        do {
+            return ["result": try await answer(ObjectReader(request, what: "control request"))]
+        } catch let error as ProtocolError {
+            return error.object(at: core.time.now())
+        } catch let error as SpoolError {
+            return ProtocolError(.internalError, "\(error)").object(at: core.time.now())
+        } catch {
+            return ProtocolError(.internalError, "The request failed on the node: \(error)").object(at: core.time.now())
+        }
+    }
+
+    private func answer(_ request: ObjectReader) async throws -> JSONValue {
+        switch try request.string("request") {
+        case "status": return .object(try await status())
+        case "descriptor": return .object(home.descriptor.object)
+        case "peers": return .array(try await core.read { try $0.peers() }.map { .object(Self.object($0)) })
+        case "add_peer": return .object(try await addPeer(request))
+        case "channels": return .array(try await core.read { try $0.channelRows() })
+        case "users": return .array(try await core.read { try $0.userRows() })
+        case "links": return .array(try await links.status().map { .object($0.object) })
+        case "contact": return .bool(await links.request(try NodeID(request.string("node"))))
+        case "spool_list": return .array(try await list(request))
+        case "spool_show": return .object(try await show(request))
+        case "spool_verify": return .object(try await verify())
+        case "export": return .object(try await export(request))
+        case "import": return .object(try await takeIn(request))
+        default: throw ProtocolError.malformed("The request is unknown.", member: "request")
+        }
+    }
+
+    private func status() async throws -> JSONObject {
+        let counts = try await core.read { try $0.counts() }
+        let destinations = try await core.spool.read { transaction in
+            try transaction.destinations().map { party in
+                let queues = try transaction.queues(for: party)
+                let held = try transaction.unacknowledged(to: party)
+                return JSONValue.object([
+                    "destination": .string(party.text),
+                    "waiting": .integer(Int64(queues.values.reduce(0) { $0 + $1.count })),
+                    "bytes": .integer(Int64(queues.values.reduce(0) { $0 + $1.bytes.bytes })),
+                    "frames": .integer(Int64(held.count)),
+                ])
+            }
+        }
+        var status = counts
+        status["id"] = .string(home.id.text)
+        status["name"] = .string(home.descriptor.name)
+        status["sockets"] = .integer(Int64(await presence.count))
+        status["time"] = .string(core.time.now().description)
+        status["queues"] = .array(destinations)
+        return status
+    }
+
+    private func addPeer(_ request: ObjectReader) async throws -> JSONObject {
+        let profile = try request.optionalString("profile") ?? "broadband"
+        _ = try configuration.profile(profile)
+        guard let trust = TrustLevel(rawValue: try request.optionalString("trust") ?? "trusted") else {
+            throw ProtocolError.malformed("Trust is trusted, monitored, unknown or blocked.", member: "trust")
+        }
+        let descriptor = try NodeDescriptor(request.value("descriptor"))
+        let calls = request.object["calls"]?.bool ?? !descriptor.endpoints.isEmpty
+        guard !calls || !descriptor.endpoints.isEmpty else {
+            throw ProtocolError(
+                .invalidMessageFormat, "The peer has no endpoint that could be called.",
+                hint: "Add it without --call; it can still call this node.")
+        }
+        let peer = Peer(descriptor: descriptor, trust: trust, profile: profile, calls: calls)
+        try await core.write { try $0.add(peer) }
+        try await links.changed(peer)
+        return Self.object(peer)
+    }
+
+    private static func object(_ peer: Peer) -> JSONObject {
+        [
+            "id": .string(peer.descriptor.id.text), "name": .string(peer.descriptor.name),
+            "trust": .string(peer.trust.rawValue), "profile": .string(peer.profile), "calls": .bool(peer.calls),
+            "endpoints": .array(peer.descriptor.endpoints.map { .string($0) }),
+            "public_key": .string(PublicKeyText.text(ed25519: peer.descriptor.publicKey)),
+        ]
+    }
+
+    // MARK: Spool
+
+    private func list(_ request: ObjectReader) async throws -> [JSONValue] {
+        let destination = try request.optionalString("destination").map { text in try Party(text) }
+        let limit = Int(try request.optionalInteger("limit", in: 1...10_000) ?? 100)
+        return try await core.spool.read { transaction in
+            try transaction.items(for: destination, limit: limit).map { .object(SpoolListing.object($0)) }
+        }
+    }
+
+    private func show(_ request: ObjectReader) async throws -> JSONObject {
+        let id = try SpoolListing.itemID(request.string("item"))
+        return try await core.spool.read { transaction in
+            try SpoolListing.show(id, in: transaction)
+        }
+    }
+
+    private func verify() async throws -> JSONObject { SpoolListing.object(try await core.spool.verify()) }
+
+    /// Builds the records of an exchange for a peer, to be carried by hand: `records` in base64.
+    private func export(_ request: ObjectReader) async throws -> JSONObject {
+        let peer = try await peerKey(request.string("to"))
+        let most = Int(try request.optionalInteger("max_bytes", in: 512...1_073_741_824) ?? 16_777_216)
+        let (outlet, limits) = await links.outlet(for: peer.party)
+        var records = try await outlet.unacknowledged(to: peer)
+        var bytes = records.reduce(0) { $0 + $1.count }
+        while bytes < most, let record = try await outlet.next(to: peer, limit: limits.frame) {
+            records.append(record)
+            bytes += record.count
+        }
+        let isLeft = try await outlet.hasWaiting(for: peer.party)
+        records.insert(try await outlet.loose(to: peer, hasMore: isLeft), at: 0)
+        return [
+            "records": .array(records.map { .string(Base64.encode($0)) }), "bytes": .integer(Int64(bytes)),
+            "frames": .integer(Int64(records.count - 1)), "left": .bool(isLeft),
+        ]
+    }
+
+    /// Takes in records that were carried by hand.
+    private func takeIn(_ request: ObjectReader) async throws -> JSONObject {
+        var items = 0
+        var repeated = 0
+        var refused = 0
+        var released = 0
+        for entry in try request.array("records") {
+            guard let record = entry.string.flatMap(Base64.decode) else {
+                throw ProtocolError.malformed("A record is padded base64.", member: "records")
+            }
+            do {
+                let taken = try await links.take(record)
+                items += taken.items
+                released += taken.released
+                repeated += taken.isRepeat ? 1 : 0
+            } catch let error as ProtocolError where error.code != .bandwidthExceeded {
+                refused += 1
+            }
+        }
+        return [
+            "items": .integer(Int64(items)), "repeated_frames": .integer(Int64(repeated)),
+            "refused_frames": .integer(Int64(refused)), "released": .integer(Int64(released)),
+        ]
+    }
+
+    private func peerKey(_ text: String) async throws -> PeerKey {
+        let id = try NodeID(text)
+        guard let peer = try await core.read({ try $0.peers() }).first(where: { $0.descriptor.id == id }) else {
+            throw ProtocolError(
+                .nodeUnreachable, "The node is no peer of this node.", hint: "`godwit peer list` shows the peers.")
+        }
+        return try PeerKey(peer)
+    }
+}

@@ -1,0 +1,114 @@
+public import GodwitBatch
+public import GodwitContact
+import GodwitCrypto
+public import GodwitLink
+import GodwitProtocol
+import GodwitSpool
+public import Logging
+
+/// A home node: accounts, channels, journal, queues, and the links to its peers.
+public final class HomeNode: Sendable {
+    /// Makes the carrier to a peer.
+    public typealias CarrierFactory = @Sendable (Peer, Profile) throws -> any Carrier
+
+    let core: NodeCore
+    let home: NodeHome
+    let configuration: NodeConfiguration
+    let authenticator: Authenticator
+    let presence = PresenceBoard()
+    let links: LinkBoard
+
+    /// The answering end of `/batch/v1/exchange`.
+    public let exchange: any ExchangeService
+
+    /// Opens the node's store and readies everything that answers; links start with `run`.
+    ///
+    /// - Parameter carrier: nil for a node that calls nobody (tools that only look).
+    public init(
+        home: NodeHome, spoolDirectory: String, configuration: NodeConfiguration, time: any TimeSource = SystemTime(),
+        logger: Logger, carrier: CarrierFactory?
+    ) async throws {
+        let spool = try SQLiteSpool(directory: spoolDirectory, configuration: configuration.spool) { migrator in
+            NodeSchema.register(in: &migrator)
+        }
+        let context = NodeContext(id: home.id, signingKey: home.signingKey)
+        let directory = NodeDirectory(spool: spool, own: home.noiseKey.publicKey)
+        let core = NodeCore(
+            spool: spool, context: context, time: time, notifier: QueueNotifier(), directoryCache: directory.cache,
+            logger: logger)
+        let identity = ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey)
+        let receiver = NodeReceiver(context: context, time: time, notifier: core.notifier)
+        let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
+        let links = LinkBoard(
+            core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier)
+        exchange = ContactAnswerer(intake: intake) { await links.outlet(for: $0) }
+        authenticator = Authenticator(
+            spool: spool, context: context, time: time,
+            tokens: try await SessionTokens(node: home.id, signingKey: home.signingKey),
+            registration: configuration.registration, nodeInfo: Self.info(home))
+        self.core = core
+        self.home = home
+        self.configuration = configuration
+        self.links = links
+    }
+
+    private static func info(_ home: NodeHome) -> JSONObject {
+        [
+            "id": .string(home.id.text), "name": .string(home.descriptor.name), "version": "1.0.0",
+            "features": ["federation", "batch"],
+        ]
+    }
+
+    /// Runs links and housekeeping until the task is cancelled.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.links.run() }
+            group.addTask { try await self.expireForever() }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Seconds between looks for what has expired.
+    private static let housekeeping = Duration.seconds(30)
+
+    private func expireForever() async throws {
+        var last = core.time.uptime()
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.housekeeping) } catch { return }
+            let now = core.time.uptime()
+            try await expire(elapsed: (now - last).milliseconds)
+            last = now
+        }
+    }
+
+    /// Ages everything in custody; what has reached its lifetime is reported to its author.
+    func expire(elapsed: Int64) async throws {
+        try await core.write { transaction in
+            for item in try transaction.spool.expire(elapsed: elapsed) where item.kind == .message {
+                let author = NodeTransaction.attribution(
+                    of: BatchItem(
+                        kind: .message, body: item.body, created: item.created, priority: item.priority),
+                    from: item.destination
+                ).author
+                try transaction.refuse(
+                    item.id.bytes, of: author,
+                    because: ProtocolError(
+                        .nodeUnreachable, "The message expired before it could be delivered.",
+                        details: ["destination": .string(item.destination.text)]))
+            }
+        }
+    }
+}
+
+extension HomeNode: SocketService {
+    public func open(_ request: SocketRequest, outbox: any SocketOutbox) async -> any SocketSession {
+        let socket = ClientSocket(core: core, authenticator: authenticator, presence: presence, outbox: outbox)
+        if let token = request.token { await socket.begin(token: token) }
+        return socket
+    }
+}
+
+extension HomeNode: NodeInformation {
+    public func descriptor() async -> [UInt8] { home.descriptor.object.canonicalBytes() }
+    public func isReady() async -> Bool { true }
+}

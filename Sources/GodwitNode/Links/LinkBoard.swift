@@ -1,0 +1,127 @@
+import GodwitBatch
+import GodwitContact
+import GodwitLink
+import GodwitProtocol
+import GodwitSpool
+
+/// All links of the node: outlets for peers that call, running links to peers that are called.
+actor LinkBoard {
+    private let core: NodeCore
+    private let identity: ContactIdentity
+    let intake: NodeIntake
+    private let configuration: NodeConfiguration
+    private let carrier: HomeNode.CarrierFactory?
+    private var outlets: [Party: (NodeOutlet, OutletLimits)] = [:]
+    private var links: [NodeID: PeerLink] = [:]
+    private var tasks: [NodeID: Task<Void, Never>] = [:]
+    private var isRunning = false
+
+    init(
+        core: NodeCore, identity: ContactIdentity, intake: NodeIntake, configuration: NodeConfiguration,
+        carrier: HomeNode.CarrierFactory?
+    ) {
+        self.core = core
+        self.identity = identity
+        self.intake = intake
+        self.configuration = configuration
+        self.carrier = carrier
+    }
+
+    /// The outlet towards a party that calls, with what one answer may hold.
+    func outlet(for party: Party) async -> (NodeOutlet, OutletLimits) {
+        if let known = outlets[party] { return known }
+        let profile = (try? await self.profile(for: party)) ?? .preset(.broadband)
+        // Another call may have made it meanwhile.
+        if let known = outlets[party] { return known }
+        let frame = FrameSizing.payload(rate: profile.bandwidthUp, seconds: profile.frameSeconds)
+        let made = (
+            NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights),
+            OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4))
+        )
+        outlets[party] = made
+        return made
+    }
+
+    private func profile(for party: Party) async throws -> Profile {
+        guard case .node(let id) = party else { return try configuration.profile(configuration.localProfile) }
+        let peers = try await core.read { try $0.peers() }
+        return try configuration.profile(peers.first { $0.descriptor.id == id }?.profile ?? configuration.localProfile)
+    }
+
+    /// Starts the links of all peers that this node calls; returns when the task is cancelled.
+    func run() async throws {
+        isRunning = true
+        for peer in try await core.read({ try $0.peers() }) { try await start(peer) }
+        let (forever, _) = AsyncStream.makeStream(of: Never.self, bufferingPolicy: .bufferingNewest(1))
+        for await _ in forever {}
+        isRunning = false
+        for task in tasks.values { task.cancel() }
+        for task in tasks.values { await task.value }
+        tasks = [:]
+    }
+
+    /// A peer was added or changed.
+    func changed(_ peer: Peer) async throws {
+        outlets[.node(peer.descriptor.id)] = nil
+        core.directoryCache.clear()
+        tasks.removeValue(forKey: peer.descriptor.id)?.cancel()
+        links[peer.descriptor.id] = nil
+        if isRunning { try await start(peer) }
+    }
+
+    private func start(_ peer: Peer) async throws {
+        guard peer.calls, peer.trust != .blocked, let carrier else { return }
+        let profile = try configuration.profile(peer.profile)
+        let (outlet, _) = await outlet(for: .node(peer.descriptor.id))
+        let name = peer.descriptor.id.text
+        let saved = try await core.read { try $0.ledger(for: name) }
+        let now = core.time.now()
+        let ledger =
+            try saved.map {
+                try BudgetLedger(budget: profile.budget, costPerMegabyte: profile.costPerMegabyte, saved: $0)
+            } ?? BudgetLedger(profile, at: now)
+        let link = try PeerLink(
+            core: core, peer: peer, profile: profile, ledger: ledger,
+            caller: NodeCaller(intake: intake, outlet: outlet), carrier: carrier(peer, profile))
+        links[peer.descriptor.id] = link
+        tasks[peer.descriptor.id] = Task { await link.run() }
+    }
+
+    /// Asks for a contact now. False if no such link runs.
+    func request(_ node: NodeID) async -> Bool {
+        guard let link = links[node] else { return false }
+        await link.request()
+        return true
+    }
+
+    func status() async throws -> [LinkStatus] {
+        var all: [LinkStatus] = []
+        for peer in try await core.read({ try $0.peers() }) {
+            if let link = links[peer.descriptor.id] {
+                all.append(try await link.status())
+            } else {
+                all.append(try await answering(peer))
+            }
+        }
+        return all
+    }
+
+    private func answering(_ peer: Peer) async throws -> LinkStatus {
+        let profile = try configuration.profile(peer.profile)
+        let party = Party.node(peer.descriptor.id)
+        let queues = try await core.spool.read { try $0.queues(for: party) }
+        return LinkStatus(
+            peer: peer.descriptor.id, profile: peer.profile,
+            tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
+            tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
+            phase: peer.trust == .blocked ? "blocked" : "answers", lastError: nil, nextContact: nil, contacts: 0,
+            total: ContactReport(),
+            queues: queues.sorted { $0.key < $1.key }.map { ($0.key.name, $0.value.count, $0.value.bytes.bytes) },
+            forecast: nil)
+    }
+}
+
+extension LinkBoard {
+    /// Takes in one record that came by hand.
+    func take(_ record: [UInt8]) async throws -> TakenFrame { try await intake.take(record) }
+}

@@ -1,0 +1,285 @@
+import GodwitContact
+import GodwitProtocol
+import GodwitSpool
+import Logging
+
+/// One client's socket: login first, then commands in, events out.
+///
+/// What waits for the session's device is pushed in order of arrival and stays in the spool until the client says
+/// `received`; a client that comes back gets it again.
+actor ClientSocket: SocketSession {
+    /// Items pushed and not acknowledged; further ones wait for `received`.
+    private static let inFlightMax = 128
+
+    private let core: NodeCore
+    private let authenticator: Authenticator
+    private let presence: PresenceBoard
+    private let outbox: any SocketOutbox
+    private var pendingUser: UserID?
+    private var session: Session?
+    private var watch: Int?
+    private var pump: Task<Void, Never>?
+    private var pushedUpTo: Int64 = 0
+    private var inFlight: [Int64] = []
+    private var isPushing = false
+    private var wantsPush = false
+
+    init(core: NodeCore, authenticator: Authenticator, presence: PresenceBoard, outbox: any SocketOutbox) {
+        self.core = core
+        self.authenticator = authenticator
+        self.presence = presence
+        self.outbox = outbox
+    }
+
+    func isAuthenticated() -> Bool { session != nil }
+
+    func received(_ text: [UInt8]) async {
+        var requestID: String?
+        do {
+            let object = try JSONObject.parse(text, limits: JSONLimits(bytes: SocketLimits.messageMax))
+            if let auth = try AuthRequest(object) {
+                await authenticate(auth)
+                return
+            }
+            requestID = object["request_id"]?.string.flatMap { $0.utf8.count <= SocketCommand.requestIDMax ? $0 : nil }
+            let command = try SocketCommand(object)
+            guard let session else {
+                throw ProtocolError(
+                    .invalidCredentials, "This socket has no session yet.", hint: "Send auth_challenge_request first.")
+            }
+            let result = try await carryOut(command, session)
+            push(.ack(requestID, result))
+        } catch let error as ProtocolError {
+            push(.failure(error, requestID: requestID, at: core.time.now()))
+        } catch {
+            core.logger.error("a command failed", metadata: ["error": "\(type(of: error))"])
+            push(
+                .failure(
+                    ProtocolError(.internalError, "The command failed on this node."), requestID: requestID,
+                    at: core.time.now()))
+        }
+    }
+
+    func closed() async {
+        guard let session else { return }
+        if let watch, let device = session.device {
+            core.notifier.stop(watch, for: .device(session.user, device))
+        }
+        pump?.cancel()
+        self.session = nil
+        await presence.left(session.user, self)
+    }
+
+    /// Opens a session for a token that came with the handshake.
+    func begin(token: String) async {
+        await authenticate(.token(token))
+    }
+
+    // MARK: Login
+
+    private func authenticate(_ request: AuthRequest) async {
+        do {
+            switch request {
+            case .challengeRequest(let user):
+                pendingUser = user
+                send(await authenticator.challenge(for: user).object)
+            case .proof(let challenge, let signature, let publicKey, let device):
+                guard let user = pendingUser else {
+                    throw ProtocolError(.invalidCredentials, "No challenge was asked for on this socket.")
+                }
+                pendingUser = nil
+                await opened(
+                    try await authenticator.prove(
+                        user: user, challenge: challenge, signature: signature, publicKey: publicKey, device: device))
+            case .register(let file, let challenge, let signature, let invite, let device):
+                pendingUser = nil
+                await opened(
+                    try await authenticator.register(
+                        file: file, challenge: challenge, signature: signature, invite: invite, device: device))
+            case .refresh(let token): await opened(try await authenticator.refresh(token: token))
+            case .token(let token): await opened(try await authenticator.resume(token: token))
+            }
+        } catch {
+            let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The login failed on this node.")
+            send(["type": "auth_error", "error": .object(failure.fields(at: core.time.now()))])
+            if session == nil { outbox.close(code: 4401, reason: failure.code.name) }
+        }
+    }
+
+    private func opened(_ session: Session) async {
+        let isNew = self.session == nil
+        self.session = session
+        send(session.success.object)
+        guard isNew else { return }
+        await presence.joined(session.user, self)
+        guard let device = session.device else { return }
+        // One signal is enough, however much was queued.
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        watch = core.notifier.watch(.device(session.user, device)) { signal.yield() }
+        signal.yield()
+        pump = Task { [weak self] in
+            for await _ in signals { await self?.pushQueue() }
+        }
+    }
+
+    // MARK: Commands
+
+    private func carryOut(_ command: SocketCommand, _ session: Session) async throws -> JSONObject {
+        let data = ObjectReader(command.data, what: "command")
+        switch command.name {
+        case "publish_keys": return try await publishKeys(data, session)
+        case "send_message": return try await sendMessage(data, session)
+        case "create_channel", "join_channel": return try await channelCommand(command.name, data, session)
+        case "lookup_user": return try await submit(lookup(data, session), session)
+        case "submit": return try await submit(ProtocolObject(data.value("object")), session)
+        case "update_status":
+            guard let status = PresenceStatus(rawValue: try data.string("status")) else {
+                throw ProtocolError.malformed("A status is online, away or offline.", member: "status")
+            }
+            let message = try data.optionalString("message")
+            await presence.update(session.user, status, message: message, at: core.time.now())
+            return [:]
+        case "received":
+            let upTo = try data.integer("upto", in: 0...JSONValue.integerMax)
+            try await acknowledge(upTo)
+            return [:]
+        default:
+            throw ProtocolError.malformed(
+                "The command is unknown.", member: "command", hint: "See the protocol document, section 9.")
+        }
+    }
+
+    private func device(_ session: Session) throws -> Party {
+        guard let device = session.device else {
+            throw ProtocolError(
+                .insufficientPermissions, "The session is for no device.", hint: "Log in with the member device.")
+        }
+        return .device(session.user, device)
+    }
+
+    private func publishKeys(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        let list = try DeviceList(data.value("device_list"))
+        let preKey = try SignedPreKey(data.value("signed_pre_key"))
+        let oneTime = try NodeTransaction.oneTimeKeys(data)
+        guard list.userID == session.user, case .device(_, let device) = party else {
+            throw ProtocolError(.insufficientPermissions, "The device list is another user's.")
+        }
+        try await core.write { transaction in
+            guard let user = try transaction.user(session.user) else {
+                throw ProtocolError(.userNotFound, "The user is not registered.")
+            }
+            try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
+            try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
+        }
+        core.directoryCache.clear()
+        return ["one_time_pre_keys": .integer(Int64(oneTime.count))]
+    }
+
+    private func sendMessage(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        guard data.object["message"] != nil else {
+            throw ProtocolError(
+                .invalidMessageFormat, "send_message takes a sealed message.",
+                hint: "Encrypt and sign on the device and send it as data.message; this node never sees clear text.",
+                details: ["member": "message"])
+        }
+        let message = try Message(data.value("message"))
+        let isNew = try await core.write { transaction in
+            do {
+                return try transaction.accept(message, from: party, arrival: .live)
+            } catch is AuthorUnknown {
+                throw ProtocolError(
+                    .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
+            }
+        }
+        return [
+            "message_id": .string(message.id.text), "timestamp": .string(message.timestamp.description),
+            "repeated": .bool(!isNew),
+        ]
+    }
+
+    private func channelCommand(
+        _ name: String, _ data: ObjectReader, _ session: Session
+    ) async throws -> JSONObject {
+        let object = try data.value("command")
+        guard case .command(let command) = try ProtocolObject(object), command.name == name else {
+            throw ProtocolError.malformed("data.command is the signed \(name) object.", member: "command")
+        }
+        return try await submit(.command(command), session)
+    }
+
+    private func lookup(_ data: ObjectReader, _ session: Session) throws -> ProtocolObject {
+        .lookup(
+            UserLookup(
+                userID: try UserID(data.string("user_id")), requestingNode: core.context.id,
+                requester: try device(session)))
+    }
+
+    private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        try await core.write { transaction in
+            do {
+                try transaction.dispatch(object, from: party)
+            } catch is AuthorUnknown {
+                throw ProtocolError(
+                    .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
+            }
+        }
+        return [:]
+    }
+
+    // MARK: Events
+
+    private func send(_ object: JSONObject) { _ = outbox.send(object.canonicalBytes()) }
+
+    /// Pushes an event that no spool holds. A full outbox drops it: the client is told by the missing answer.
+    func push(_ event: SocketEvent) { send(event.object) }
+
+    /// Sends what waits for the device, oldest first, as far as the window allows.
+    private func pushQueue() async {
+        guard !isPushing else {
+            wantsPush = true
+            return
+        }
+        isPushing = true
+        defer { isPushing = false }
+        repeat {
+            wantsPush = false
+            guard let session, let device = session.device else { return }
+            let room = Self.inFlightMax - inFlight.count
+            guard room > 0 else { return }
+            let after = pushedUpTo
+            guard
+                let items = try? await core.spool.read({ transaction in
+                    try transaction.waitingInOrder(for: .device(session.user, device), after: after, count: room)
+                })
+            else { return }
+            for item in items {
+                guard let event = Self.event(of: item), outbox.send(event.object.canonicalBytes()) else { return }
+                pushedUpTo = item.row
+                inFlight.append(item.row)
+            }
+            if items.count == room { wantsPush = true }
+        } while wantsPush
+    }
+
+    private static func event(of item: SpoolItem) -> SocketEvent? {
+        guard let object = try? JSONObject.parse(item.body, limits: JSONLimits(bytes: ProtocolObject.bytesMax)) else {
+            return nil
+        }
+        guard item.kind == .message else {
+            return SocketEvent("object", ["object": .object(object), "arrival": .integer(item.row)])
+        }
+        return SocketEvent(
+            "message",
+            ["message": .object(object), "channel": object["channel"] ?? .null, "arrival": .integer(item.row)])
+    }
+
+    private func acknowledge(_ upTo: Int64) async throws {
+        let rows = inFlight.filter { $0 <= upTo }
+        inFlight.removeAll { $0 <= upTo }
+        try await core.spool.write { try $0.release(rows) }
+        await pushQueue()
+    }
+}

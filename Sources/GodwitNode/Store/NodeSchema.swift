@@ -1,0 +1,141 @@
+public import GRDB
+
+/// The node's own tables, kept in the spool's file so that journal and queue change in one transaction.
+public enum NodeSchema {
+    /// Registers the migrations; names never change once released.
+    public static func register(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("node 1") { database in
+            for table in tables { try database.execute(sql: table) }
+        }
+    }
+
+    private static let tables = [
+        """
+        CREATE TABLE node_user (
+          user TEXT PRIMARY KEY NOT NULL,
+          public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+          is_local INTEGER NOT NULL CHECK (is_local IN (0, 1)),
+          account_type TEXT NOT NULL,
+          identity_file BLOB,
+          device_list BLOB,
+          list_version INTEGER NOT NULL DEFAULT 0,
+          since INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_device (
+          user TEXT NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
+          device TEXT NOT NULL,
+          signing_key BLOB NOT NULL CHECK (length(signing_key) = 32),
+          noise_key BLOB NOT NULL CHECK (length(noise_key) = 32),
+          signed_pre_key BLOB,
+          counter INTEGER NOT NULL DEFAULT 0,
+          last_seen INTEGER,
+          PRIMARY KEY (user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_one_time_key (
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          id INTEGER NOT NULL,
+          key BLOB NOT NULL CHECK (length(key) = 32),
+          PRIMARY KEY (user, device, id),
+          FOREIGN KEY (user, device) REFERENCES node_device (user, device) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_channel (
+          channel INTEGER PRIMARY KEY,
+          name TEXT NOT NULL,
+          node TEXT NOT NULL,
+          version INTEGER NOT NULL,
+          created INTEGER NOT NULL,
+          last_activity INTEGER NOT NULL,
+          UNIQUE (name, node)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE node_member (
+          channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
+          joined INTEGER NOT NULL,
+          attempts INTEGER NOT NULL DEFAULT 0,
+          PRIMARY KEY (channel, user, device)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_epoch (
+          channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+          membership INTEGER NOT NULL,
+          sponsor TEXT NOT NULL,
+          device_set BLOB NOT NULL,
+          name BLOB,
+          PRIMARY KEY (channel, membership)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_message (
+          arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+          hash BLOB NOT NULL CHECK (length(hash) = 32),
+          author TEXT NOT NULL,
+          conversation TEXT NOT NULL,
+          timestamp INTEGER NOT NULL,
+          received INTEGER NOT NULL,
+          body BLOB NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX node_message_conversation ON node_message (conversation, arrival)",
+        """
+        CREATE TABLE node_introduction (
+          party TEXT NOT NULL,
+          user TEXT NOT NULL,
+          version INTEGER NOT NULL,
+          PRIMARY KEY (party, user)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_peer (
+          node TEXT PRIMARY KEY NOT NULL,
+          descriptor BLOB NOT NULL,
+          public_key BLOB NOT NULL,
+          noise_key BLOB NOT NULL,
+          sequence INTEGER NOT NULL,
+          trust TEXT NOT NULL CHECK (trust IN ('trusted', 'monitored', 'unknown', 'blocked')),
+          profile TEXT NOT NULL,
+          calls INTEGER NOT NULL CHECK (calls IN (0, 1)),
+          since INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_held (
+          held INTEGER PRIMARY KEY,
+          waits_for TEXT NOT NULL,
+          source TEXT NOT NULL,
+          kind INTEGER NOT NULL,
+          body BLOB NOT NULL,
+          created INTEGER NOT NULL,
+          lifetime INTEGER NOT NULL,
+          age INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX node_held_waits ON node_held (waits_for)",
+        """
+        CREATE TABLE node_session (
+          token TEXT PRIMARY KEY NOT NULL,
+          user TEXT NOT NULL,
+          device TEXT,
+          issued INTEGER NOT NULL,
+          expires INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_budget (
+          peer TEXT PRIMARY KEY NOT NULL,
+          ledger TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+}

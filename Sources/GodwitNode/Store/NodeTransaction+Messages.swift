@@ -1,0 +1,128 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+/// How a message came in.
+enum Arrival: Hashable {
+    /// Over a live session of its author: the clock counts (decision D-16).
+    case live
+    /// In a batch, after any time; `age` in milliseconds.
+    case spooled(age: Int64)
+}
+
+extension NodeTransaction {
+    /// Milliseconds by which a live author's clock may be off (MSG-15).
+    static let clockSkew: Int64 = 300_000
+
+    /// Accepts a message: verify, journal, route (004 §6.4).
+    ///
+    /// - Parameter source: the device or node that it came from.
+    /// - Returns: false when it was known already.
+    /// - Throws: `ProtocolError`; nothing is written then. `AuthorUnknown` when the author's device is not known yet.
+    @discardableResult
+    func accept(_ message: Message, from source: Party, arrival: Arrival) throws -> Bool {
+        guard let key = try signingKey(of: message.author, message.device) else {
+            throw AuthorUnknown(user: message.author)
+        }
+        try KeyChecks.verify(message, signedBy: key)
+        if case .device(let user, let device) = source, user != message.author || device != message.device {
+            throw ProtocolError(
+                .insufficientPermissions, "A device sends its own messages only.", hint: "Log in as the author.")
+        }
+        try checkTime(of: message, arrival)
+        let targets = try targets(of: message, from: source)
+        guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
+        let body = message.canonicalBytes
+        try run(
+            """
+            INSERT INTO node_message (hash, author, conversation, timestamp, received, body) VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            [
+                Data(message.hash.bytes), message.author.text, message.conversation.text,
+                message.timestamp.milliseconds, now.milliseconds, Data(body),
+            ])
+        let age: Int64 = if case .spooled(let age) = arrival { age } else { 0 }
+        for target in targets {
+            try ensureIntroduced(message.author, to: target)
+            try enqueue(
+                NewItem(
+                    id: ItemID(message.hash.bytes), kind: .message, body: body, destination: target,
+                    priority: message.priority, created: message.timestamp, lifetime: message.lifetime, age: age,
+                    owner: message.author.node == context.id ? .device(message.author, message.device) : nil))
+        }
+        return true
+    }
+
+    private func checkTime(of message: Message, _ arrival: Arrival) throws {
+        switch arrival {
+        case .live:
+            guard abs(message.timestamp.milliseconds - now.milliseconds) <= Self.clockSkew else {
+                throw ProtocolError(
+                    .invalidMessageFormat, "The message's time is more than five minutes off.",
+                    hint: "Set the clock, or send the message in a batch.",
+                    details: ["member": "timestamp", "server_time": .string(now.description)])
+            }
+        case .spooled(let age):
+            guard age < message.lifetime else {
+                throw ProtocolError(.invalidMessageFormat, "The message's lifetime has ended on the way.")
+            }
+        }
+    }
+
+    /// Whom the message goes to next, or why it may not.
+    private func targets(of message: Message, from source: Party) throws -> [Party] {
+        switch message.address {
+        case .direct(let address):
+            guard address.user.node == context.id else { return [try hop(towards: address.user)] }
+            let devices = try devices(of: address.user)
+            guard try user(address.user)?.isLocal ?? false, !devices.isEmpty else {
+                throw ProtocolError(
+                    .userNotFound, "There is no such user on this node.", hint: "Check the address.",
+                    details: ["user_id": .string(address.user.text)])
+            }
+            return devices.map { .device(address.user, $0) }
+        case .channel(let name):
+            return try channelTargets(
+                of: message, ChannelID(name: name, node: message.channelNode ?? context.id), from: source)
+        }
+    }
+
+    private func hop(towards user: UserID) throws -> Party {
+        try requirePeer(user.node)
+        return .node(user.node)
+    }
+
+    private func channelTargets(of message: Message, _ id: ChannelID, from source: Party) throws -> [Party] {
+        guard let channel = try channel(id) else {
+            throw ProtocolError(
+                .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
+                details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
+        }
+        let members = try members(of: channel)
+        guard let author = members.first(where: { $0.user == message.author && $0.device == message.device }),
+            author.role.may(.sendMessages)
+        else {
+            throw ProtocolError(
+                .insufficientPermissions, "The author may not send messages to this channel.",
+                hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
+        }
+        try run(
+            "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
+        var targets = members.filter { $0.user.node == context.id && $0.party != author.party }.map(\.party)
+        if id.node == context.id {
+            let sites = Set(members.map(\.user.node)).subtracting([context.id, message.author.node])
+            targets += sites.sorted().map(Party.node).filter { $0 != source }
+        } else if message.author.node == context.id {
+            try requirePeer(id.node)
+            targets.append(.node(id.node))
+        }
+        return targets
+    }
+}
+
+/// The author's device has not been introduced here yet: the item is held until it is.
+struct AuthorUnknown: Error {
+    var user: UserID
+}

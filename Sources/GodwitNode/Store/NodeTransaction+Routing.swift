@@ -1,0 +1,74 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+extension NodeTransaction {
+    /// The party that something for a user's device goes to next: the device itself here, else its node.
+    func hop(towards user: UserID, _ device: DeviceID) throws -> Party {
+        if user.node == context.id { return .device(user, device) }
+        try requirePeer(user.node)
+        return .node(user.node)
+    }
+
+    /// - Throws: `ProtocolError` 3000 for a node that is no peer, 1002 for a blocked one.
+    func requirePeer(_ node: NodeID) throws {
+        guard let row = try row("SELECT trust FROM node_peer WHERE node = ?", [node.text]) else {
+            throw ProtocolError(
+                .nodeUnreachable, "The node is no peer of this node.",
+                hint: "The operator can add it with `godwit peer add`.", details: ["node": .string(node.text)])
+        }
+        guard row["trust"] as String != "blocked" else {
+            throw ProtocolError(
+                .insufficientPermissions, "The node is blocked here.", details: ["node": .string(node.text)])
+        }
+    }
+
+    /// Makes sure that a party learns of a user before what comes from that user reaches it.
+    func ensureIntroduced(_ user: UserID, to party: Party) throws {
+        guard let known = try self.user(user), let list = known.deviceList else { return }
+        // A node knows its own users, a device its own user.
+        switch party {
+        case .node(let node) where node == user.node: return
+        case .device(let owner, _) where owner == user: return
+        default: break
+        }
+        let given = try row(
+            "SELECT version FROM node_introduction WHERE party = ? AND user = ?", [party.text, user.text])
+        guard (given?["version"] as Int64? ?? 0) < list.version else { return }
+        let introduction = Introduction(userID: user, publicKey: known.publicKey, deviceList: list)
+        try enqueue(introduction.object, to: party)
+        try run(
+            """
+            INSERT INTO node_introduction (party, user, version) VALUES (?, ?, ?)
+            ON CONFLICT (party, user) DO UPDATE SET version = excluded.version
+            """, [party.text, user.text, list.version])
+    }
+
+    /// Queues an object for a party, introducing first whoever it speaks of.
+    func route(_ object: JSONObject, to party: Party, about users: [UserID], kind: ItemKind = .object) throws {
+        for user in users { try ensureIntroduced(user, to: party) }
+        try enqueue(object, to: party, kind: kind)
+    }
+
+    /// Tells an author's device that its item goes no further.
+    func refuse(_ item: [UInt8], of author: Party, because error: ProtocolError) throws {
+        guard case .device(let user, let device) = author else { return }
+        let refusal = Refusal(item: item, to: author, error: error, at: now)
+        // An author whose node cannot be reached cannot be told either.
+        guard let hop = try? hop(towards: user, device) else { return }
+        try enqueue(refusal.object, to: hop)
+    }
+
+    /// Passes on an object that is for one device.
+    func forward(_ object: JSONObject, toDevice party: Party, kind: ItemKind = .object) throws {
+        guard case .device(let user, let device) = party else {
+            throw ProtocolError.malformed("The object is for no device.", member: "to")
+        }
+        if user.node == context.id, try signingKey(of: user, device) == nil {
+            throw ProtocolError(.userNotFound, "The device is not listed here.")
+        }
+        try enqueue(object, to: hop(towards: user, device), kind: kind)
+    }
+}

@@ -1,0 +1,173 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+/// A user as the node knows it.
+struct KnownUser {
+    var publicKey: [UInt8]
+    var isLocal: Bool
+    var listVersion: Int64
+    var deviceList: DeviceList?
+}
+
+extension NodeTransaction {
+    func user(_ id: UserID) throws -> KnownUser? {
+        guard
+            let row = try row(
+                "SELECT public_key, is_local, list_version, device_list FROM node_user WHERE user = ?", [id.text])
+        else { return nil }
+        let list: [UInt8]? = (row["device_list"] as Data?).map { [UInt8]($0) }
+        return KnownUser(
+            publicKey: [UInt8](row["public_key"] as Data), isLocal: row["is_local"], listVersion: row["list_version"],
+            deviceList: try list.map { try DeviceList(JSONObject.parse($0)) })
+    }
+
+    /// Registers a user of this node. The caller has checked challenge and signatures.
+    /// - Throws: `ProtocolError` 1002 if the name is taken by another key.
+    func register(_ file: IdentityFile) throws {
+        if let known = try user(file.userID) {
+            guard known.isLocal, known.publicKey == file.publicKey else {
+                throw ProtocolError(
+                    .insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
+            }
+            try run(
+                "UPDATE node_user SET identity_file = ?, account_type = ? WHERE user = ?",
+                [Data(file.object.canonicalBytes()), file.accountType.rawValue, file.userID.text])
+            return
+        }
+        try run(
+            """
+            INSERT INTO node_user (user, public_key, is_local, account_type, identity_file, since)
+            VALUES (?, ?, 1, ?, ?, ?)
+            """,
+            [
+                file.userID.text, Data(file.publicKey), file.accountType.rawValue,
+                Data(file.object.canonicalBytes()), now.milliseconds,
+            ])
+    }
+
+    /// Takes over a user's device list: the identity key is pinned when first seen, versions only grow.
+    ///
+    /// - Returns: false when nothing was new.
+    /// - Throws: `ProtocolError` 1000 for another key than the pinned one or a bad signature.
+    @discardableResult
+    func introduce(_ id: UserID, publicKey: [UInt8], list: DeviceList) throws -> Bool {
+        let known = try user(id)
+        if let known, known.publicKey != publicKey {
+            throw ProtocolError(
+                .invalidCredentials, "The user is known here with another key.",
+                hint: "The user's identity was replaced, or somebody pretends to be the user.")
+        }
+        guard list.version > known?.listVersion ?? 0 else { return false }
+        try KeyChecks.verify(list, signedBy: publicKey)
+        let body = Data(list.object.canonicalBytes())
+        if known == nil {
+            try run(
+                """
+                INSERT INTO node_user (user, public_key, is_local, account_type, device_list, list_version, since)
+                VALUES (?, ?, 0, 'standard', ?, ?, ?)
+                """, [id.text, Data(publicKey), body, list.version, now.milliseconds])
+        } else {
+            try run(
+                "UPDATE node_user SET device_list = ?, list_version = ? WHERE user = ?", [body, list.version, id.text])
+        }
+        try replaceDevices(of: id, by: list)
+        return true
+    }
+
+    private func replaceDevices(of id: UserID, by list: DeviceList) throws {
+        for row in try rows("SELECT device FROM node_device WHERE user = ?", [id.text]) {
+            let device: String = row["device"]
+            if !list.devices.contains(where: { $0.device.text == device }) {
+                try run("DELETE FROM node_device WHERE user = ? AND device = ?", [id.text, device])
+            }
+        }
+        for entry in list.devices {
+            try run(
+                """
+                INSERT INTO node_device (user, device, signing_key, noise_key) VALUES (?, ?, ?, ?)
+                ON CONFLICT (user, device) DO UPDATE SET noise_key = excluded.noise_key
+                """, [id.text, entry.device.text, Data(entry.signingKey), Data(entry.noiseKey)])
+        }
+    }
+
+    /// The Ed25519 key of a listed device.
+    func signingKey(of user: UserID, _ device: DeviceID) throws -> [UInt8]? {
+        try row("SELECT signing_key FROM node_device WHERE user = ? AND device = ?", [user.text, device.text])
+            .map { [UInt8]($0["signing_key"] as Data) }
+    }
+
+    func devices(of user: UserID) throws -> [DeviceID] {
+        try rows("SELECT device FROM node_device WHERE user = ? ORDER BY device", [user.text])
+            .map { try DeviceID($0["device"] as String) }
+    }
+
+    /// Stores what a device publishes. The signed pre-key must be the device's own.
+    func publish(_ signedPreKey: SignedPreKey, oneTime: [OneTimePreKey], of user: UserID, _ device: DeviceID) throws {
+        guard signedPreKey.userID == user, signedPreKey.device == device,
+            let key = try signingKey(of: user, device)
+        else {
+            throw ProtocolError(
+                .insufficientPermissions, "Keys can be published for one's own listed device only.",
+                hint: "Publish the device list first.")
+        }
+        try KeyChecks.verify(signedPreKey.object, signedBy: key, purpose: .preKey)
+        try run(
+            "UPDATE node_device SET signed_pre_key = ? WHERE user = ? AND device = ?",
+            [Data(signedPreKey.object.canonicalBytes()), user.text, device.text])
+        for oneTimeKey in oneTime.prefix(Self.oneTimeKeysMax) {
+            try run(
+                "INSERT OR REPLACE INTO node_one_time_key (user, device, id, key) VALUES (?, ?, ?, ?)",
+                [user.text, device.text, Int64(oneTimeKey.id), Data(oneTimeKey.key)])
+        }
+    }
+
+    /// One-time pre-keys taken from one publication.
+    static let oneTimeKeysMax = 200
+
+    /// The answer to a lookup of a user of this node; takes one one-time pre-key out of the store.
+    func lookUp(_ lookup: UserLookup) throws -> UserLookupResult {
+        var result = UserLookupResult(userID: lookup.userID, requester: lookup.requester, asOf: now, found: nil)
+        guard let known = try user(lookup.userID), known.isLocal, let list = known.deviceList,
+            let device = list.devices.first?.device,
+            let row = try row(
+                "SELECT signed_pre_key FROM node_device WHERE user = ? AND device = ?",
+                [lookup.userID.text, device.text]),
+            let stored: Data = row["signed_pre_key"]
+        else { return result }
+        result.found = UserLookupResult.Found(
+            publicKey: known.publicKey, deviceList: list,
+            signedPreKey: try SignedPreKey(JSONObject.parse([UInt8](stored))),
+            oneTimePreKey: try takeOneTimeKey(of: lookup.userID, device))
+        return result
+    }
+
+    private func takeOneTimeKey(of user: UserID, _ device: DeviceID) throws -> OneTimePreKey? {
+        guard
+            let row = try row(
+                "SELECT id, key FROM node_one_time_key WHERE user = ? AND device = ? ORDER BY id LIMIT 1",
+                [user.text, device.text])
+        else { return nil }
+        let id: Int64 = row["id"]
+        try run(
+            "DELETE FROM node_one_time_key WHERE user = ? AND device = ? AND id = ?", [user.text, device.text, id])
+        return OneTimePreKey(id: UInt32(id), key: [UInt8](row["key"] as Data))
+    }
+
+    /// Checks that a command's counter grows and stores it with the state that the command changes (D-8).
+    /// - Returns: false for a repeat of a command that was carried out.
+    func advanceCounter(_ command: SignedCommand) throws -> Bool {
+        guard
+            let row = try row(
+                "SELECT counter FROM node_device WHERE user = ? AND device = ?",
+                [command.userID.text, command.device.text])
+        else { return false }
+        guard command.counter > row["counter"] as Int64 else { return false }
+        try run(
+            "UPDATE node_device SET counter = ? WHERE user = ? AND device = ?",
+            [command.counter, command.userID.text, command.device.text])
+        return true
+    }
+}

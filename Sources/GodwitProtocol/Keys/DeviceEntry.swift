@@ -1,0 +1,115 @@
+/// A device as its user certifies it (gap G-14, decision D-2). Signed by the user, purpose `device`.
+public struct DeviceEntry: Hashable, Sendable {
+    public let object: JSONObject
+    public let userID: UserID
+    public let device: DeviceID
+    /// Ed25519, 32 bytes: signs messages, pre-keys, epochs and commands.
+    public let signingKey: [UInt8]
+    /// X25519, 32 bytes: IK of the key agreement.
+    public let agreementKey: [UInt8]
+    /// X25519, 32 bytes: static key of frame seals.
+    public let noiseKey: [UInt8]
+    public let created: Timestamp
+
+    public init(_ object: JSONObject) throws(ProtocolError) {
+        let fields = ObjectReader(object, what: "device entry")
+        userID = try fields.userID("user_id")
+        device = try fields.deviceID("device")
+        signingKey = try fields.key("signing_key", prefix: "ed25519", count: 32)
+        agreementKey = try fields.key("agreement_key", prefix: "x25519", count: 32)
+        noiseKey = try fields.key("noise_key", prefix: "x25519", count: 32)
+        created = try fields.canonicalTimestamp("created")
+        _ = try fields.key("signature", prefix: "ed25519", count: 64)
+        guard device == Self.id(of: signingKey) else {
+            throw .malformed("The device id does not follow from the signing key.", member: "device")
+        }
+        self.object = object
+    }
+
+    /// `docs/protocol.md` §2.
+    public static func id(of signingKey: [UInt8]) -> DeviceID {
+        let digest = SHA256Digest.of(Array("DCP1:device-id".utf8) + [0], signingKey)
+        guard let id = try? DeviceID(Base32.encode(digest.prefix(5))) else {
+            preconditionFailure("5 bytes are 8 characters of base32")
+        }
+        return id
+    }
+
+    public var party: Party { .device(userID, device) }
+}
+
+/// All devices of a user, versioned. Signed by the user, purpose `device-list`.
+public struct DeviceList: Hashable, Sendable {
+    public static let devicesMax = 16
+    public let object: JSONObject
+    public let userID: UserID
+    public let version: Int64
+    public let devices: [DeviceEntry]
+
+    public init(_ object: JSONObject) throws(ProtocolError) {
+        let fields = ObjectReader(object, what: "device list")
+        userID = try fields.userID("user_id")
+        version = try fields.integer("version", in: 1...JSONValue.integerMax)
+        _ = try fields.canonicalTimestamp("issued")
+        _ = try fields.key("signature", prefix: "ed25519", count: 64)
+        let entries = try fields.array("devices")
+        guard (1...Self.devicesMax).contains(entries.count) else {
+            throw .malformed("A device list has 1 to 16 devices.", member: "devices")
+        }
+        var devices: [DeviceEntry] = []
+        for entry in entries {
+            guard let object = entry.object else { throw .malformed("A device is an object.", member: "devices") }
+            let device = try DeviceEntry(object)
+            guard device.userID == userID, !devices.contains(where: { $0.device == device.device }) else {
+                throw .malformed("A device list has each device of its user once.", member: "devices")
+            }
+            devices.append(device)
+        }
+        self.devices = devices
+        self.object = object
+    }
+}
+
+/// A medium-term X25519 key of a device. Signed by the device, purpose `pre-key`.
+public struct SignedPreKey: Hashable, Sendable {
+    public let object: JSONObject
+    public let userID: UserID
+    public let device: DeviceID
+    public let id: UInt32
+    /// X25519, 32 bytes.
+    public let key: [UInt8]
+    public let created: Timestamp
+
+    public init(_ object: JSONObject) throws(ProtocolError) {
+        let fields = ObjectReader(object, what: "signed pre-key")
+        userID = try fields.userID("user_id")
+        device = try fields.deviceID("device")
+        id = UInt32(try fields.integer("id", in: 1...Int64(UInt32.max)))
+        key = try fields.key("key", prefix: "x25519", count: 32)
+        created = try fields.canonicalTimestamp("created")
+        _ = try fields.key("signature", prefix: "ed25519", count: 64)
+        self.object = object
+    }
+}
+
+/// A pre-key that is used once. Not signed by itself: what delivers it is.
+public struct OneTimePreKey: Hashable, Sendable {
+    public let id: UInt32
+    /// X25519, 32 bytes.
+    public let key: [UInt8]
+
+    public init(id: UInt32, key: [UInt8]) {
+        self.id = id
+        self.key = key
+    }
+
+    public init(_ object: JSONObject) throws(ProtocolError) {
+        let fields = ObjectReader(object, what: "one-time pre-key")
+        id = UInt32(try fields.integer("id", in: 1...Int64(UInt32.max)))
+        key = try fields.key("key", prefix: "x25519", count: 32)
+    }
+
+    public var object: JSONObject {
+        ["id": .integer(Int64(id)), "key": .string(PublicKeyText.text(x25519: key))]
+    }
+}

@@ -1,0 +1,68 @@
+/// A node as it describes itself (decision D-17). Signed by the node, purpose `descriptor`.
+public struct NodeDescriptor: Hashable, Sendable {
+    public let object: JSONObject
+    public let id: NodeID
+    /// Ed25519, 32 bytes.
+    public let publicKey: [UInt8]
+    /// X25519, 32 bytes: static key of frame seals.
+    public let noiseKey: [UInt8]
+    /// Base URLs, `https://host:port`, best first.
+    public let endpoints: [String]
+    /// SHA-256 of the certificate's SubjectPublicKeyInfo, 32 bytes each.
+    public let pins: [[UInt8]]
+    public let name: String
+    public let sequence: Int64
+    public let expires: Timestamp
+
+    public init(_ object: JSONObject) throws(ProtocolError) {
+        let fields = ObjectReader(object, what: "node descriptor")
+        try fields.expect(type: "descriptor")
+        id = try fields.nodeID("id")
+        publicKey = try fields.key("public_key", prefix: "ed25519", count: 32)
+        noiseKey = try fields.key("noise_key", prefix: "x25519", count: 32)
+        name = try fields.string("name")
+        sequence = try fields.integer("seq", in: 1...JSONValue.integerMax)
+        expires = try fields.canonicalTimestamp("expires")
+        endpoints = try Self.endpoints(fields)
+        pins = try Self.pins(fields)
+        _ = try fields.key("signature", prefix: "ed25519", count: 64)
+        self.object = object
+    }
+
+    private static func endpoints(_ fields: ObjectReader) throws(ProtocolError) -> [String] {
+        var endpoints: [String] = []
+        for entry in try fields.array("endpoints") {
+            guard let url = entry.string, url.hasPrefix("https://") || url.hasPrefix("http://"), url.utf8.count <= 2048
+            else { throw .malformed("An endpoint is an http or https URL.", member: "endpoints") }
+            endpoints.append(url)
+        }
+        guard endpoints.count <= 8 else { throw .malformed("At most 8 endpoints.", member: "endpoints") }
+        return endpoints
+    }
+
+    private static func pins(_ fields: ObjectReader) throws(ProtocolError) -> [[UInt8]] {
+        var pins: [[UInt8]] = []
+        for entry in try fields.array("pins") {
+            guard let text = entry.string, text.hasPrefix("sha256:"),
+                let pin = Base64.decode(String(text.dropFirst(7))), pin.count == 32
+            else { throw .malformed("A pin is sha256: and the base64 of 32 bytes.", member: "pins") }
+            pins.append(pin)
+        }
+        guard pins.count <= 4 else { throw .malformed("At most 4 pins.", member: "pins") }
+        return pins
+    }
+
+    public static func unsigned(
+        id: NodeID, publicKey: [UInt8], noiseKey: [UInt8], endpoints: [String], pins: [[UInt8]], name: String,
+        sequence: Int64, expires: Timestamp
+    ) -> JSONObject {
+        [
+            "type": "descriptor", "version": "1.0", "id": .string(id.text),
+            "public_key": .string(PublicKeyText.text(ed25519: publicKey)),
+            "noise_key": .string(PublicKeyText.text(x25519: noiseKey)),
+            "endpoints": .array(endpoints.map { .string($0) }),
+            "pins": .array(pins.map { .string("sha256:" + Base64.encode($0)) }), "name": .string(name),
+            "seq": .integer(sequence), "expires": .string(expires.description),
+        ]
+    }
+}

@@ -1,0 +1,119 @@
+import GodwitNode
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import NIOSSL
+import NIOWebSocket
+
+/// One accepted connection: TLS, then HTTP, then perhaps a WebSocket (Hummingbird's seam for child channels).
+struct NodeChannel: HTTPChannelHandler {
+    enum Negotiated: Sendable {
+        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        case socket(NIOAsyncChannel<SocketInput, WebSocketFrame>, SocketRequest)
+    }
+
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        let negotiated: EventLoopFuture<Negotiated>
+    }
+
+    let configuration: ServerConfiguration
+    let tls: NIOSSLContext?
+    let sockets: any SocketService
+    let responder: Responder
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            if let tls {
+                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                // TLS ends a direction by its own alert. With TCP's half-closure, which Hummingbird allows, the handler
+                // would wait five seconds for the alert of a peer that has gone.
+                try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
+            }
+            let watch = ConnectionWatch(channel: channel, timer: ConnectionTimer(configuration))
+            try channel.pipeline.syncOperations.addHandler(ByteWatchHandler(watch))
+            let isolated = NIOLoopBound(watch, eventLoop: channel.eventLoop)
+            var pipeline = NIOUpgradableHTTPServerPipelineConfiguration<Negotiated>(
+                upgradeConfiguration: .init(
+                    upgraders: [upgrader(isolated)],
+                    notUpgradingCompletionHandler: { plain($0, isolated, logger) }))
+            pipeline.enablePipelining = false
+            pipeline.enableErrorHandling = false
+            pipeline.enableResponseHeaderValidation = false
+            pipeline.decoderConfiguration.maxHeaderFieldSize = HeaderLimits.fieldMax
+            pipeline.decoderConfiguration.maxHeaderListSize = HeaderLimits.listMax
+            pipeline.decoderConfiguration.maxHeaderFieldCount = HeaderLimits.countMax
+            let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: pipeline)
+            let decoder = try channel.pipeline.syncOperations.handler(
+                type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try channel.pipeline.syncOperations.addHandler(UpgradeFilterHandler(), position: .after(decoder))
+            try channel.pipeline.syncOperations.addHandler(FirstRequestErrorHandler())
+            return Value(channel: channel, negotiated: negotiated)
+        }
+    }
+
+    private static func removeErrorHandler(_ channel: any Channel) throws {
+        let pipeline = channel.pipeline.syncOperations
+        let handler = try pipeline.handler(type: FirstRequestErrorHandler.self)
+        pipeline.removeHandler(handler, promise: nil)
+    }
+
+    private func plain(
+        _ channel: any Channel, _ watch: NIOLoopBound<ConnectionWatch>, _ logger: Logger
+    ) -> EventLoopFuture<Negotiated> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            try Self.removeErrorHandler(channel)
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
+            try pipeline.addHandler(PartWatchHandler(watch.value, bodyMax: configuration.bodyMax))
+            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
+            return .http(
+                try NIOAsyncChannel(
+                    wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
+        }
+    }
+
+    private func upgrader(_ watch: NIOLoopBound<ConnectionWatch>) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+        NIOTypedWebSocketServerUpgrader(
+            maxFrameSize: SocketLimits.messageMax, enableAutomaticErrorHandling: false,
+            shouldUpgrade: { channel, head in
+                // The filter before the upgrader has looked already.
+                channel.eventLoop.makeSucceededFuture(SocketHandshake.isAcceptable(head) ? SocketHandshake.answer : nil)
+            },
+            upgradePipelineHandler: { channel, head in
+                channel.eventLoop.makeCompletedFuture {
+                    watch.value.disarm()
+                    try Self.removeErrorHandler(channel)
+                    try channel.pipeline.syncOperations.addHandler(SocketInputHandler())
+                    let socket = try NIOAsyncChannel<SocketInput, WebSocketFrame>(
+                        wrappingChannelSynchronously: channel)
+                    return .socket(socket, SocketHandshake.request(of: head))
+                }
+            })
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.negotiated.get() {
+            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .socket(let channel, let request):
+                let connection = SocketConnection(timeouts: configuration.socket, logger: logger)
+                await connection.run(channel, request, service: sockets)
+            }
+        } catch {
+            logger.debug("A connection ended before its first request.")
+            value.channel.close(promise: nil)
+        }
+    }
+}
+
+/// Bounds of a request's header, in bytes and fields.
+enum HeaderLimits {
+    static let fieldMax = 8_192
+    static let listMax = 16_384
+    static let countMax = 64
+}

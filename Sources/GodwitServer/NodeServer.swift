@@ -1,0 +1,77 @@
+public import GodwitBatch
+public import GodwitNode
+public import GodwitProtocol
+import HummingbirdCore
+public import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+public import ServiceLifecycle
+
+/// The listener of a node: batch exchanges, WebSockets and the few plain HTTP answers, over TLS 1.3.
+///
+/// Translates and calls; what anything means is decided behind its three services. On graceful shutdown it stops
+/// accepting, lets exchanges that run end, and closes each socket with 1001 after what waits for it was sent.
+public final class NodeServer: Service {
+    private let configuration: ServerConfiguration
+    private let tls: NIOSSLContext?
+    private let exchange: any ExchangeService
+    private let sockets: any SocketService
+    private let information: any NodeInformation
+    private let logger: Logger
+    private let onBound: @Sendable (_ port: Int) async -> Void
+
+    /// - Parameter onBound: called once with the port that was taken, before the first connection is served.
+    /// - Throws: `ProtocolError` for a configuration that cannot be (see `ServerConfiguration.validate`) and 2000 for a
+    ///   certificate or key that cannot be read. Nothing listens yet.
+    public init(
+        configuration: ServerConfiguration, exchange: any ExchangeService, sockets: any SocketService,
+        information: any NodeInformation, logger: Logger,
+        onBound: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) throws(ProtocolError) {
+        try configuration.validate()
+        tls = try configuration.tls?.context()
+        self.configuration = configuration
+        self.exchange = exchange
+        self.sockets = sockets
+        self.information = information
+        self.logger = logger
+        self.onBound = onBound
+    }
+
+    /// Serves until shutdown. Throws when the port cannot be taken.
+    public func run() async throws {
+        let responder = NodeResponder(
+            exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax), information: information,
+            logger: logger)
+        let (configuration, tls, sockets, onBound) = (configuration, tls, sockets, onBound)
+        let builder = HTTPServerBuilder { responder in
+            NodeChannel(configuration: configuration, tls: tls, sockets: sockets, responder: responder)
+        }
+        let server = try builder.buildServer(
+            configuration: HummingbirdCore.ServerConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1_024,
+                availableConnectionsDelegate: .maximum(configuration.connectionsMax, logger: logger)),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger,
+            responder: { request, writer, _ in try await responder.respond(to: request, writer) },
+            onServerRunning: { channel in await onBound(channel.localAddress?.port ?? configuration.port) })
+        try await server.run()
+    }
+}
+
+extension ServerConfiguration.TLS {
+    func context() throws(ProtocolError) -> NIOSSLContext {
+        do {
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMBytes(certificateChain).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: privateKey, format: .pem)))
+            configuration.minimumTLSVersion = .tlsv13
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw .malformed(
+                "The listener's certificate or private key cannot be used.",
+                hint: "Both have to be PEM, and belong together.")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import GodwitNode
+import GodwitProtocol
+import HTTPTypes
+import HummingbirdCore
+import Logging
+
+/// The few paths of a node. Everything else is answered with an error object.
+struct NodeResponder {
+    let exchange: ExchangeResponder
+    let information: any NodeInformation
+    let logger: Logger
+
+    func respond(to request: Request, _ writer: consuming ResponseWriter) async throws {
+        let path = NodePath(request.head.path ?? "").text
+        switch (path, request.method) {
+        case (ExchangeResponder.path, .post): try await exchange.respond(to: request, writer)
+        case ("/api/v1/node", .get): try await Answer.json(information.descriptor()).write(to: writer)
+        case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
+        case ("/readyz", .get): try await readiness().write(to: writer)
+        case (SocketHandshake.path, .get): try await Answer.error(Self.noUpgrade, status: .badRequest).write(to: writer)
+        default: try await refusal(path).write(to: writer)
+        }
+    }
+
+    private func readiness() async -> Answer {
+        if await information.isReady() { return .text("ready\n") }
+        return .error(
+            ProtocolError(.maintenanceMode, "The node does not take traffic yet.", hint: "Try again in a moment."))
+    }
+
+    private func refusal(_ path: String) -> Answer {
+        let methods: [String: String] = [
+            ExchangeResponder.path: "POST", "/api/v1/node": "GET", "/healthz": "GET", "/readyz": "GET",
+            SocketHandshake.path: "GET",
+        ]
+        guard let method = methods[path] else {
+            return .error(
+                .malformed("There is nothing at this path.", hint: "See the node's descriptor at /api/v1/node."),
+                status: .notFound)
+        }
+        var answer = Answer.error(
+            .malformed("This path does not take this method.", hint: "Use \(method)."), status: .methodNotAllowed)
+        answer.headers[.allow] = method
+        return answer
+    }
+
+    /// A handshake that the upgrader did not take ends up here.
+    private static let noUpgrade = ProtocolError.malformed(
+        "This path opens a WebSocket.",
+        hint: "Ask for it as the first request of a connection: Upgrade: websocket, Sec-WebSocket-Version: 13, "
+            + "Sec-WebSocket-Protocol: dcp-v1.")
+}

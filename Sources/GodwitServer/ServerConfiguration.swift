@@ -1,0 +1,80 @@
+import GodwitProtocol
+
+/// Where and how a node listens. Limits have defaults that suit a site of some thousand devices on thin links.
+public struct ServerConfiguration: Sendable {
+    /// Certificate chain and private key of the listener, PEM.
+    public struct TLS: Sendable {
+        public var certificateChain: [UInt8]
+        public var privateKey: [UInt8]
+
+        public init(certificateChain: [UInt8], privateKey: [UInt8]) {
+            self.certificateChain = certificateChain
+            self.privateKey = privateKey
+        }
+    }
+
+    /// Name or address of the interface to listen on.
+    public var host: String
+    /// 0 takes a free port; `NodeServer`'s `onBound` tells which.
+    public var port: Int
+    /// nil serves clear text: on loopback only, unless `allowClear` (SEC-02).
+    public var tls: TLS?
+    public var allowClear = false
+
+    /// Connections at the same time; more wait in the system's queue until one ends.
+    public var connectionsMax = 12_000
+    /// Bytes of a batch request's body.
+    public var bodyMax = 16_777_216
+    /// From the connection, or the first byte of a later request, to the end of the header, TLS handshake included.
+    public var headTimeout: Duration = .seconds(60)
+    /// No byte of a body, or no byte of an answer taken, for so long ends the connection. Satellite links stall.
+    public var stallTimeout: Duration = .seconds(120)
+    /// A connection without a request is kept for so long: a new one costs a thin link two round trips and 1.2 kB.
+    public var idleTimeout: Duration = .seconds(900)
+    public var socket = SocketTimeouts()
+
+    public init(host: String, port: Int, tls: TLS?) {
+        self.host = host
+        self.port = port
+        self.tls = tls
+    }
+
+    /// - Throws: `ProtocolError` 2000 naming the member that is out of its range, 3001 for clear text beyond loopback.
+    func validate() throws(ProtocolError) {
+        guard !host.isEmpty else { throw .malformed("The listener has no address.", member: "host") }
+        guard (0...65_535).contains(port) else { throw .malformed("The port is out of 0...65535.", member: "port") }
+        guard connectionsMax > 0 else { throw .malformed("No connection would be accepted.", member: "connectionsMax") }
+        guard bodyMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
+        let durations = [
+            headTimeout, stallTimeout, idleTimeout, socket.authentication, socket.idle, socket.answer, socket.close,
+        ]
+        guard durations.allSatisfy({ $0 > .zero }) else {
+            throw .malformed("Time-outs have to be longer than nothing.")
+        }
+        guard tls != nil || allowClear || Self.isLoopback(host) else {
+            throw ProtocolError(
+                .federationError, "A listener without TLS is open to others than this machine.",
+                hint: "Give it a certificate, listen on 127.0.0.1, or allow clear text in the configuration.")
+        }
+    }
+
+    static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}
+
+/// How long a WebSocket may stay silent.
+public struct SocketTimeouts: Sendable, Hashable {
+    /// Without a session for so long a socket is closed with 4401 (gaps G-28, G-33).
+    public var authentication: Duration = .seconds(30)
+    /// After so long without a frame the server asks with a ping.
+    public var idle: Duration = .seconds(240)
+    /// After a ping without any frame for so long the connection is cut.
+    public var answer: Duration = .seconds(60)
+    /// After a close frame was due for so long the connection is cut.
+    public var close: Duration = .seconds(5)
+
+    public init() {}
+}

@@ -1,0 +1,21 @@
+/// Cuts the duplicate-detection time into four eras of uptime.
+///
+/// An index over all ids ever seen is an index over random values: each insertion touches another page of it, and it
+/// slows down as it grows. So ids are kept by era of arrival: insertions touch one small tree, look-ups at most five,
+/// and a whole era is dropped at once. Eras are counted in the spool's own uptime, so no jump of a clock forgets or
+/// keeps anything (D-16).
+struct DuplicateEras {
+    static let count: Int64 = 4
+    /// Milliseconds of uptime in one era.
+    let length: Int64
+
+    /// - Parameter time: milliseconds for which an id must stay known.
+    init(time: Int64) {
+        length = max(1, (time + Self.count - 1) / Self.count)
+    }
+
+    func era(at uptime: Int64) -> Int64 { uptime / length }
+
+    /// The oldest era whose ids still count. What arrived at `t` counts at least until `t + time`.
+    func oldest(at uptime: Int64) -> Int64 { era(at: uptime) - Self.count }
+}

@@ -1,0 +1,151 @@
+import GRDB
+import Synchronization
+
+/// One caller's part of a shared transaction.
+struct CommitJob: Sendable {
+    /// Runs the caller's closure and gives what hands the caller its result, to be called after the commit.
+    let run: @Sendable (SQLiteTransaction) throws -> @Sendable () -> Void
+    let fail: @Sendable (any Error) -> Void
+}
+
+/// Lets concurrent writers share one SQLite transaction and so one fsync (habit 3).
+///
+/// While one group is being committed on the writer's queue, callers line up; the next group takes up to `groupMax` of
+/// them. Each has its own savepoint. A caller is resumed only after the commit of its group, so the line is never
+/// longer than there are suspended callers.
+final class GroupCommit: Sendable {
+    static let groupMax = 256
+
+    private struct Line {
+        var jobs: [CommitJob] = []
+        var running = false
+        var closed = false
+        var idle: [CheckedContinuation<Void, Never>] = []
+        var groups = 0
+    }
+
+    private let line = Mutex(Line())
+    private let pool: DatabasePool
+    private let makeTransaction: @Sendable (Database, SQLiteTransaction.BlobJournal) -> SQLiteTransaction
+    private let afterGroup: @Sendable (_ orphans: [[UInt8]], Database) -> Void
+
+    /// - Parameter afterGroup: called on the writer's queue outside transactions, with digests of files that may have
+    ///   lost their last row.
+    init(
+        pool: DatabasePool,
+        makeTransaction: @escaping @Sendable (Database, SQLiteTransaction.BlobJournal) -> SQLiteTransaction,
+        afterGroup: @escaping @Sendable (_ orphans: [[UInt8]], Database) -> Void
+    ) {
+        self.pool = pool
+        self.makeTransaction = makeTransaction
+        self.afterGroup = afterGroup
+    }
+
+    /// Callers that wait for their group, and transactions begun so far.
+    var state: (waiting: Int, groups: Int) { line.withLock { ($0.jobs.count, $0.groups) } }
+
+    func submit(_ job: CommitJob) {
+        enum Step { case start, wait, refuse }
+        let step = line.withLock { line -> Step in
+            guard !line.closed else { return .refuse }
+            line.jobs.append(job)
+            guard !line.running else { return .wait }
+            line.running = true
+            return .start
+        }
+        switch step {
+        case .start: startGroup()
+        case .wait: break
+        case .refuse: job.fail(SpoolError(.closed, "The spool is closed."))
+        }
+    }
+
+    /// Refuses new callers and returns when the waiting ones are served.
+    func close() async {
+        await withCheckedContinuation { continuation in
+            let idle = line.withLock { line in
+                line.closed = true
+                if line.running { line.idle.append(continuation) }
+                return !line.running
+            }
+            if idle { continuation.resume() }
+        }
+    }
+
+    private func startGroup() {
+        pool.asyncWriteWithoutTransaction { database in
+            let group = self.line.withLock { line in
+                line.groups += 1
+                let group = line.jobs.prefix(Self.groupMax)
+                line.jobs.removeFirst(group.count)
+                return group
+            }
+            self.commit(group, database)
+            let (more, idle) = self.line.withLock { line -> (Bool, [CheckedContinuation<Void, Never>]) in
+                line.running = !line.jobs.isEmpty
+                guard !line.running else { return (true, []) }
+                defer { line.idle = [] }
+                return (false, line.idle)
+            }
+            for continuation in idle { continuation.resume() }
+            if more { self.startGroup() }
+        }
+    }
+
+    /// Runs a group to its end: if SQLite undoes a whole transaction, those who had run get its error and the rest
+    /// get a transaction of their own.
+    private func commit(_ group: ArraySlice<CommitJob>, _ database: Database) {
+        var rest = group
+        while !rest.isEmpty {
+            let before = rest.count
+            var outcome = runTransaction(&rest, database)
+            if rest.count == before, let job = rest.popFirst() {
+                outcome.failed.append((job, outcome.error ?? SpoolError(.unusable, "No transaction could be begun.")))
+            }
+            afterGroup(outcome.orphans, database)
+            for resume in outcome.done { resume() }
+            for (job, error) in outcome.failed { job.fail(SpoolFailure.translate(error)) }
+        }
+    }
+
+    private struct Outcome {
+        var done: [@Sendable () -> Void] = []
+        var failed: [(CommitJob, any Error)] = []
+        var orphans: [[UInt8]] = []
+        var error: (any Error)?
+    }
+
+    private func runTransaction(_ rest: inout ArraySlice<CommitJob>, _ database: Database) -> Outcome {
+        var outcome = Outcome()
+        var ran: [CommitJob] = []
+        var dropped: [[UInt8]] = []
+        do {
+            try database.inTransaction(.immediate) {
+                while let job = rest.popFirst() {
+                    let journal = SQLiteTransaction.BlobJournal()
+                    // Whatever becomes of this part: a file that it made may be without a row in the end.
+                    defer { outcome.orphans += journal.created }
+                    do {
+                        try database.inSavepoint {
+                            outcome.done.append(try job.run(makeTransaction(database, journal)))
+                            return .commit
+                        }
+                        ran.append(job)
+                        dropped += journal.dropped
+                    } catch {
+                        outcome.done.removeLast(outcome.done.count - ran.count)
+                        outcome.failed.append((job, error))
+                        guard database.isInsideTransaction else { throw error }
+                    }
+                }
+                return .commit
+            }
+            outcome.orphans += dropped
+        } catch {
+            outcome.error = error
+            outcome.done = []
+            outcome.failed += ran.map { ($0, error) }
+        }
+        return outcome
+    }
+}

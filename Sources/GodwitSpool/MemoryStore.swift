@@ -1,0 +1,113 @@
+import GodwitProtocol
+
+/// What a `MemorySpool` holds, with a list of what undoes the present transaction.
+final class MemoryStore {
+    struct Arrival: Hashable {
+        var id: ItemID
+        var destination: Party
+    }
+
+    struct Mark {
+        var row: Int64
+        var era: Int64
+        /// Nil while in custody.
+        var ended: CustodyState?
+    }
+
+    struct Held {
+        var item: NewItem
+        var born: Int64
+        var frame: Int64?
+        var place = 0
+        var ends: Int64 { born + item.lifetime }
+    }
+
+    struct Sender {
+        var incarnation: UInt32
+        var next: UInt64
+    }
+
+    struct Ledger {
+        var incarnation: UInt32
+        var floor: UInt64 = 1
+        var digests: [UInt64: [UInt8]] = [:]
+    }
+
+    let configuration: SpoolConfiguration
+    var undo: [(MemoryStore) -> Void] = []
+
+    private(set) var uptime: Int64 = 0
+    private(set) var lastRow: Int64 = 0
+    private(set) var lastFrame: Int64 = 0
+    private(set) var held: [Int64: Held] = [:]
+    private(set) var rows: [Party: Set<Int64>] = [:]
+    private(set) var bodies: [[UInt8]: Int] = [:]
+    private(set) var bytes = 0
+    private(set) var owned: [Party: Int] = [:]
+    private(set) var marks: [Arrival: Mark] = [:]
+    private(set) var known: [ItemID: Int64] = [:]
+    private(set) var senders: [Party: Sender] = [:]
+    private(set) var frames: [Int64: OutboundFrame] = [:]
+    private(set) var ledgers: [Party: [Ledger]] = [:]
+
+    init(configuration: SpoolConfiguration) { self.configuration = configuration }
+
+    func rollBack() {
+        let steps = undo
+        undo = []
+        for step in steps.reversed() { step(self) }
+    }
+
+    // MARK: Changes that can be undone
+
+    func set<Value>(_ path: ReferenceWritableKeyPath<MemoryStore, Value>, to value: Value) {
+        let old = self[keyPath: path]
+        undo.append { $0[keyPath: path] = old }
+        self[keyPath: path] = value
+    }
+
+    func advance(to uptime: Int64) { set(\.uptime, to: uptime) }
+    func nextRow() -> Int64 {
+        set(\.lastRow, to: lastRow + 1)
+        return lastRow
+    }
+    func setMark(_ arrival: Arrival, _ mark: Mark?) { set(\.marks[arrival], to: mark) }
+    func setKnown(_ key: ItemID, _ era: Int64?) { set(\.known[key], to: era) }
+    func setSender(_ peer: Party, _ sender: Sender) { set(\.senders[peer], to: sender) }
+    func setHeld(_ row: Int64, _ value: Held) { set(\.held[row], to: value) }
+    func setLedgers(_ peer: Party, _ value: [Ledger]) { set(\.ledgers[peer], to: value) }
+    func setFrame(_ key: Int64, _ frame: OutboundFrame?) { set(\.frames[key], to: frame) }
+
+    func add(_ frame: OutboundFrame) -> Int64 {
+        set(\.lastFrame, to: lastFrame + 1)
+        setFrame(lastFrame, frame)
+        return lastFrame
+    }
+
+    func insert(_ row: Int64, _ value: Held) {
+        set(\.held[row], to: value)
+        let party = value.item.destination
+        undo.append { $0.rows[party]?.remove(row) }
+        rows[party, default: []].insert(row)
+        hold(value, +1)
+    }
+
+    func remove(_ row: Int64) -> Held? {
+        guard let value = held[row] else { return nil }
+        set(\.held[row], to: nil)
+        let party = value.item.destination
+        undo.append { $0.rows[party]?.insert(row) }
+        rows[party]?.remove(row)
+        hold(value, -1)
+        return value
+    }
+
+    /// Counts a copy in or out: holders of its body, bytes of the spool, bytes of its owner.
+    private func hold(_ value: Held, _ sign: Int) {
+        let body = value.item.body
+        let holders = bodies[body] ?? 0
+        set(\.bodies[body], to: holders + sign == 0 ? nil : holders + sign)
+        if holders == 0 || holders + sign == 0 { set(\.bytes, to: bytes + sign * body.count) }
+        if let owner = value.item.owner { set(\.owned[owner], to: (owned[owner] ?? 0) + sign * body.count) }
+    }
+}

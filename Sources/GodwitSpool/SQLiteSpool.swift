@@ -1,0 +1,153 @@
+import FoundationEssentials
+public import GRDB
+import Glibc
+
+/// A spool in a directory: `spool.sqlite` (WAL, `synchronous=FULL`), `blobs/` with large bodies, and `lock`.
+///
+/// Every `write` is durable when it returns (GW-03); shutdown is no part of durability. One process holds the
+/// directory at a time (D-6). Files are readable by their owner only.
+public final class SQLiteSpool: Spool {
+    let pool: DatabasePool
+    let blobs: BlobStore
+    let commits: GroupCommit
+    private let configuration: SpoolConfiguration
+    let janitor: BlobJanitor
+    private let lock: DirectoryLock
+
+    /// Opens the spool, made if it is missing, brings its tables up to date and removes files without a row.
+    ///
+    /// Blocks for as long as the disk takes: call it at start, not from a busy task.
+    ///
+    /// - Parameter migrations: adds the tables of other rooms to the same file, after the spool's own.
+    /// - Throws: `SpoolError` `.locked`, `.newer`, `.corrupt`, `.unusable`; `ProtocolError` 3003 on a full disk.
+    public init(
+        directory: String, configuration: SpoolConfiguration = SpoolConfiguration(),
+        migrations: (inout DatabaseMigrator) -> Void = { _ in }
+    ) throws {
+        do {
+            try SystemFile.makeDirectory(directory)
+            let lock = try DirectoryLock(directory: directory)
+            let blobs = try BlobStore(directory: directory + "/blobs")
+            let pool = try Self.openDatabase(in: directory)
+            var migrator = DatabaseMigrator()
+            SpoolSchema.register(in: &migrator)
+            migrations(&migrator)
+            try Self.prepare(pool, migrator)
+            try SystemFile.synchronize(directory: directory)
+            try Self.sweep(blobs, pool)
+
+            let janitor = BlobJanitor()
+            self.lock = lock
+            self.blobs = blobs
+            self.pool = pool
+            self.configuration = configuration
+            self.janitor = janitor
+            commits = GroupCommit(pool: pool) { database, journal in
+                SQLiteTransaction(database: database, blobs: blobs, configuration: configuration, journal: journal)
+            } afterGroup: { orphans, database in
+                janitor.note(orphans)
+                Self.removeOrphans(janitor.due(), blobs, database)
+            }
+        } catch let failure as SystemFailure where failure.number != ENOSPC && failure.number != EDQUOT {
+            throw SpoolError(
+                .unusable, "The spool's directory cannot be used (\(failure.step): error \(failure.number)).",
+                hint: "Check that the directory exists and that this user may write to it.")
+        } catch {
+            throw SpoolFailure.translate(error)
+        }
+    }
+
+    /// Runs `body` on the writer's queue in a transaction that concurrent callers share, and returns after the commit.
+    ///
+    /// If `body` throws, its own changes are undone and its error is thrown here. If the commit fails, nothing of the
+    /// group is kept and everyone in it gets `ProtocolError` 3003 (disk full) or 9000. A cancelled task still waits
+    /// for its commit.
+    public func write<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteTransaction) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            commits.submit(
+                CommitJob { transaction in
+                    let value = try body(transaction)
+                    return { continuation.resume(returning: value) }
+                } fail: {
+                    continuation.resume(throwing: $0)
+                })
+        }
+    }
+
+    public func read<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteTransaction) throws -> Value
+    ) async throws -> Value {
+        let ticket = janitor.readerCame()
+        defer { janitor.readerLeft(ticket) }
+        let (blobs, configuration) = (blobs, configuration)
+        do {
+            return try await pool.read { database in
+                try body(
+                    SQLiteTransaction(
+                        database: database, blobs: blobs, configuration: configuration,
+                        journal: SQLiteTransaction.BlobJournal()))
+            }
+        } catch {
+            throw SpoolFailure.translate(error)
+        }
+    }
+
+    /// Serves the callers that wait, then closes the file and lets other processes in. Later writes fail with
+    /// `SpoolError` `.closed`.
+    ///
+    /// Nothing is lost without it.
+    public func close() async throws {
+        await commits.close()
+        try pool.close()
+        lock.release()
+    }
+
+    // MARK: Opening
+
+    private static func openDatabase(in directory: String) throws -> DatabasePool {
+        let path = directory + "/spool.sqlite"
+        // Made here, so that it and the files that SQLite puts beside it are for their owner only.
+        Glibc.close(try SystemFile.open(path, O_RDWR | O_CREAT))
+        var configuration = Configuration()
+        configuration.label = "godwit.spool"
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA secure_delete = ON")
+        }
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        try pool.writeWithoutTransaction { database in
+            // GRDB sets NORMAL for WAL, with which a power cut may take back a commit.
+            try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304")
+        }
+        return pool
+    }
+
+    private static func prepare(_ pool: DatabasePool, _ migrator: DatabaseMigrator) throws {
+        if try pool.read(migrator.hasBeenSuperseded) {
+            throw SpoolError(
+                .newer, "A newer version wrote this spool.", hint: "Run the newer version, or use another directory.")
+        }
+        try migrator.migrate(pool)
+    }
+
+    private static func sweep(_ blobs: BlobStore, _ pool: DatabasePool) throws {
+        let digests = try pool.read { database in
+            try Data.fetchSet(database, sql: "SELECT digest FROM spool_body WHERE content IS NULL")
+        }
+        for name in try blobs.strangers(besides: Set(digests.map { [UInt8]($0) })) { blobs.remove(name: name) }
+    }
+
+    /// On the writer's queue, between transactions.
+    static func removeOrphans(_ digests: [[UInt8]], _ blobs: BlobStore, _ database: Database) {
+        for digest in digests {
+            // If the look-up fails the file stays, and is swept at the next opening.
+            let row = try? Row.fetchOne(
+                database.cachedStatement(sql: "SELECT count(*) AS count FROM spool_body WHERE digest = ?"),
+                arguments: [Data(digest)])
+            if let row, row["count"] as Int == 0 { blobs.remove(digest: digest) }
+        }
+    }
+}

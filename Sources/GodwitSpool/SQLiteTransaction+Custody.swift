@@ -1,0 +1,101 @@
+import FoundationEssentials
+import GRDB
+import GodwitProtocol
+
+extension SQLiteTransaction {
+    public func custody(of id: ItemID) throws -> [Custody] {
+        try rows(
+            """
+            SELECT p.name, a.state, i.frame FROM spool_era e
+              CROSS JOIN spool_arrival a ON a.era = e.era
+              JOIN spool_party p ON p.party = a.destination
+              LEFT JOIN spool_item i ON i.row = a.row
+            WHERE a.id = ? AND (a.state = 0 OR a.era >= ?) ORDER BY p.name
+            """, [Data(id.bytes), eras.oldest(at: try uptime())]
+        ).map { row in
+            let frame: Int64? = row["frame"]
+            let state: CustodyState =
+                switch row["state"] as Int {
+                case 0: frame == nil ? .waiting : .framed
+                case 1: .forwarded
+                default: .expired
+                }
+            return Custody(destination: try party(row["name"]), state: state)
+        }
+    }
+
+    public func release(_ rows: [Int64]) throws {
+        for row in rows { _ = try end(row, as: .forwarded) }
+    }
+
+    /// Ends custody of a row and leaves a mark of how it ended.
+    /// - Returns: the item as it was, with its new state; nil if it is not in custody.
+    func end(_ number: Int64, as state: CustodyState) throws -> SpoolItem? {
+        guard let found = try row(Self.itemColumns + "WHERE i.row = ?", [number]) else { return nil }
+        var item = try item(found)
+        item.state = state
+        try run("DELETE FROM spool_item WHERE row = ?", [number])
+        try run(
+            """
+            UPDATE spool_arrival SET state = ?
+            WHERE era = ? AND id = ? AND destination = (SELECT party FROM spool_party WHERE name = ?)
+            """,
+            [state == .forwarded ? 1 : 2, found["era"] as Int64, Data(item.id.bytes), item.destination.text])
+        let body: Int64 = found["body"]
+        try run("DELETE FROM spool_body WHERE body = ? AND holders = 0", [body])
+        if database.changesCount > 0, item.body.count > SpoolConfiguration.blobThreshold {
+            journal.dropped.append(bytes(found["digest"]))
+        }
+        return item
+    }
+
+    public func expire(elapsed: Int64) throws -> [SpoolItem] {
+        try run(
+            "UPDATE spool_state SET uptime = min(uptime + ?, 1 << 60)",
+            [min(max(0, elapsed), SpoolConfiguration.timeMax)])
+        let uptime = try uptime()
+        let ended = try rows(
+            "SELECT row FROM spool_item WHERE ends <= ? ORDER BY ends, row LIMIT ?",
+            [uptime, SpoolConfiguration.expiredPerCall])
+        let items = try ended.compactMap { try end($0["row"], as: .expired) }
+        try forgetOldEras(uptime)
+        return items
+    }
+
+    /// Drops what arrived longer ago than the duplicate-detection time, a slice a call, so that no commit is long.
+    /// What is still in custody stays.
+    private func forgetOldEras(_ uptime: Int64) throws {
+        let slice = 5_000
+        for row in try rows("SELECT era FROM spool_era WHERE era < ?", [eras.oldest(at: uptime)]) {
+            let era: Int64 = row["era"]
+            try run(
+                """
+                DELETE FROM spool_arrival WHERE era = ?1 AND (id, destination) IN
+                  (SELECT id, destination FROM spool_arrival WHERE era = ?1 AND state <> 0 LIMIT ?2)
+                """, [era, slice])
+            try run(
+                """
+                DELETE FROM spool_known WHERE era = ?1 AND key IN
+                  (SELECT key FROM spool_known WHERE era = ?1 LIMIT ?2)
+                """, [era, slice])
+            try run(
+                """
+                DELETE FROM spool_era WHERE era = ?1
+                  AND NOT EXISTS (SELECT 1 FROM spool_arrival WHERE era = ?1)
+                  AND NOT EXISTS (SELECT 1 FROM spool_known WHERE era = ?1)
+                """, [era])
+        }
+    }
+
+    public func remember(_ key: ItemID) throws -> Bool {
+        let uptime = try uptime()
+        let known = try integer(
+            """
+            SELECT 1 FROM spool_era e CROSS JOIN spool_known k ON k.era = e.era
+            WHERE k.key = ? AND k.era >= ? LIMIT 1
+            """, [Data(key.bytes), eras.oldest(at: uptime)])
+        guard known == nil else { return false }
+        try run("INSERT INTO spool_known (era, key) VALUES (?, ?)", [try currentEra(uptime), Data(key.bytes)])
+        return true
+    }
+}

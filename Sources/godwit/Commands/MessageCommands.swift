@@ -1,0 +1,109 @@
+import ArgumentParser
+import GodwitClient
+import GodwitContact
+import GodwitProtocol
+
+struct SendCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send", abstract: "Write a message; it is kept until it has been handed over.",
+        discussion: "Works offline. With --sync it calls the home node right after.")
+
+    @OptionGroup var home: HomeOptions
+    @Argument(help: "#channel, #channel:node or @user-id; quote it for the shell.")
+    var to: String
+    @Argument(help: "The text, or - for standard input.")
+    var text: String
+    @Flag(help: "Mark the text as Markdown.")
+    var markdown = false
+    @Flag(help: "Call the home node right after.")
+    var sync = false
+
+    func run() async throws {
+        let files = ClientFiles(home)
+        let device = try await files.device()
+        let body = text == "-" ? String(decoding: try Wiring.read("-"), as: UTF8.self) : text
+        let entry = try await device.send(
+            text: body, format: markdown ? .markdown : .plain,
+            to: MessageTarget(to, defaultNode: device.userID.node))
+        if sync { _ = try await device.sync(over: files.carrier()) }
+        let state = try await device.outbox().first { $0.row == entry.row }?.state ?? entry.state
+        if home.json {
+            Console.json([
+                "message_id": entry.id.map { .string($0.text) } ?? .null, "state": .string(state.rawValue),
+                "row": .integer(entry.row),
+            ])
+        } else {
+            Console.out("\(entry.id?.text ?? "Message \(entry.row)"): \(state.rawValue)")
+        }
+    }
+}
+
+struct ReadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "read", abstract: "Show what has arrived.", discussion: "Does not call the node: see `godwit sync`.")
+
+    @OptionGroup var home: HomeOptions
+    @Argument(help: "Only this conversation: #channel, #channel:node or @user-id.")
+    var conversation: String?
+    @Option(help: "Only what came after this row.")
+    var after: Int64 = 0
+    @Option(help: "At most so many.")
+    var limit = 100
+
+    func run() async throws {
+        let device = try await ClientFiles(home).device()
+        let filter = try conversation.map { text throws(ProtocolError) in
+            try MessageTarget(text, defaultNode: device.userID.node).conversation(of: device.userID)
+        }
+        let entries = try await device.inbox(conversation: filter, after: after, limit: limit)
+        for entry in entries {
+            if home.json {
+                Console.json([
+                    "row": .integer(entry.row), "message_id": .string(entry.hash.id.text),
+                    "conversation": .string(entry.conversation.text), "author": .string(entry.author.text),
+                    "timestamp": .string(entry.timestamp.description), "text": .string(entry.text),
+                ])
+            } else {
+                Console.out("\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(entry.text)")
+            }
+        }
+        if let last = entries.last { try await device.markRead(upTo: last.row) }
+    }
+}
+
+struct SyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Hand over what waits and fetch what has come, in as few round trips as it takes.")
+
+    @OptionGroup var home: HomeOptions
+
+    func run() async throws {
+        let files = ClientFiles(home)
+        let device = try await files.device()
+        let isPlain = !home.json
+        let report = try await device.sync(over: files.carrier()) { soFar in
+            if isPlain, Console.isTerminal { Console.raw("\r\(soFar.receivedItems) items received ") }
+        }
+        let status = try await device.status()
+        let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
+        if home.json {
+            Console.json(
+                Self.object(report).setting("waiting", .integer(Int64(unsent)))
+                    .setting("warnings", .integer(Int64(status.warnings))))
+        } else {
+            if Console.isTerminal { Console.raw("\r") }
+            Console.out(
+                "Received \(report.receivedItems) items, handed over \(report.releasedItems); "
+                    + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
+            if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
+        }
+    }
+
+    static func object(_ report: ContactReport) -> JSONObject {
+        [
+            "received": .integer(Int64(report.receivedItems)), "handed_over": .integer(Int64(report.releasedItems)),
+            "bytes_up": .integer(Int64(report.sent.bytes)), "bytes_down": .integer(Int64(report.received.bytes)),
+            "round_trips": .integer(Int64(report.exchanges)), "repeated": .integer(Int64(report.repeatedFrames)),
+        ]
+    }
+}

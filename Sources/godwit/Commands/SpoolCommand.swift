@@ -1,0 +1,122 @@
+import ArgumentParser
+import GodwitCarrier
+import GodwitProtocol
+
+struct SpoolCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "spool", abstract: "What the node has in custody.",
+        subcommands: [List.self, Show.self, Verify.self, Export.self, Import.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List items in custody, oldest first.")
+
+        @OptionGroup var home: HomeOptions
+        @Option(name: .customLong("for"), help: "Only those for a node id or user/device.")
+        var destination: String?
+        @Option(help: "At most so many.")
+        var limit: Int64 = 100
+
+        func run() async throws {
+            var request: JSONObject = ["request": "spool_list", "limit": .integer(limit)]
+            if let destination { request["destination"] = .string(destination) }
+            let items = try await NodeControl.ask(request, home)
+            if home.json { return Console.value(items) }
+            Console.table(
+                ["item", "class", "kind", "bytes", "state", "destination"],
+                (items.array ?? []).compactMap(\.object).map { item in
+                    [
+                        item["item"]?.string ?? "", item["class"]?.string ?? "", item["kind"]?.string ?? "",
+                        String(item["bytes"]?.integer ?? 0), item["state"]?.string ?? "",
+                        item["destination"]?.string ?? "",
+                    ]
+                })
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show where the copies of an item are.")
+
+        @OptionGroup var home: HomeOptions
+        @Argument(help: "Item as `spool list` names it, or a message id.")
+        var item: String
+
+        func run() async throws {
+            Console.value(try await NodeControl.ask(["request": "spool_show", "item": .string(item)], home))
+        }
+    }
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check the store: pages, references, files against their hashes.")
+
+        @OptionGroup var home: HomeOptions
+
+        func run() async throws {
+            let result = try await NodeControl.ask(["request": "spool_verify"], home)
+            let sound = result.object?["sound"]?.bool ?? false
+            if home.json {
+                Console.value(result)
+            } else if sound {
+                Console.out("The spool is sound.")
+            } else {
+                for finding in result.object?["findings"]?.array ?? [] { Console.out(finding.string ?? "") }
+            }
+            if !sound { throw ExitCode(Failure.failed) }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write frames for a peer to a file, to be carried by hand.",
+            discussion: "What is written stays in custody until the peer's acknowledgement comes back.")
+
+        @OptionGroup var home: HomeOptions
+        @Option(help: "Node id of the peer.")
+        var to: String
+        @Option(name: .customLong("max-bytes"), help: "At most about so many bytes.")
+        var maxBytes: Int64 = 16_777_216
+        @Argument(help: "File to write.")
+        var file: String
+
+        func run() async throws {
+            let result = try await NodeControl.ask(
+                ["request": "export", "to": .string(to), "max_bytes": .integer(maxBytes)], home)
+            let records = (result.object?["records"]?.array ?? []).compactMap { $0.string.flatMap(Base64.decode) }
+            try ExchangeFile.write(records, to: file)
+            let summary = (result.object ?? [:]).omitting(["records"]).setting("file", .string(file))
+            if home.json { return Console.json(summary) }
+            Console.out(
+                "Wrote \(summary["frames"]?.integer ?? 0) frames, \(summary["bytes"]?.integer ?? 0) B, to \(file)."
+                    + (summary["left"]?.bool ?? false ? " More waits: export again after the peer has answered." : ""))
+        }
+    }
+
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take in a file that a peer has exported; what was cut off is told.")
+
+        @OptionGroup var home: HomeOptions
+        @Argument(help: "File to read.")
+        var file: String
+
+        func run() async throws {
+            let contents = try ExchangeFile.read(from: file)
+            let result = try await NodeControl.ask(
+                [
+                    "request": "import",
+                    "records": .array(contents.records.map { .string(Base64.encode($0)) }),
+                ], home)
+            let summary = (result.object ?? [:]).setting("complete", .bool(contents.isComplete))
+            if home.json {
+                Console.json(summary)
+            } else {
+                Console.out(
+                    "Took in \(summary["items"]?.integer ?? 0) items; \(summary["released"]?.integer ?? 0) of ours "
+                        + "were acknowledged, \(summary["repeated_frames"]?.integer ?? 0) frames were known, "
+                        + "\(summary["refused_frames"]?.integer ?? 0) refused.")
+                if !contents.isComplete { Console.out("The file was cut off: copy it again for the rest.") }
+            }
+            if !contents.isComplete { throw ExitCode(Failure.tryAgain) }
+        }
+    }
+}

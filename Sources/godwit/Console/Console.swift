@@ -1,0 +1,43 @@
+import Glibc
+import GodwitProtocol
+
+/// The only place that writes to the terminal.
+enum Console {
+    /// A line on standard output.
+    static func out(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+
+    /// A line on standard error.
+    static func note(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+
+    /// Text without a line's end, for progress.
+    static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// One JSON object a line, canonical.
+    static func json(_ object: JSONObject) { out(object.canonicalText) }
+    static func value(_ value: JSONValue) { out(value.canonicalText) }
+
+    /// Columns aligned with two spaces between them.
+    static func table(_ header: [String], _ rows: [[String]]) {
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].count }.max() ?? 0
+        }
+        for row in [header] + rows {
+            let cells = row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+            }
+            out(cells.joined(separator: "  "))
+        }
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import FoundationEssentials
+import GodwitBatch
+import GodwitClient
+import GodwitContact
+import GodwitCrypto
+import GodwitLink
+import GodwitProtocol
+
+/// A client's home: `identity.json`, `node.json` (its home node's descriptor), `client.json` (settings), `device/`.
+struct ClientFiles {
+    let directory: String
+
+    init(_ home: HomeOptions) { directory = home.clientDirectory }
+    init(directory: String) { self.directory = directory }
+
+    var identityPath: String { directory + "/identity.json" }
+    var nodePath: String { directory + "/node.json" }
+    var settingsPath: String { directory + "/client.json" }
+    var devicePath: String { directory + "/device" }
+
+    var exists: Bool { Wiring.exists(identityPath) }
+
+    private static let missing = ProtocolError(
+        .invalidMessageFormat, "There is no identity in this home.",
+        hint: "Make one with `godwit identity create`, or check --home.")
+
+    func identity() throws -> IdentityFile {
+        guard exists else { throw Self.missing }
+        return try IdentityFile(parsing: Wiring.read(identityPath))
+    }
+
+    func node() throws -> NodeDescriptor { try NodeDescriptor(JSONObject.parse(Wiring.read(nodePath))) }
+
+    /// Base URL at which this client calls its home node.
+    func endpoint() throws -> String {
+        if Wiring.exists(settingsPath), let url = try JSONObject.parse(Wiring.read(settingsPath))["endpoint"]?.string {
+            return url
+        }
+        guard let url = try node().endpoints.first else {
+            throw ProtocolError(
+                .nodeUnreachable, "The home node has no endpoint.", hint: "Give one with --endpoint at `identity create`.")
+        }
+        return url
+    }
+
+    func device() async throws -> Device {
+        guard exists else { throw Self.missing }
+        return try await Device(directory: devicePath, time: SystemTime())
+    }
+
+    /// The carrier to the home node, over the local network.
+    func carrier() throws -> any Carrier {
+        try Carriers.batch(endpoint: endpoint(), pins: node().pins, profile: .preset(.broadband))
+    }
+
+    /// Makes identity and device.
+    func create(
+        username: Username, displayName: String?, node: NodeDescriptor, endpoint: String?, passphrase: String,
+        kdf: PassphraseKDF
+    ) async throws -> IdentityFile {
+        guard !exists else {
+            throw ProtocolError(
+                .invalidMessageFormat, "There is an identity in this home already.", hint: "Choose another --home.")
+        }
+        try Wiring.makeDirectory(directory)
+        let url = endpoint ?? node.endpoints.first
+        guard let url else {
+            throw ProtocolError(
+                .invalidMessageFormat, "The node's descriptor has no endpoint.", hint: "Give one with --endpoint.")
+        }
+        let (file, key) = try IdentityBuilder.create(
+            username: username, node: node.id, endpoint: Self.socketURL(url), nodeName: node.name,
+            displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
+        _ = try await Device.create(
+            directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
+        try Wiring.write(node.object.canonicalBytes(), to: nodePath)
+        try Wiring.write(
+            (["endpoint": .string(url)] as JSONObject).canonicalBytes(), to: settingsPath)
+        // Last: a home with this file is complete.
+        try Wiring.write(file.object.canonicalBytes(), to: identityPath)
+        return file
+    }
+
+    /// `https://host` as `wss://host`.
+    static func socketURL(_ url: String) -> String {
+        url.hasPrefix("https://") ? "wss://" + url.dropFirst(8) : "ws://" + url.dropFirst(7)
+    }
+}
+
+/// Where the passphrase of an identity comes from.
+enum Passphrase {
+    /// `--passphrase-file`, else GODWIT_PASSPHRASE, else the terminal.
+    static func read(_ file: String?) throws -> String {
+        if let file {
+            let text = String(decoding: try Wiring.read(file, max: 4096), as: UTF8.self)
+            return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        }
+        if let text = ProcessInfo.processInfo.environment["GODWIT_PASSPHRASE"] { return text }
+        guard Console.isTerminal, let text = Terminal.secret("Passphrase: ") else {
+            throw ProtocolError(
+                .invalidCredentials, "A passphrase is needed.",
+                hint: "Use --passphrase-file or the environment variable GODWIT_PASSPHRASE.")
+        }
+        return text
+    }
+}

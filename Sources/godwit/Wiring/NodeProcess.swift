@@ -1,0 +1,53 @@
+import GodwitContact
+import GodwitNode
+import GodwitProtocol
+import GodwitServer
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// A node as it runs: store and links first, then the listeners; down in reverse.
+struct NodeProcess {
+    let home: HomeOptions
+    let settings: NodeSettings
+
+    /// - Parameter listening: called with the port once the listener is bound.
+    func run(listening: @escaping @Sendable (Int) async -> Void) async throws {
+        let logger = Wiring.logger("godwit.node")
+        let node = try await HomeNode(
+            home: try NodeHome(directory: home.nodeDirectory), spoolDirectory: settings.spool,
+            configuration: try settings.nodeConfiguration(), logger: logger, carrier: Carriers.peer)
+        let server = try NodeServer(
+            configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
+            logger: logger, onBound: listening)
+        let control = ControlServer(path: home.controlPath, answer: { await node.control($0) })
+        var configuration = ServiceGroupConfiguration(
+            services: [NodeService(node: node), control, server],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(15)
+        configuration.maximumCancellationDuration = .seconds(5)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    private func serverConfiguration() throws -> ServerConfiguration {
+        let (host, port) = try settings.address()
+        var tls: ServerConfiguration.TLS?
+        if settings.tls {
+            tls = ServerConfiguration.TLS(
+                certificateChain: try Wiring.read(home.nodeDirectory + "/tls/certificate.pem"),
+                privateKey: try Wiring.read(home.nodeDirectory + "/tls/key.pem"))
+        }
+        var configuration = ServerConfiguration(host: host, port: port, tls: tls)
+        configuration.allowClear = settings.allowClear
+        return configuration
+    }
+}
+
+/// Runs the node's links and housekeeping until shutdown.
+private struct NodeService: Service {
+    let node: HomeNode
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await node.run() }
+    }
+}

@@ -1,0 +1,104 @@
+import Configuration
+import FoundationEssentials
+import GodwitNode
+import GodwitProtocol
+import SystemPackage
+
+/// `node.yaml`: how a node listens and stores. Defaults, then the file, then the environment (`GODWIT_…`), then flags.
+struct NodeSettings: Sendable {
+    /// Address to listen on, `host:port`.
+    var listen = "127.0.0.1:7443"
+    /// Directory of the spool.
+    var spool: String
+    /// `open`, `invite` or `closed`.
+    var registration = "open"
+    /// Invites that are good, comma separated.
+    var invites = ""
+    /// Directory of network profiles.
+    var profiles = "profiles"
+    /// Clear text beyond loopback.
+    var allowClear = false
+    /// TLS on the listener.
+    var tls = true
+
+    static let keys = ["listen", "spool", "registration", "invites", "profiles", "allowClear", "tls"]
+
+    /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
+    static func load(_ home: HomeOptions) async throws -> NodeSettings {
+        let path = home.nodeDirectory + "/node.yaml"
+        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider().prefixKeys(with: "godwit")]
+        if Wiring.exists(path) {
+            try checkKeys(of: path)
+            do {
+                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(path)))
+            } catch {
+                throw ProtocolError.malformed("\(path) cannot be read.", hint: "\(error)")
+            }
+        }
+        let reader = ConfigReader(providers: providers)
+        var settings = NodeSettings(spool: defaultSpool(home))
+        settings.listen = reader.string(forKey: "listen", default: settings.listen)
+        settings.spool = reader.string(forKey: "spool", default: settings.spool)
+        settings.registration = reader.string(forKey: "registration", default: settings.registration)
+        settings.invites = reader.string(forKey: "invites", default: settings.invites)
+        settings.profiles = reader.string(forKey: "profiles", default: settings.profiles)
+        settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
+        settings.tls = reader.bool(forKey: "tls", default: settings.tls)
+        _ = try settings.policy()
+        _ = try settings.address()
+        return settings
+    }
+
+    private static func checkKeys(of path: String) throws {
+        let text = String(decoding: try Wiring.read(path, max: 65_536), as: UTF8.self)
+        guard let object = try YAMLValue.json(text).object else {
+            throw ProtocolError.malformed("\(path) is no list of settings.")
+        }
+        if let unknown = object.keys.sorted().first(where: { !keys.contains($0) }) {
+            throw ProtocolError.malformed(
+                "\(path) has an unknown key: \(unknown)", member: unknown,
+                hint: "Known: " + keys.joined(separator: ", "))
+        }
+    }
+
+    /// `spool/` where a checkout is the working directory, else in the home.
+    static func defaultSpool(_ home: HomeOptions) -> String {
+        Wiring.exists("spool/README.md") ? "spool" : home.nodeDirectory + "/spool"
+    }
+
+    func policy() throws -> RegistrationPolicy {
+        switch registration {
+        case "open": return .open
+        case "closed": return .closed
+        case "invite": return .invite(Set(invites.split(separator: ",").map(String.init)))
+        default:
+            throw ProtocolError.malformed("registration is open, invite or closed.", member: "registration")
+        }
+    }
+
+    func address() throws -> (host: String, port: Int) {
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
+            (0...65_535).contains(port), colon > listen.startIndex
+        else {
+            throw ProtocolError.malformed(
+                "The address to listen on is host:port.", member: "listen", hint: "Example: 0.0.0.0:7443")
+        }
+        let host = listen[..<colon].filter { $0 != "[" && $0 != "]" }
+        return (String(host), port)
+    }
+
+    func nodeConfiguration() throws -> NodeConfiguration {
+        NodeConfiguration(registration: try policy(), profiles: try ProfileFiles.load(from: profiles))
+    }
+
+    var yaml: String {
+        """
+        # How this node runs. Flags and GODWIT_ variables go before what stands here.
+        listen: "\(listen)"
+        spool: "\(spool)"
+        registration: \(registration)
+        profiles: "\(profiles)"
+
+        """
+    }
+}

@@ -1,0 +1,61 @@
+import FoundationEssentials
+import GodwitContact
+import GodwitProtocol
+import Glibc
+import Logging
+
+/// Where parts are put together.
+enum Wiring {
+    static var now: Timestamp { SystemTime().now() }
+
+    /// Logs go to standard error; `GODWIT_LOG` sets the level (default: warning).
+    static func logger(_ label: String) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = ProcessInfo.processInfo.environment["GODWIT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .warning
+        return logger
+    }
+
+    /// The whole of a small file, or of standard input for `-`.
+    /// - Throws: `ProtocolError` 2000.
+    static func read(_ path: String, max: Int = 16_777_216) throws -> [UInt8] {
+        if path == "-" {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while bytes.count <= max {
+                let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
+                if count <= 0 { break }
+                bytes += buffer[..<count]
+            }
+            return bytes
+        }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ProtocolError(.invalidMessageFormat, "The file cannot be read: \(path)", hint: "Check the path.")
+        }
+        guard data.count <= max else {
+            throw ProtocolError.tooLarge("The file is too large.", actual: data.count, firstRefused: max + 1)
+        }
+        return [UInt8](data)
+    }
+
+    static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    static func makeDirectory(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw ProtocolError(.internalError, "The directory cannot be made: \(path)", hint: "Check permissions.")
+        }
+    }
+
+    /// Writes a file that only its owner reads, whole or not at all.
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        do {
+            try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        } catch {
+            throw ProtocolError(
+                .internalError, "The file cannot be written: \(path)", hint: "Check permissions and room on the disk.")
+        }
+    }
+}

@@ -1,0 +1,279 @@
+import GodwitBatch
+import GodwitProtocol
+import Testing
+
+@testable import GodwitCarrier
+
+@Suite(.timeLimit(.minutes(2))) struct HTTPBatchCarrierTests {
+    static func carrier(
+        _ port: Int, _ change: (inout HTTPCarrierConfiguration) -> Void = { _ in }
+    ) throws -> HTTPBatchCarrier {
+        var configuration = HTTPCarrierConfiguration(endpoint: try Endpoint("http://127.0.0.1:\(port)"), pins: [])
+        change(&configuration)
+        return try HTTPBatchCarrier(configuration)
+    }
+
+    @Test("A request has no header that need not be, and the statistics count every byte of both directions")
+    func bytes() async throws {
+        let answer = ScriptedServer.records([[5, 6], [7]])
+        let server = try await ScriptedServer { _ in ScriptedServer.answer(answer) }
+        let collected = Collected()
+        let statistics = try await server.serving {
+            try await Self.carrier(server.port).exchange([[1, 2, 3], [4]]) { collected.add($0) }
+        }
+        let head =
+            "POST /batch/v1/exchange HTTP/1.1\r\nHost: 127.0.0.1:\(server.port)\r\nContent-Length: 6\r\n\r\n"
+        #expect(server.requests == [Array(head.utf8) + [3, 1, 2, 3, 1, 4]])
+        #expect(collected.all == [[5, 6], [7]])
+        #expect(statistics.sent == ByteCount(head.utf8.count + 6))
+        #expect(statistics.received == ByteCount("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".utf8.count + 5))
+        #expect(!statistics.reusedConnection)
+    }
+
+    @Test("An exchange without records has an empty body")
+    func empty() async throws {
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
+        let statistics = try await server.serving {
+            try await Self.carrier(server.port).exchange([]) { _ in Issue.record("no record was sent") }
+        }
+        #expect(statistics.received.bytes > 0)
+        #expect(server.requests.first?.suffix(4) == ArraySlice("\r\n\r\n".utf8))
+    }
+
+    @Test("The connection is kept for the next exchange")
+    func reuse() async throws {
+        let server = try await ScriptedServer { ScriptedServer.answer(ScriptedServer.records([[UInt8($0)]])) }
+        let reused = try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            var reused: [Bool] = []
+            for _ in 0..<3 { reused.append(try await carrier.exchange([[1]]) { _ in }.reusedConnection) }
+            return reused
+        }
+        #expect(reused == [false, true, true])
+        #expect(server.connections == 1)
+    }
+
+    @Test("A kept connection that died is replaced without the caller noticing")
+    func deadConnection() async throws {
+        let server = try await ScriptedServer { number in
+            ScriptedServer.answer(ScriptedServer.records([[UInt8(number)]])) + (number == 0 ? [.cut] : [])
+        }
+        let collected = Collected()
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            for _ in 0..<2 { _ = try await carrier.exchange([[1]]) { collected.add($0) } }
+        }
+        #expect(collected.all == [[0], [1]])
+        #expect(server.connections == 2)
+    }
+
+    @Test("Records cut into single bytes and chunks come out whole")
+    func chunked() async throws {
+        let body = ScriptedServer.records([Array(repeating: 3, count: 300), [9]])
+        let server = try await ScriptedServer { _ in
+            [.text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")]
+                + body.map { .bytes(Array("1\r\n".utf8) + [$0] + Array("\r\n".utf8)) } + [.text("0\r\n\r\n")]
+        }
+        let collected = Collected()
+        let statistics = try await server.serving {
+            try await Self.carrier(server.port).exchange([[1]]) { collected.add($0) }
+        }
+        #expect(collected.all == [Array(repeating: 3, count: 300), [9]])
+        // Chunk framing crosses the link too: 6 bytes a chunk here, and 5 at the end.
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8.count
+        #expect(statistics.received == ByteCount(head + body.count * 6 + 5))
+    }
+
+    @Test("A record is handed over while the rest of the answer is still on its way")
+    func streams() async throws {
+        let server = try await ScriptedServer { _ in
+            [
+                .text("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"), .bytes([1, 5]), .hold, .bytes([1, 6]),
+            ]
+        }
+        let collected = Collected()
+        try await server.serving {
+            _ = try await Self.carrier(server.port).exchange([[1]]) { record in
+                collected.add(record)
+                // The server goes on only after this: no time-out could make it pass otherwise.
+                server.release()
+            }
+        }
+        #expect(collected.all == [[5], [6]])
+    }
+
+    @Test("A connection cut within the answer keeps the records handed over so far, and says 3000")
+    func cut() async throws {
+        let body = ScriptedServer.records([[5], [6], [7, 7, 7]])
+        let server = try await ScriptedServer { _ in
+            [
+                .text("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n"), .bytes(Array(body.dropLast(2))),
+                .cut,
+            ]
+        }
+        let collected = Collected()
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving {
+                try await Self.carrier(server.port).exchange([[1]]) { collected.add($0) }
+            }
+        }
+        #expect(error?.code == .nodeUnreachable)
+        #expect(error?.code.retry == .automatically)
+        #expect(collected.all == [[5], [6]])
+    }
+
+    @Test("An answer that ends within a record is malformed")
+    func halfRecord() async throws {
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([1, 5, 3, 1]) }
+        let collected = Collected()
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving {
+                try await Self.carrier(server.port).exchange([[1]]) { collected.add($0) }
+            }
+        }
+        #expect(error?.code == .invalidMessageFormat)
+        #expect(collected.all == [[5]])
+    }
+
+    @Test("An answer that stalls is broken off and reported as unreachable")
+    func stall() async throws {
+        let server = try await ScriptedServer { _ in
+            [.text("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"), .bytes([1, 5]), .hold]
+        }
+        let collected = Collected()
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving {
+                try await Self.carrier(server.port) { $0.stallTimeout = .seconds(2) }
+                    .exchange([[1]]) { collected.add($0) }
+            }
+        }
+        #expect(error?.code == .nodeUnreachable)
+        #expect(error?.message == "The link stalled.")
+        #expect(collected.all == [[5]])
+    }
+
+    @Test("The time that the receiver of records takes is no stall")
+    func slowReceiver() async throws {
+        let records = (0..<40).map { Array(repeating: UInt8($0), count: 60_000) }
+        let server = try await ScriptedServer { _ in ScriptedServer.answer(ScriptedServer.records(records)) }
+        let collected = Collected()
+        try await server.serving {
+            _ = try await Self.carrier(server.port) { $0.stallTimeout = .seconds(2) }.exchange([[1]]) {
+                if collected.all.isEmpty { try await Task.sleep(for: .seconds(5)) }
+                collected.add($0)
+            }
+        }
+        #expect(collected.all == records)
+    }
+
+    @Test("Nobody listening is 3000, without an address in the message")
+    func refused() async throws {
+        let server = try await ScriptedServer { _ in [] }
+        let port = server.port
+        try await server.serving {}
+        let error = await #expect(throws: ProtocolError.self) {
+            try await Self.carrier(port).exchange([[1]]) { _ in }
+        }
+        #expect(error?.code == .nodeUnreachable)
+        #expect(error.map { "\($0.message)\($0.hint ?? "")".contains("127.0.0.1") } == false)
+        #expect(error?.hint != nil)
+    }
+
+    @Test("ERR-01: the peer's error object becomes that error, with its delay")
+    func peerError() async throws {
+        let body = #"{"error":{"code":"RATE_LIMITED","message":"Slower.","details":{"retry_after":30}}}"#
+        let server = try await ScriptedServer { _ in
+            [.text("HTTP/1.1 429 Too Many Requests\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")]
+        }
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving {
+                try await Self.carrier(server.port).exchange([[1]]) { _ in Issue.record("an error has no records") }
+            }
+        }
+        #expect(error?.code == .rateLimited)
+        #expect(error?.retryAfter == 30)
+    }
+
+    @Test("A page of something else between is no batch answer", arguments: [302, 404, 502])
+    func foreign(_ status: Int) async throws {
+        let server = try await ScriptedServer { _ in
+            [.text("HTTP/1.1 \(status) X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 6\r\n\r\n<html>")]
+        }
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving { try await Self.carrier(server.port).exchange([[1]]) { _ in } }
+        }
+        #expect(error?.code == (status == 502 ? .nodeUnreachable : .federationError))
+        #expect(error?.details["status"] == .integer(Int64(status)))
+    }
+
+    @Test("A receiver that throws ends the exchange with what it threw, and the carrier goes on")
+    func receiverThrows() async throws {
+        struct Full: Error {}
+        let server = try await ScriptedServer { _ in
+            ScriptedServer.answer(ScriptedServer.records((0..<20).map { Array(repeating: UInt8($0), count: 60_000) }))
+        }
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            await #expect(throws: Full.self) { try await carrier.exchange([[1]]) { _ in throw Full() } }
+            let collected = Collected()
+            _ = try await carrier.exchange([[1]]) { collected.add($0) }
+            #expect(collected.all.count == 20)
+        }
+    }
+
+    @Test("Cancelling breaks the exchange off")
+    func cancellation() async throws {
+        let server = try await ScriptedServer { _ in
+            [.text("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"), .bytes([1, 5]), .hold]
+        }
+        let started = Gate()
+        try await server.serving {
+            let exchange = Task { try await Self.carrier(server.port).exchange([[1]]) { _ in started.open() } }
+            await started.wait()
+            exchange.cancel()
+            await #expect(throws: CancellationError.self) { try await exchange.value }
+        }
+    }
+
+    @Test("Four exchanges run at once, a fifth is refused with 3002, and after them it goes on")
+    func concurrency() async throws {
+        let server = try await ScriptedServer { number in
+            (number < HTTPBatchCarrier.exchangesMax ? [.hold] : []) + ScriptedServer.answer([1, 5])
+        }
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<HTTPBatchCarrier.exchangesMax {
+                    group.addTask { _ = try await carrier.exchange([[1]]) { _ in } }
+                }
+                while server.requests.count < HTTPBatchCarrier.exchangesMax {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                let error = await #expect(throws: ProtocolError.self) { try await carrier.exchange([[1]]) { _ in } }
+                #expect(error?.code == .rateLimited)
+                server.release()
+                try await group.waitForAll()
+            }
+            _ = try await carrier.exchange([[1]]) { _ in }
+        }
+    }
+
+    @Test("A record of 65,600 bytes is sent, a larger one, an empty one and a request over 16 MiB are refused")
+    func limits() async throws {
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            _ = try await carrier.exchange([Array(repeating: 1, count: Exchange.recordMax)]) { _ in }
+            let large = Array(repeating: UInt8(1), count: 65_533)  // 65,536 with its length
+            _ = try await carrier.exchange(Array(repeating: large, count: 256)) { _ in }
+            let refused: [[[UInt8]]] = [
+                [[]], [Array(repeating: 1, count: Exchange.recordMax + 1)],
+                Array(repeating: large, count: 256) + [[1]],
+            ]
+            for records in refused {
+                await #expect(throws: ProtocolError.self) { try await carrier.exchange(records) { _ in } }
+            }
+        }
+        #expect(server.requests.count == 2)
+    }
+}

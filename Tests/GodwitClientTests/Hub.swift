@@ -1,0 +1,210 @@
+import GodwitBatch
+import GodwitContact
+import GodwitCrypto
+import GodwitProtocol
+import Testing
+
+@testable import GodwitClient
+
+/// A home node driven by hand: it knows its devices, numbers memberships, and keeps a queue for each device that a test
+/// may reorder, repeat or alter before it is delivered.
+actor Hub {
+    struct Channel {
+        var version: Int64 = 0
+        var members: [Party] = []
+        var attempts: [Party: Int] = [:]
+    }
+
+    nonisolated let key: SigningKey
+    nonisolated let descriptor: NodeDescriptor
+    nonisolated let noise: AgreementKey
+    nonisolated let time: ManualTime
+    var publications: [Party: Publication] = [:]
+    var userKeys: [UserID: [UInt8]] = [:]
+    var queues: [Party: [BatchItem]] = [:]
+    var channels: [ChannelID: Channel] = [:]
+    var introduced: [Party: Set<UserID>] = [:]
+    /// Every item that passed, in order.
+    var log: [BatchItem] = []
+    /// Members that are never named sponsor first.
+    var lazySponsors: Set<Party> = []
+
+    init(time: ManualTime = ManualTime()) throws {
+        key = try SigningKey.generate()
+        noise = try AgreementKey.generate()
+        self.time = time
+        let unsigned = NodeDescriptor.unsigned(
+            id: try NodeIDDerivation.derive(from: key.publicKey), publicKey: key.publicKey.bytes,
+            noiseKey: noise.publicKey.bytes, endpoints: [], pins: [], name: "test", sequence: 1,
+            expires: time.now().adding(milliseconds: 1_000_000))
+        descriptor = try NodeDescriptor(key.signed(unsigned, purpose: .descriptor))
+    }
+
+    nonisolated var id: NodeID { descriptor.id }
+
+    nonisolated func channelID(_ name: String) throws -> ChannelID { ChannelID(name: try ChannelName(name), node: id) }
+
+    /// A new user with one device, known to the hub.
+    func enrol(_ name: String, in scratch: Scratch) async throws -> Device {
+        let identityKey = try SigningKey.generate()
+        let file = try Self.identity(name, on: id, key: identityKey)
+        let device = try await Device.create(
+            directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time)
+        publications[device.party] = try await device.publication()
+        userKeys[device.userID] = file.publicKey
+        return device
+    }
+
+    static func identity(_ name: String, on node: NodeID, key: SigningKey) throws -> IdentityFile {
+        let identity: JSONObject = [
+            "full_id": .string(node.text + "." + name), "username": .string(name), "home_node_id": .string(node.text),
+            "public_key": .string(key.publicKey.text), "created": "2026-03-14T00:00:00.000Z",
+        ]
+        return try IdentityFile([
+            "version": "1.0", "identity": .object(identity), "home_node": ["endpoint": "ws://127.0.0.1:1"],
+            "encrypted_data": "AAAA", "signature": .string(key.sign(object: identity, purpose: .identity).text),
+        ])
+    }
+
+    // MARK: Queues
+
+    func push(_ object: JSONObject, to party: Party, kind: BatchItem.Kind = .object) {
+        push(
+            BatchItem(kind: kind, body: object.canonicalBytes(), created: time.now(), priority: .control), to: party)
+    }
+
+    func push(_ item: BatchItem, to party: Party) { queues[party, default: []].append(item) }
+
+    /// Empties the queue of a device.
+    func drain(_ party: Party) -> [BatchItem] { queues.removeValue(forKey: party) ?? [] }
+
+    func makeLazy(_ party: Party) { lazySponsors.insert(party) }
+
+    private func introduce(_ users: [UserID], to party: Party) {
+        for user in users where introduced[party, default: []].insert(user).inserted {
+            guard case .device(let own, _) = party, own != user, let key = userKeys[user],
+                let publication = publications.first(where: { $0.value.deviceList.userID == user })?.value
+            else { continue }
+            push(Introduction(userID: user, publicKey: key, deviceList: publication.deviceList).object, to: party)
+        }
+    }
+
+    // MARK: What devices send
+
+    /// Takes what a device has queued and acts on it.
+    func collect(from device: Device) async throws {
+        for item in try await device.handOver() { try take(item, from: device.party) }
+    }
+
+    func take(_ item: BatchItem, from source: Party) throws {
+        log.append(item)
+        guard item.kind != .message else {
+            try fanOut(try Message(parsing: item.body), item, from: source)
+            return
+        }
+        switch try ProtocolObject(parsing: item.body) {
+        case .command(let command): try carryOut(command)
+        case .epoch(let epoch):
+            for member in channels[epoch.channel]?.members ?? [] {
+                introduce([epoch.author], to: member)
+                push(epoch.keepingWraps { Party.device($0.userID, $0.device) == member }, to: member)
+            }
+        case .lookup(let lookup): try answer(lookup)
+        case .receipt(let receipt): push(receipt.object, to: receipt.to, kind: .receipt)
+        default: Issue.record("a device sent what it must not send")
+        }
+    }
+
+    private func fanOut(_ message: Message, _ item: BatchItem, from source: Party) throws {
+        let targets: [Party] =
+            switch message.conversation {
+            case .channel(let id): (channels[id]?.members ?? []).filter { $0 != source }
+            case .direct:
+                publications.keys.filter { party in
+                    guard case .device(let user, _) = party, case .direct(let address) = message.address else { return false }
+                    return user == address.user
+                }
+            }
+        for target in targets {
+            introduce([message.author], to: target)
+            push(item, to: target)
+        }
+    }
+
+    private func answer(_ lookup: UserLookup) throws {
+        var result = UserLookupResult(userID: lookup.userID, requester: lookup.requester, asOf: time.now(), found: nil)
+        if let key = userKeys[lookup.userID],
+            let party = publications.first(where: { $0.value.deviceList.userID == lookup.userID })?.key,
+            let publication = publications[party]
+        {
+            let oneTime = publication.oneTimePreKeys.first
+            publications[party]?.oneTimePreKeys = Array(publication.oneTimePreKeys.dropFirst())
+            result.found = UserLookupResult.Found(
+                publicKey: key, deviceList: publication.deviceList, signedPreKey: publication.signedPreKey,
+                oneTimePreKey: oneTime)
+        }
+        push(result.object, to: lookup.requester)
+    }
+
+    private func carryOut(_ command: SignedCommand) throws {
+        let party = Party.device(command.userID, command.device)
+        let preKey = try SignedPreKey(ObjectReader(command.data, what: "command").value("pre_key"))
+        let id = try command.channel()
+        guard command.name == "create_channel" || channels[id] != nil else {
+            let error = ProtocolError(.channelNotFound, "There is no such channel.", hint: "Look again.")
+            push(
+                Refusal(item: SHA256Digest.of(command.object.canonicalBytes()), to: party, error: error, at: time.now())
+                    .object, to: party)
+            return
+        }
+        try join(id, Joiner(preKey: preKey))
+    }
+
+    /// One change of membership, as a node makes it.
+    func join(_ id: ChannelID, _ joiner: Joiner) throws {
+        var channel = channels[id] ?? Channel()
+        let others = channel.members.filter { $0 != joiner.party }
+        if channel.members.contains(joiner.party) {
+            channel.attempts[joiner.party, default: 0] += 1
+        } else {
+            channel.members.append(joiner.party)
+        }
+        channel.version += 1
+        let ordered = others.filter { lazySponsors.contains($0) } + others.filter { !lazySponsors.contains($0) }
+        let sponsor = ordered.isEmpty ? joiner.party : ordered[channel.attempts[joiner.party, default: 0] % ordered.count]
+        channels[id] = channel
+        let list = MemberList(channel: id, version: channel.version, devices: channel.members)
+        let unsigned = Membership.unsigned(
+            channel: id, version: channel.version, at: time.now(), joined: [joiner], deviceSet: list.hash,
+            sponsor: sponsor)
+        let membership = key.signed(unsigned, purpose: .order)
+        let users = channel.members.compactMap { if case .device(let user, _) = $0 { user } else { nil } }
+        for member in channel.members {
+            if member == joiner.party {
+                introduce(users, to: member)
+                push(list.object, to: member)
+            } else {
+                introduce([joiner.userID], to: member)
+            }
+            push(membership, to: member)
+        }
+    }
+
+    // MARK: Whole rounds
+
+    /// Carries everything between the devices, in order, until nobody has anything more to say.
+    func settle(_ devices: [Device]) async throws {
+        for _ in 0..<20 {
+            var moved = false
+            for device in devices {
+                let before = log.count
+                try await collect(from: device)
+                let items = drain(device.party)
+                if !items.isEmpty { try await device.deliver(items) }
+                moved = moved || log.count > before || !items.isEmpty
+            }
+            if !moved { return }
+        }
+        Issue.record("the devices never come to rest")
+    }
+}

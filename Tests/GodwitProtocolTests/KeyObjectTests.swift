@@ -1,0 +1,109 @@
+import GodwitProtocol
+import Testing
+
+/// Device entries, device lists, pre-keys and node descriptors (`docs/protocol.md` §6; D-2, D-17, G-14).
+@Suite("Keys in objects")
+struct KeyObjectTests {
+    static let entryWrong: [WrongMember] =
+        ["user_id", "device", "signing_key", "agreement_key", "noise_key", "created", "signature"]
+        .flatMap { [WrongMember($0, nil), WrongMember($0, 1)] }
+        + [
+            WrongMember("device", Sample.device(2)), WrongMember("signing_key", Sample.x25519(1)),
+            WrongMember("agreement_key", Sample.ed25519(1)), WrongMember("noise_key", "x25519:AAAA"),
+            WrongMember("created", "2025-09-06T10:30:00Z"),
+        ]
+
+    @Test("a device entry is read; a member that is missing or wrong is named", arguments: entryWrong)
+    func entries(wrong: WrongMember) throws {
+        let entry = try DeviceEntry(Sample.deviceEntry(1))
+        #expect(entry.party.text == Sample.party(Sample.alice, 1).string)
+        #expect(entry.signingKey == Sample.bytes(1) && entry.noiseKey == Sample.bytes(2001))
+        let error = refusal { () throws(ProtocolError) in try DeviceEntry(wrong.applied(to: Sample.deviceEntry(1))) }
+        #expect(wrong.isNamed(by: error))
+    }
+
+    @Test("a device id is base32 of the first 5 bytes of a labelled SHA-256 of its signing key")
+    func deviceIDs() {
+        let digest = SHA256Digest.of(Array("DCP1:device-id".utf8) + [0] + Sample.bytes(1))
+        #expect(DeviceEntry.id(of: Sample.bytes(1)).text == Base32.encode(digest[..<5]))
+    }
+
+    static let listWrong: [WrongMember] =
+        ["user_id", "version", "issued", "signature", "devices"].flatMap {
+            [WrongMember($0, nil), WrongMember($0, "x")]
+        }
+        + [
+            WrongMember("version", 0), WrongMember("devices", []), WrongMember("devices", [1]),
+            WrongMember("devices", [.object(Sample.deviceEntry(1)), .object(Sample.deviceEntry(1))]),
+            WrongMember("devices", [.object(Sample.deviceEntry(1, user: Sample.bob))]),
+        ]
+
+    @Test("a device list has each device of its user once", arguments: listWrong)
+    func lists(wrong: WrongMember) {
+        let error = refusal { () throws(ProtocolError) in try DeviceList(wrong.applied(to: Sample.deviceList(2))) }
+        #expect(wrong.isNamed(by: error))
+    }
+
+    @Test("16 devices are accepted, 17 are refused")
+    func deviceLimit() throws {
+        #expect(try DeviceList(Sample.deviceList(16)).devices.count == 16)
+        #expect(refusal { () throws(ProtocolError) in try DeviceList(Sample.deviceList(17)) } != nil)
+    }
+
+    @Test("pre-keys have ids from 1 to 2^32 − 1")
+    func preKeys() throws {
+        #expect(try SignedPreKey(Sample.preKey().setting("id", 4_294_967_295)).id == .max)
+        let oneTime = OneTimePreKey(id: 7, key: Sample.bytes(7))
+        #expect(try OneTimePreKey(oneTime.object) == oneTime)
+        for key in ["user_id", "device", "id", "key", "created", "signature"] {
+            for value: JSONValue? in [nil, 0, 4_294_967_296] {
+                let wrong = WrongMember(key, value)
+                let error = refusal { () throws(ProtocolError) in try SignedPreKey(wrong.applied(to: Sample.preKey())) }
+                #expect(wrong.isNamed(by: error))
+            }
+        }
+        for key in ["id", "key"] {
+            let wrong = WrongMember(key, 0)
+            let error = refusal { () throws(ProtocolError) in try OneTimePreKey(wrong.applied(to: oneTime.object)) }
+            #expect(wrong.isNamed(by: error))
+        }
+    }
+
+    static let descriptorWrong: [WrongMember] =
+        ["type", "id", "public_key", "noise_key", "endpoints", "pins", "name", "seq", "expires", "signature"]
+        .flatMap { [WrongMember($0, nil), WrongMember($0, 0)] }
+        + [
+            WrongMember("type", "epoch"), WrongMember("endpoints", ["ftp://x"]), WrongMember("endpoints", [1]),
+            WrongMember("endpoints", [.string("https://" + String(repeating: "x", count: 2041))]),
+            WrongMember("pins", ["sha256:AAAA"]), WrongMember("pins", [.string(Base64.encode(Sample.bytes(1)))]),
+            WrongMember("expires", "2025-09-06T10:30:00Z"),
+        ]
+
+    @Test("a member of a node descriptor that is missing or wrong is named", arguments: descriptorWrong)
+    func descriptors(wrong: WrongMember) {
+        let error = refusal { () throws(ProtocolError) in try NodeDescriptor(wrong.applied(to: Sample.descriptor)) }
+        #expect(wrong.isNamed(by: error))
+    }
+
+    @Test("a node descriptor is built as it is read; 8 endpoints and 4 pins are accepted, 9 and 5 are refused (D-17)")
+    func descriptorLimits() throws {
+        let node = try NodeDescriptor(Sample.descriptor)
+        #expect(
+            NodeDescriptor.unsigned(
+                id: node.id, publicKey: node.publicKey, noiseKey: node.noiseKey, endpoints: node.endpoints,
+                pins: node.pins,
+                name: node.name, sequence: node.sequence, expires: node.expires)
+                == Sample.descriptor.omitting(["signature"]))
+        let url = JSONValue.string("https://" + String(repeating: "x", count: 2040))
+        let pin = JSONValue.string("sha256:" + Base64.encode(Sample.bytes(3)))
+        for (key, value, limit) in [("endpoints", url, 8), ("pins", pin, 4)] {
+            for count in [0, limit] {
+                let object = Sample.descriptor.setting(key, .array(Array(repeating: value, count: count)))
+                #expect(refusal { () throws(ProtocolError) in try NodeDescriptor(object) } == nil)
+            }
+            let object = Sample.descriptor.setting(key, .array(Array(repeating: value, count: limit + 1)))
+            let error = refusal { () throws(ProtocolError) in try NodeDescriptor(object) }
+            #expect(WrongMember(key, nil).isNamed(by: error))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import GodwitProtocol
+
+/// Well-formed objects of `docs/protocol.md` §7.
+extension Sample {
+    static var introduction: JSONObject {
+        [
+            "type": "introduction", "user_id": .string(alice), "public_key": ed25519(9),
+            "device_list": .object(deviceList()),
+        ]
+    }
+
+    static var command: JSONObject {
+        [
+            "type": "command", "command": "join_channel", "user_id": .string(alice), "device": device(1), "counter": 1,
+            "data": ["channel": "#general", "channel_node": "a7f3k9m2", "pre_key": .object(preKey())],
+            "signature": signature,
+        ]
+    }
+
+    static func membership(joiners: Int = 1) -> JSONObject {
+        [
+            "type": "membership", "channel": "#general", "channel_node": "a7f3k9m2", "version": 2, "at": .string(time),
+            "joined": .array((0..<joiners).map { .object(preKey($0)) }), "device_set": hash(1),
+            "sponsor": party(bob, 2), "signature": signature,
+        ]
+    }
+
+    static func members(_ count: Int = 2) -> JSONObject {
+        [
+            "type": "members", "channel": "#general", "channel_node": "a7f3k9m2", "version": 2,
+            "members": .array((0..<count).map { party("a7f3k9m2.user-\($0)", $0) }),
+        ]
+    }
+
+    static func epoch(wraps: Int = 1) -> JSONObject {
+        [
+            "type": "epoch", "channel": "#general", "channel_node": "a7f3k9m2", "predecessor": hash(3), "membership": 2,
+            "device_set": hash(1), "commitment": hash(4), "author": .string(bob), "device": device(2),
+            "created": .string(time), "signature": signature,
+            "wraps": [
+                "ephemeral": x25519(5), "for": .array((0..<wraps).map { .object(wrap("a7f3k9m2.user-\($0)", $0)) }),
+            ],
+        ]
+    }
+
+    static func wrap(_ user: String, _ seed: Int) -> JSONObject {
+        [
+            "user_id": .string(user), "device": device(seed), "pre_key": 1,
+            "wrapped": .string(Base64.encode(bytes(seed, 48))),
+        ]
+    }
+
+    static var lookup: JSONObject {
+        ["type": "user_lookup", "user_id": .string(bob), "requesting_node": "a7f3k9m2", "requester": party(alice, 1)]
+    }
+
+    static var lookupResult: JSONObject {
+        [
+            "type": "user_lookup_result", "user_id": .string(bob), "requester": party(alice, 1), "as_of": .string(time),
+            "found": true, "public_key": ed25519(9), "device_list": .object(deviceList(user: bob)),
+            "signed_pre_key": .object(preKey(user: bob)), "one_time_pre_key": ["id": 7, "key": x25519(7)],
+        ]
+    }
+
+    static var refusal: JSONObject {
+        [
+            "type": "refusal", "item": hash(1), "to": party(alice, 1), "at": .string(time),
+            "error": [
+                "code": "USER_NOT_FOUND", "number": 2003, "message": "Nobody has this name here.",
+                "hint": "Check the spelling.", "details": ["a": 1], "timestamp": .string(time),
+            ],
+        ]
+    }
+
+    static func receipt(_ items: Int = 2) -> JSONObject {
+        [
+            "type": "receipt", "state": "delivered", "to": party(alice, 1), "from": party(bob, 2), "at": .string(time),
+            "items": .string(Base64.encode(bytes(1, items * 10))),
+        ]
+    }
+
+    static var descriptor: JSONObject {
+        [
+            "type": "descriptor", "version": "1.0", "id": "a7f3k9m2", "public_key": ed25519(1), "noise_key": x25519(2),
+            "endpoints": ["https://chat.example.com:8443"], "pins": [.string("sha256:" + Base64.encode(bytes(3)))],
+            "name": "Harbour", "seq": 1, "expires": .string(time), "signature": signature,
+        ]
+    }
+
+    static var all: [JSONObject] {
+        [
+            introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
+        ]
+    }
+}

@@ -1,0 +1,212 @@
+import GodwitProtocol
+import Testing
+
+/// Objects between parties (`docs/protocol.md` §7; D-8, D-12, D-14, G-59).
+@Suite("Objects between parties")
+struct ObjectTests {
+    private func read(_ object: JSONObject) -> ProtocolError? {
+        refusal { () throws(ProtocolError) in try ProtocolObject(object) }
+    }
+
+    @Test("each object is read and written again unchanged", arguments: Sample.all)
+    func roundTrips(object: JSONObject) throws {
+        #expect(try ProtocolObject(parsing: object.canonicalBytes()).object == object)
+    }
+
+    @Test("signed objects keep members that this version does not know, under their hashes too")
+    func unknownMembers() throws {
+        for object in [Sample.command, Sample.membership(), Sample.epoch()] {
+            let newer = object.setting("x_future", 1)
+            #expect(try ProtocolObject(newer).object == newer)
+        }
+        let (old, new) = (
+            try Membership(Sample.membership()), try Membership(Sample.membership().setting("x_future", 1))
+        )
+        #expect(old.joinHash != new.joinHash)
+        #expect(try EpochStart(Sample.epoch()).name != EpochStart(Sample.epoch().setting("x_future", 1)).name)
+    }
+
+    static let required: [(JSONObject, [String])] = [
+        (Sample.introduction, ["user_id", "public_key", "device_list"]),
+        (Sample.command, ["command", "user_id", "device", "counter", "data", "signature"]),
+        (
+            Sample.membership(),
+            ["channel", "channel_node", "version", "at", "joined", "device_set", "sponsor", "signature"]
+        ),
+        (Sample.members(), ["channel", "channel_node", "version", "members"]),
+        (
+            Sample.epoch(),
+            [
+                "channel", "channel_node", "predecessor", "membership", "device_set", "commitment", "author", "device",
+                "created", "signature", "wraps.ephemeral", "wraps.for",
+            ]
+        ),
+        (Sample.lookup, ["user_id", "requesting_node", "requester"]),
+        (
+            Sample.lookupResult,
+            ["user_id", "requester", "as_of", "found", "public_key", "device_list", "signed_pre_key"]
+        ),
+        (Sample.refusal, ["item", "to", "at", "error"]),
+        (Sample.receipt(), ["state", "items", "to", "from", "at"]),
+    ]
+
+    static let special: [(JSONObject, WrongMember)] = [
+        (Sample.introduction, WrongMember("device_list", .object(Sample.deviceList(user: Sample.bob)))),
+        (Sample.introduction, WrongMember("public_key", Sample.x25519(1))),
+        (Sample.command, WrongMember("counter", -1)), (Sample.command, WrongMember("signature", "ed25519:AAAA")),
+        (Sample.membership(), WrongMember("joined", [])), (Sample.membership(), WrongMember("sponsor", "x")),
+        (Sample.membership(), WrongMember("device_set", "AAAA")),
+        (Sample.membership(), WrongMember("at", "2025-09-06T10:30:00Z")),
+        (Sample.members(), WrongMember("members", ["a7f3k9m2"])), (Sample.members(), WrongMember("members", [1])),
+        (Sample.epoch(), WrongMember("wraps", 1)), (Sample.epoch(), WrongMember("predecessor", "AAAA")),
+        (Sample.epoch(), WrongMember("created", "2025-09-06T10:30:00Z")),
+        (Sample.epoch(), WrongMember("wraps.ephemeral", Sample.ed25519(1))),
+        (Sample.lookup, WrongMember("requester", Sample.party(Sample.bob, 2))),
+        (Sample.lookup, WrongMember("requester", "a7f3k9m2")),
+        (Sample.lookupResult, WrongMember("device_list", .object(Sample.deviceList()))),
+        (Sample.lookupResult, WrongMember("one_time_pre_key", 1)),
+        (Sample.refusal, WrongMember("error", [:])), (Sample.refusal, WrongMember("item", "AAAA")),
+        (Sample.receipt(), WrongMember("state", "read")), (Sample.receipt(), WrongMember("items", "")),
+        (Sample.receipt(), WrongMember("items", .string(Base64.encode(Sample.bytes(1, 11))))),
+    ]
+
+    static var wrong: [(JSONObject, WrongMember)] {
+        var cases = special
+        for (object, keys) in required {
+            for key in keys { cases += [(object, WrongMember(key, nil)), (object, WrongMember(key, 0))] }
+        }
+        for object in Sample.all {
+            cases += [(object, WrongMember("type", nil)), (object, WrongMember("type", "unknown"))]
+        }
+        return cases
+    }
+
+    @Test("a member that is missing or wrong is named", arguments: wrong)
+    func members(object: JSONObject, wrong: WrongMember) {
+        #expect(wrong.isNamed(by: read(wrong.applied(to: object))))
+    }
+
+    @Test("a signed object does not pass for one of another type")
+    func types() {
+        let wrong = WrongMember("type", "receipt")
+        let membership = wrong.applied(to: Sample.membership())
+        let epoch = wrong.applied(to: Sample.epoch())
+        let command = wrong.applied(to: Sample.command)
+        #expect(wrong.isNamed(by: refusal { () throws(ProtocolError) in try Membership(membership) }))
+        #expect(wrong.isNamed(by: refusal { () throws(ProtocolError) in try EpochStart(epoch) }))
+        #expect(wrong.isNamed(by: refusal { () throws(ProtocolError) in try SignedCommand(command) }))
+    }
+
+    @Test("each wrap is checked")
+    func wraps() throws {
+        let wrap = Sample.wrap(Sample.alice, 1)
+        let wrong: [WrongMember] =
+            ["user_id", "device", "pre_key", "wrapped"].flatMap { [WrongMember($0, nil), WrongMember($0, 0)] }
+            + [47, 49].map { WrongMember("wrapped", .string(Base64.encode(Sample.bytes(1, $0)))) }
+        for wrong in wrong {
+            let wraps: JSONValue = ["ephemeral": Sample.x25519(5), "for": [.object(wrong.applied(to: wrap))]]
+            #expect(wrong.isNamed(by: read(Sample.epoch().setting("wraps", wraps))), "\(wrong)")
+        }
+        #expect(read(Sample.epoch().setting("wraps", ["ephemeral": Sample.x25519(5), "for": [1]])) != nil)
+    }
+
+    @Test("an epoch is named by what is signed: wraps and signature do not count (D-14)")
+    func epochName() throws {
+        let epoch = try EpochStart(Sample.epoch(wraps: 3))
+        #expect(epoch.name == SHA256Digest.of(Sample.epoch().omitting(["signature", "wraps"]).canonicalBytes()))
+        let kept = epoch.keepingWraps { $0.userID.text == "a7f3k9m2.user-1" }
+        let stripped = try EpochStart(kept)
+        #expect(stripped.wraps.map(\.userID.text) == ["a7f3k9m2.user-1"])
+        #expect(stripped.name == epoch.name && stripped.ephemeral == epoch.ephemeral)
+        #expect(epoch.keepingWraps { _ in true } == epoch.object)
+        let none = try EpochStart(epoch.keepingWraps { _ in false })
+        #expect(none.wraps.isEmpty && none.ephemeral.isEmpty && none.name == epoch.name)
+        #expect(epoch.sponsor.text == Sample.party(Sample.bob, 2).string)
+    }
+
+    @Test("what is built to be signed is read back with the same values")
+    func unsigned() throws {
+        let membership = try Membership(Sample.membership())
+        #expect(
+            Membership.unsigned(
+                channel: membership.channel, version: 2, at: membership.at, joined: membership.joined,
+                deviceSet: membership.deviceSet, sponsor: membership.sponsor)
+                == Sample.membership().omitting(["signature"]))
+        let epoch = try EpochStart(Sample.epoch())
+        #expect(
+            EpochStart.unsigned(
+                channel: epoch.channel, predecessor: epoch.predecessor, membership: 2, deviceSet: epoch.deviceSet,
+                commitment: epoch.commitment, author: epoch.author, device: epoch.device, created: epoch.created)
+                == Sample.epoch().omitting(["signature", "wraps"]))
+        #expect(
+            EpochStart.distribution(ephemeral: epoch.ephemeral, wraps: epoch.wraps).canonicalBytes()
+                == Sample.epoch()["wraps"]?.canonicalBytes())
+        let command = try SignedCommand(Sample.command)
+        #expect(
+            SignedCommand.unsigned(
+                command.name, command.data, user: command.userID, device: command.device, counter: 1)
+                == Sample.command.omitting(["signature"]))
+        #expect(try command.channel().text == "#general:a7f3k9m2")
+        #expect(
+            refusal { () throws(ProtocolError) in try SignedCommand(Sample.command.setting("data", [:])).channel() }
+                != nil)
+    }
+
+    @Test("the hash of a member list does not depend on the order in which it is built")
+    func memberHash() throws {
+        guard case .memberList(let list) = try ProtocolObject(Sample.members(50)) else { return #expect(Bool(false)) }
+        let shuffled = MemberList(channel: list.channel, version: 2, devices: list.devices.reversed())
+        #expect(shuffled == list && shuffled.hash == list.hash)
+        let fewer = MemberList(channel: list.channel, version: 2, devices: Array(list.devices.dropLast()))
+        #expect(fewer.hash != list.hash)
+        let names = list.devices.map(\.text)
+        #expect(names == names.sorted())
+        #expect(list.hash == SHA256Digest.of(Array(("[\"" + names.joined(separator: "\",\"") + "\"]").utf8)))
+    }
+
+    @Test("a lookup that finds nobody says nothing else, and one without one-time pre-key says null")
+    func lookupResults() throws {
+        guard case .lookupResult(var result) = try ProtocolObject(Sample.lookupResult) else {
+            return #expect(Bool(false))
+        }
+        result.found?.oneTimePreKey = nil
+        #expect(result.object["one_time_pre_key"] == .null)
+        #expect(try ProtocolObject(result.object) == .lookupResult(result))
+        result.found = nil
+        #expect(Set(result.object.keys) == ["type", "user_id", "requester", "as_of", "found"])
+        #expect(try ProtocolObject(result.object) == .lookupResult(result))
+    }
+
+    @Test("a receipt cuts hashes to 10 bytes and knows five states (D-12)")
+    func receipts() throws {
+        #expect(Receipt.State.allCases.map(\.rawValue) == ["accepted", "forwarded", "delivered", "expired", "refused"])
+        let party = try Party(try #require(Sample.party(Sample.alice, 1).string))
+        let time = try #require(Timestamp(iso8601: Sample.time))
+        let receipt = Receipt(
+            state: .expired, items: [Sample.bytes(1), Sample.bytes(2)], to: party, from: party, at: time)
+        guard case .receipt(let read) = try ProtocolObject(receipt.object) else { return #expect(Bool(false)) }
+        #expect(read.items == [Sample.bytes(1, 10), Sample.bytes(2, 10)])
+    }
+
+    @Test("counts are accepted at their limits and refused beyond")
+    func limits() {
+        #expect(read(Sample.membership(joiners: 256)) == nil)
+        #expect(read(Sample.membership(joiners: 257)) != nil)
+        #expect(read(Sample.members(2048)) == nil)
+        #expect(read(Sample.members(2049)) != nil)
+        #expect(read(Sample.epoch(wraps: 2048)) == nil)
+        #expect(read(Sample.epoch(wraps: 2049)) != nil)
+        #expect(read(Sample.receipt(1024)) == nil)
+        #expect(read(Sample.receipt(1025)) != nil)
+    }
+
+    @Test("an object of 131,072 bytes is read, one byte more is 2001")
+    func size() throws {
+        let object = Sample.command.padded(to: 131_072)
+        #expect(try ProtocolObject(parsing: object.canonicalBytes()).object == object)
+        let error = refusal { () throws(ProtocolError) in
+            try ProtocolObject(parsing: Sample.command.padded(to: 131_073).canonicalBytes())
+        }
+        #expect(error?.code == .messageTooLarge)
+    }
+}

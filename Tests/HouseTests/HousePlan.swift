@@ -1,0 +1,57 @@
+/// Who may import whom: the table of `docs/architecture.md` as a value.
+enum HousePlan {
+    /// Rooms that each room may import.
+    static let rooms: [String: Set<String>] = [
+        "GodwitProtocol": [],
+        "GodwitCrypto": ["GodwitProtocol"],
+        "GodwitCompression": ["GodwitProtocol"],
+        "GodwitLink": ["GodwitProtocol"],
+        "GodwitBatch": ["GodwitProtocol", "GodwitCrypto", "GodwitCompression"],
+        "GodwitSpool": ["GodwitProtocol"],
+        "GodwitContact": ["GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool"],
+        "GodwitCarrier": ["GodwitProtocol", "GodwitBatch", "GodwitLink"],
+        "GodwitNode": [
+            "GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool", "GodwitContact",
+        ],
+        "GodwitServer": ["GodwitProtocol", "GodwitBatch", "GodwitNode"],
+        "GodwitClient": [
+            "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitLink", "GodwitSpool",
+            "GodwitContact",
+        ],
+        "godwit": [
+            "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitLink", "GodwitBatch", "GodwitSpool",
+            "GodwitContact", "GodwitCarrier", "GodwitNode", "GodwitServer", "GodwitClient",
+        ],
+    ]
+
+    /// Foreign modules that only the rooms named may import. A name that ends in `*` stands for all that begin so.
+    static let owners: [String: Set<String>] = [
+        "CSodium": ["GodwitCrypto"],
+        "CBrotli": ["GodwitCompression"],
+        "CCurl": ["GodwitCarrier"],
+        "GRDB": ["GodwitSpool", "GodwitNode", "GodwitClient"],
+        "SwiftProtobuf": ["GodwitBatch"],
+        "Hummingbird*": ["GodwitServer"],
+        "JWTKit": ["GodwitNode"],
+        "Yams": ["godwit"],
+        "ArgumentParser": ["godwit"],
+        "Configuration": ["godwit"],
+        "NIO*": ["GodwitCarrier", "GodwitServer", "godwit"],
+    ]
+
+    /// System libraries: a module map and a header, no Swift.
+    static let systemLibraries: Set<String> = ["CSodium", "CBrotli", "CCurl"]
+
+    /// Rooms that decide and compute, and so need nothing of the operating system.
+    static let pure: Set<String> = [
+        "GodwitProtocol", "GodwitLink", "GodwitCompression", "GodwitCrypto", "GodwitBatch",
+    ]
+
+    /// Test targets that belong to no single room.
+    static let houseTests: Set<String> = ["HouseTests", "EndToEndTests"]
+
+    static func owners(of module: String) -> Set<String>? {
+        if let exact = owners[module] { return exact }
+        return owners.first { $0.key.hasSuffix("*") && module.hasPrefix($0.key.dropLast()) }?.value
+    }
+}
