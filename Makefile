@@ -19,7 +19,7 @@ SWIFT_FILES := find Package.swift Sources Tests -name '*.swift' ! -name '*.pb.sw
 PACKAGES := ca-certificates curl git groff-base iproute2 libbrotli-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev \
 	pkg-config protobuf-compiler python3 python3-venv
 
-.PHONY: help deps packages build demo test lint format bench docs proto install clean
+.PHONY: help deps packages build demo test lint format bench docs proto primers install clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make bench     bytes and seconds of the demo, as one JSON object'
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
+	@echo 'make primers   the Brotli primers, made again from dictionaries/*.txt'
 	@echo 'make install   godwit, its manual and its profiles under PREFIX=$(PREFIX)'
 
 deps: packages $(if $(REQUIREMENTS),$(PYTHON_HOME)/.stamp)
@@ -84,6 +85,10 @@ proto: deps
 	$(SWIFT) build --product protoc-gen-swift
 	protoc --plugin=.build/debug/protoc-gen-swift --proto_path=Sources/GodwitBatch --swift_out=Sources/GodwitBatch \
 		--swift_opt=UseAccessLevelOnImports=true --swift_opt=Visibility=Package $(PROTOS)
+
+primers: deps
+	$(SWIFT) build --build-tests
+	GODWIT_WRITE_PRIMERS=1 $(SWIFT) test --skip-build --disable-xctest --filter ShippedPrimerTests
 
 install: build
 	install -D -m 755 $(GODWIT) $(DESTDIR)$(PREFIX)/bin/godwit

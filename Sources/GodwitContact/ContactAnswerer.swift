@@ -47,6 +47,7 @@ where Store.Transaction == Receiver.Transaction {
     func receive(_ record: [UInt8]) async throws {
         let taken = try await intake.take(record, from: peer)
         peer = taken.peer
+        await outlets(taken.peer.party).0.heard(taken)
     }
 
     func next() async throws -> [UInt8]? {

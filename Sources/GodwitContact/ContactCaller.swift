@@ -77,9 +77,10 @@ where Store.Transaction == Receiver.Transaction {
         _ records: [[UInt8]], _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
     ) async throws -> ContactReport {
         let report = Mutex(ContactReport())
-        let intake = intake
+        let (intake, outlet) = (intake, outlet)
         let statistics = try await carrier.exchange(records) { record in
             let taken = try await intake.take(record, from: peer)
+            await outlet.heard(taken)
             progress(
                 report.withLock { report in
                     report.note(taken)

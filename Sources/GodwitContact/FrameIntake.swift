@@ -13,6 +13,9 @@ public struct TakenFrame: Sendable, Hashable {
     public var hasMore: Bool
     /// Items whose custody ended by the frame's acknowledgements.
     public var released: Int
+    /// A loose frame only: its floor lies below what its sender had settled before, so the sender may have lost its
+    /// memory (`FrameOutlet.heard`).
+    public var isBehind: Bool?
 }
 
 /// Opens frames, commits what they hold and applies their acknowledgements: one transaction a frame (D-8).
@@ -44,12 +47,13 @@ where Store.Transaction == Receiver.Transaction {
         let receiver = receiver
         let taken = try await spool.write { transaction in
             let released = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
+            let isBehind = try Self.isBehind(frame, header, from: peer.party, in: transaction)
             if frame.floor > 0 {
                 try transaction.settleInbound(
                     below: frame.floor, incarnation: header.incarnation, from: peer.party)
             }
             var taken = TakenFrame(
-                peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released)
+                peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released, isBehind: isBehind)
             guard header.number > 0 else { return taken }
             let number = FrameNumber(incarnation: header.incarnation, number: header.number)
             switch try transaction.commitInbound(number, from: peer.party, digest: digest) {
@@ -73,7 +77,8 @@ where Store.Transaction == Receiver.Transaction {
             return try SealedFrame(record)
         } catch {
             throw ProtocolError(
-                .invalidMessageFormat, "The record is no sealed frame.", hint: "It was cut, altered or is of another version.")
+                .invalidMessageFormat, "The record is no sealed frame.",
+                hint: "It was cut, altered or is of another version.")
         }
     }
 
@@ -91,34 +96,58 @@ where Store.Transaction == Receiver.Transaction {
             hint: "The sender is unknown here, the frame is for somebody else, or it was altered on the way.")
     }
 
+    private static func isBehind(
+        _ frame: Frame, _ header: FrameHeader, from peer: Party, in transaction: Store.Transaction
+    ) throws -> Bool? {
+        guard header.number == 0, frame.floor > 0 else { return nil }
+        let known = try transaction.inbound(from: peer).first { $0.incarnation == header.incarnation }
+        return known.map { frame.floor < $0.floor } ?? false
+    }
+
     /// Applies acknowledgements of frames sent to `peer`.
+    ///
+    /// One that this store cannot have caused shows that the store is older than its frames, or the peer's memory is of
+    /// another store: a new incarnation is drawn, what was in flight waits again, and readers know items by their hash.
     private static func apply(
         _ acknowledgements: [Acknowledgement], from peer: Party, in transaction: Store.Transaction
     ) throws -> Int {
         var released = 0
         for acknowledgement in acknowledgements {
             let next = try transaction.nextFrame(to: peer)
-            guard acknowledgement.incarnation == next.incarnation else { continue }
-            if let last = acknowledgement.ranges.last, last.upperBound >= next.number {
-                // The peer has frames that this store does not know of: its memory is older than they are.
-                try transaction.renewIncarnation(to: peer, incarnation: next.incarnation &+ 1)
+            guard acknowledgement.incarnation == next.incarnation, let first = acknowledgement.ranges.first,
+                let last = acknowledgement.ranges.last
+            else { continue }
+            guard last.upperBound < next.number else {
+                try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
                 continue
             }
             let held = try transaction.unacknowledged(to: peer)
+            // One that begins below the floor is older than what the peer was told of it: a newer one will come.
+            guard first.lowerBound >= held.first?.number.number ?? next.number else { continue }
             let acknowledged = held.filter { acknowledgement.contains($0.number.number) }
-            guard !acknowledged.isEmpty, let floor = held.first?.number.number,
-                acknowledgement.ranges.first.map({ $0.lowerBound >= floor }) ?? false
-            else { continue }
-            let digests = acknowledged.map { SHA256Digest.of($0.bytes) }
-            guard Acknowledgement.digest(of: digests) == acknowledgement.digest else {
-                throw ProtocolError(
-                    .federationError, "An acknowledgement speaks of other frames than were sent.",
-                    hint: "One of the two stores was restored from a copy.")
+            guard !acknowledged.isEmpty else { continue }
+            guard isSound(acknowledgement, of: acknowledged) else {
+                try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
+                continue
             }
             released += try transaction.acknowledge(
                 from: peer, incarnation: acknowledgement.incarnation, numbers: acknowledgement.ranges
             ).count
         }
         return released
+    }
+
+    /// Whether the peer has committed the bytes that were sent. Above a gap there may be frames whose acknowledgement came
+    /// before and whose bytes are gone; the digest, which covers them too, then cannot be compared.
+    private static func isSound(_ acknowledgement: Acknowledgement, of frames: [OutboundFrame]) -> Bool {
+        let count = acknowledgement.ranges.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound) + 1 }
+        guard count == UInt64(frames.count) else { return true }
+        return Acknowledgement.digest(of: frames.map { SHA256Digest.of($0.bytes) }) == acknowledgement.digest
+    }
+
+    private static func incarnation(besides present: UInt32) -> UInt32 {
+        var drawn = present
+        while drawn == present { drawn = .random(in: 1 ... .max) }
+        return drawn
     }
 }

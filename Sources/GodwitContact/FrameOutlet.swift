@@ -24,6 +24,8 @@ public actor FrameOutlet<Store: Spool> {
     private let spool: Store
     private let identity: ContactIdentity
     private var scheduler: Scheduler
+    /// Peers that seem to have forgotten frames which they had settled.
+    private var forgetful: Set<Party> = []
 
     public init(spool: Store, identity: ContactIdentity, weights: ClassWeights) {
         self.spool = spool
@@ -34,16 +36,25 @@ public actor FrameOutlet<Store: Spool> {
     /// What is kept in flight: frames beyond this are not built before acknowledgements arrive.
     private static var unacknowledgedMax: Int { 256 }
 
+    /// Notes what a frame of the peer said of the peer's memory. A peer that goes on below what it had settled is told in
+    /// the following loose frames which numbers it has used, so that it draws a new incarnation; else its new frames
+    /// would count as repeats.
+    public func heard(_ taken: TakenFrame) {
+        guard let isBehind = taken.isBehind else { return }
+        if isBehind { forgetful.insert(taken.peer.party) } else { forgetful.remove(taken.peer.party) }
+    }
+
     /// The loose frame of an exchange: acknowledgements and floor, nothing to commit.
     public func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
         // The first frame to a peer draws this store's incarnation, so this may write; later it does not.
+        let reminds = forgetful.contains(peer.party)
         let (frame, number) = try await spool.write { transaction in
             let next = try transaction.nextFrame(to: peer.party)
             let held = try transaction.unacknowledged(to: peer.party)
             return (
                 Frame(
                     floor: held.first?.number.number ?? next.number,
-                    acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction),
+                    acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction, reminds: reminds),
                     hasMore: hasMore),
                 FrameNumber(incarnation: next.incarnation, number: 0)
             )
@@ -130,7 +141,8 @@ public actor FrameOutlet<Store: Spool> {
         var packed = try FramePacker.pack(content, limit: limit)
         if packed.count == 0 {
             // An item larger than a frame of this link goes in a frame of its own.
-            packed = try FramePacker.pack(content, limit: SealedFrame.payloadLimit)
+            let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
+            packed = try FramePacker.pack(alone, limit: SealedFrame.payloadLimit)
         }
         guard packed.count > 0 else {
             throw ProtocolError(
@@ -154,18 +166,27 @@ public actor FrameOutlet<Store: Spool> {
             priority: item.priority)
     }
 
+    /// One for each incarnation of the peer that is known, so that none is forgotten however late its frames came.
+    ///
+    /// - Parameter reminds: names also the last number below the floor.
     private static func acknowledgements(
-        for peer: Party, in transaction: Store.Transaction
+        for peer: Party, in transaction: Store.Transaction, reminds: Bool
     ) throws -> [Acknowledgement] {
-        guard let state = try transaction.inbound(from: peer).last else { return [] }
-        let ranges = state.ranges.filter { $0.upperBound >= state.floor }
-            .map { max($0.lowerBound, state.floor)...$0.upperBound }
-        guard !ranges.isEmpty else { return [] }
-        return [
-            Acknowledgement(
-                incarnation: state.incarnation, ranges: Array(ranges.prefix(FrameLimits.rangesMax)),
-                digest: Acknowledgement.digest(of: state.digests))
-        ]
+        try transaction.inbound(from: peer).compactMap { state in
+            let ranges = Array(state.ranges.prefix(FrameLimits.rangesMax))
+            let count = ranges.reduce(0) { $0 + Int($1.upperBound - $1.lowerBound) + 1 }
+            let digest = Acknowledgement.digest(of: Array(state.digests.prefix(count)))
+            let named = reminds && state.floor > 1 ? Self.joining(state.floor - 1, ranges) : ranges
+            guard !named.isEmpty else { return nil }
+            return Acknowledgement(incarnation: state.incarnation, ranges: named, digest: digest)
+        }
+    }
+
+    private static func joining(_ settled: UInt64, _ ranges: [ClosedRange<UInt64>]) -> [ClosedRange<UInt64>] {
+        guard let first = ranges.first, first.lowerBound == settled + 1 else {
+            return [settled...settled] + ranges.prefix(FrameLimits.rangesMax - 1)
+        }
+        return [settled...first.upperBound] + ranges.dropFirst()
     }
 }
 

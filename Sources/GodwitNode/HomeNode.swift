@@ -42,20 +42,21 @@ public final class HomeNode: Sendable {
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier)
         exchange = ContactAnswerer(intake: intake) { await links.outlet(for: $0) }
+        let tokens = try await SessionTokens(node: home.id, signingKey: home.signingKey)
         authenticator = Authenticator(
             spool: spool, context: context, time: time,
-            tokens: try await SessionTokens(node: home.id, signingKey: home.signingKey),
-            registration: configuration.registration, nodeInfo: Self.info(home))
+            tokens: tokens,
+            registration: configuration.registration, nodeInfo: Self.info(home, tokens))
         self.core = core
         self.home = home
         self.configuration = configuration
         self.links = links
     }
 
-    private static func info(_ home: NodeHome) -> JSONObject {
+    private static func info(_ home: NodeHome, _ tokens: SessionTokens) -> JSONObject {
         [
             "id": .string(home.id.text), "name": .string(home.descriptor.name), "version": "1.0.0",
-            "features": ["federation", "batch"],
+            "features": ["federation", "batch"], "session_key": .string(tokens.publicKey),
         ]
     }
 
@@ -83,8 +84,15 @@ public final class HomeNode: Sendable {
 
     /// Ages everything in custody; what has reached its lifetime is reported to its author.
     func expire(elapsed: Int64) async throws {
+        var left = elapsed
+        while try await expireSome(elapsed: left) == SpoolConfiguration.expiredPerCall { left = 0 }
+    }
+
+    /// - Returns: how many items have expired.
+    private func expireSome(elapsed: Int64) async throws -> Int {
         try await core.write { transaction in
-            for item in try transaction.spool.expire(elapsed: elapsed) where item.kind == .message {
+            let expired = try transaction.spool.expire(elapsed: elapsed)
+            for item in expired where item.kind == .message {
                 let author = NodeTransaction.attribution(
                     of: BatchItem(
                         kind: .message, body: item.body, created: item.created, priority: item.priority),
@@ -96,6 +104,7 @@ public final class HomeNode: Sendable {
                         .nodeUnreachable, "The message expired before it could be delivered.",
                         details: ["destination": .string(item.destination.text)]))
             }
+            return expired.count
         }
     }
 }

@@ -14,7 +14,7 @@ struct WorkedExampleTests {
         let docs = URL(filePath: testFile).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "docs")
         var text = ""
-        for name in ["protocol.md", "protocol-content.md", "protocol-batch.md"] {
+        for name in ["protocol.md"] {
             guard let data = try? Data(contentsOf: docs.appending(path: name)) else { continue }
             text += String(decoding: data, as: UTF8.self)
         }

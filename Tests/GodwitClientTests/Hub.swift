@@ -78,6 +78,8 @@ actor Hub {
     /// Empties the queue of a device.
     func drain(_ party: Party) -> [BatchItem] { queues.removeValue(forKey: party) ?? [] }
 
+    func forget(_ party: Party) { publications[party] = nil }
+
     func makeLazy(_ party: Party) { lazySponsors.insert(party) }
 
     private func introduce(_ users: [UserID], to party: Party) {

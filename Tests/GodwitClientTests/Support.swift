@@ -1,3 +1,4 @@
+import GRDB
 import GodwitBatch
 import GodwitContact
 import GodwitCrypto
@@ -66,6 +67,13 @@ final class Scratch: Sendable {
     /// All bytes of the database, the write-ahead log included.
     func databaseBytes() -> [UInt8] {
         ["/spool.sqlite", "/spool.sqlite-wal"].flatMap { Self.read(path + $0) }
+    }
+
+    /// Writes the write-ahead log back into the file and empties it.
+    func writeBackLog() throws {
+        let queue = try DatabaseQueue(path: path + "/spool.sqlite")
+        try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        try queue.close()
     }
 
     private static func read(_ path: String) -> [UInt8] {

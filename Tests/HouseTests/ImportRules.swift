@@ -22,7 +22,10 @@ enum ImportRules {
         guard let folder = file.folder else { return [] }
         let room = file.isSource ? folder : String(folder.dropLast(folder.hasSuffix("Tests") ? 5 : 0))
         guard var allowed = HousePlan.rooms[room] else { return [] }
-        if !file.isSource { allowed.insert(room) }
+        if !file.isSource {
+            allowed.insert(room)
+            allowed.formUnion(HousePlan.testImports[room] ?? [])
+        }
         return imports(of: file).filter { HousePlan.rooms[$0.module] != nil && !allowed.contains($0.module) }
             .map { file.finding($0.token, "\(room) may not import \($0.module)") }
     }

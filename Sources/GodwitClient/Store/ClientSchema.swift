@@ -90,6 +90,7 @@ enum ClientSchema {
           user TEXT NOT NULL,
           device TEXT NOT NULL,
           since INTEGER NOT NULL,
+          came INTEGER NOT NULL CHECK (came IN (0, 1)),
           PRIMARY KEY (channel, user, device)
         ) STRICT, WITHOUT ROWID
         """,

@@ -79,17 +79,21 @@ extension ClientTransaction {
             throw Rejected(.misdirected, "Members of a channel arrived that this device has not joined.")
         }
         for case .device(let user, let device) in list.devices {
-            try insertMember(user, device, since: list.version, in: channel)
+            try insertMember(user, device, since: list.version, came: false, in: channel)
         }
         arrived.append(.channel(channel.id))
     }
 
-    private func insertMember(_ user: UserID, _ device: DeviceID, since: Int64, in channel: KnownChannel) throws {
+    /// - Parameter came: this device has seen it come in, so that nothing that it wrote before is out of reach here.
+    private func insertMember(
+        _ user: UserID, _ device: DeviceID, since: Int64, came: Bool, in channel: KnownChannel
+    ) throws {
         try run(
             """
-            INSERT INTO client_member (channel, user, device, since) VALUES (?, ?, ?, ?)
-            ON CONFLICT (channel, user, device) DO UPDATE SET since = min(since, excluded.since)
-            """, [channel.row, user.text, device.text, since])
+            INSERT INTO client_member (channel, user, device, since, came) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (channel, user, device) DO UPDATE
+              SET since = min(since, excluded.since), came = max(came, excluded.came)
+            """, [channel.row, user.text, device.text, since, came])
     }
 
     /// A change of membership. The home node's own are verified here; those of other nodes are the home node's to check,
@@ -103,7 +107,7 @@ extension ClientTransaction {
             try KeyChecks.verify(membership.object, signedBy: context.home.publicKey, purpose: .order)
         }
         for joiner in membership.joined {
-            try insertMember(joiner.userID, joiner.device, since: membership.version, in: channel)
+            try insertMember(joiner.userID, joiner.device, since: membership.version, came: true, in: channel)
         }
         try run(
             """
@@ -131,7 +135,15 @@ extension ClientTransaction {
         return MemberList(channel: channel.id, version: version, devices: devices)
     }
 
-    /// The version with which a device came in.
+    /// Whether this device has seen another come in; nil for one that is no member.
+    func hasSeenComing(_ user: UserID, _ device: DeviceID, into channel: KnownChannel) throws -> Bool? {
+        try row(
+            "SELECT came FROM client_member WHERE channel = ? AND user = ? AND device = ?",
+            [channel.row, user.text, device.text]
+        ).map { $0["came"] }
+    }
+
+    /// The version with which a device came in, or at which it was there already.
     func since(_ user: UserID, _ device: DeviceID, in channel: KnownChannel) throws -> Int64? {
         try integer(
             "SELECT since FROM client_member WHERE channel = ? AND user = ? AND device = ?",

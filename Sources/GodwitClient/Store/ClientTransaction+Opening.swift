@@ -45,15 +45,14 @@ extension ClientTransaction {
             message.encryption.keyID == (try EpochName(name)).keyID, message.encryption.header.isEmpty
         else { throw Rejected(.epochMismatch, "A message names an epoch that is not its channel's.") }
         guard var chain = try chain(name, of: message.author, message.device),
-            let theirs = try since(message.author, message.device, in: channel),
-            let mine = try since(context.user, context.device, in: channel)
+            let hasSeenComing = try hasSeenComing(message.author, message.device, into: channel)
         else { throw Rejected(.epochMismatch, "A message's author is not in its epoch.") }
         let padded = try chain.decrypt(
             SenderChain.Sealed(nonce: message.encryption.nonce, ciphertext: message.ciphertext),
             aad: message.associatedData)
         try store(chain, name, of: message.author, message.device)
         let position = try MessageNonce(message.encryption.nonce).position
-        return Opened(content: try Self.unpack(padded), starts: position == 0 && theirs < mine)
+        return Opened(content: try Self.unpack(padded), starts: position == 0 && !hasSeenComing)
     }
 
     private func openDirect(_ message: Message, _ known: KnownDevice) throws -> Opened {

@@ -1,3 +1,4 @@
+import GodwitBatch
 import GodwitContact
 import GodwitProtocol
 import GodwitSpool
@@ -88,16 +89,16 @@ actor ClientSocket: SocketSession {
                     throw ProtocolError(.invalidCredentials, "No challenge was asked for on this socket.")
                 }
                 pendingUser = nil
-                await opened(
-                    try await authenticator.prove(
+                try await opened(
+                    await authenticator.prove(
                         user: user, challenge: challenge, signature: signature, publicKey: publicKey, device: device))
             case .register(let file, let challenge, let signature, let invite, let device):
                 pendingUser = nil
-                await opened(
-                    try await authenticator.register(
+                try await opened(
+                    await authenticator.register(
                         file: file, challenge: challenge, signature: signature, invite: invite, device: device))
-            case .refresh(let token): await opened(try await authenticator.refresh(token: token))
-            case .token(let token): await opened(try await authenticator.resume(token: token))
+            case .refresh(let token): try await opened(await authenticator.refresh(token: token))
+            case .token(let token): try await opened(await authenticator.resume(token: token))
             }
         } catch {
             let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The login failed on this node.")
@@ -106,7 +107,13 @@ actor ClientSocket: SocketSession {
         }
     }
 
-    private func opened(_ session: Session) async {
+    /// - Throws: `ProtocolError` 1002 if the socket has a session of another user or device: its queue is being pushed.
+    private func opened(_ session: Session) async throws {
+        if let present = self.session, present.user != session.user || present.device != session.device {
+            throw ProtocolError(
+                .insufficientPermissions, "The socket has a session of another user or device.",
+                hint: "Open another socket.")
+        }
         let isNew = self.session == nil
         self.session = session
         send(session.success.object)
@@ -173,7 +180,7 @@ actor ClientSocket: SocketSession {
             try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
         }
         core.directoryCache.clear()
-        return ["one_time_pre_keys": .integer(Int64(oneTime.count))]
+        return ["one_time_pre_keys": .integer(Int64(min(oneTime.count, NodeTransaction.oneTimeKeysMax)))]
     }
 
     private func sendMessage(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
@@ -185,6 +192,7 @@ actor ClientSocket: SocketSession {
                 details: ["member": "message"])
         }
         let message = try Message(data.value("message"))
+        try FrameRoom.check(message.canonicalBytes, .message)
         let isNew = try await core.write { transaction in
             do {
                 return try transaction.accept(message, from: party, arrival: .live)
@@ -218,6 +226,7 @@ actor ClientSocket: SocketSession {
 
     private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
         let party = try device(session)
+        try FrameRoom.check(object.object.canonicalBytes(), .object)
         try await core.write { transaction in
             do {
                 try transaction.dispatch(object, from: party)

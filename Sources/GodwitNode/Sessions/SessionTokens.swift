@@ -27,6 +27,8 @@ struct SessionTokens: Sendable {
 
     private let keys: JWTKeyCollection
     private let node: NodeID
+    /// `ed25519:` and base64: by this key others can verify tokens.
+    let publicKey: String
 
     init(node: NodeID, signingKey: SigningKey) async throws {
         let seed = try KeyDerivation.hkdf(
@@ -34,6 +36,7 @@ struct SessionTokens: Sendable {
         let key = try Curve25519.Signing.PrivateKey(rawRepresentation: Data(seed.copyBytes()))
         keys = await JWTKeyCollection().add(eddsa: EdDSA.PrivateKey(backing: key))
         self.node = node
+        publicKey = PublicKeyText.text(ed25519: [UInt8](key.publicKey.rawRepresentation))
     }
 
     func issue(to user: UserID, device: DeviceID?, id: String, at now: Timestamp) async throws -> AuthSuccess {

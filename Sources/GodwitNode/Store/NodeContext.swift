@@ -5,7 +5,7 @@ public import GodwitProtocol
 public struct NodeContext: Sendable {
     public var id: NodeID
     public var signingKey: SigningKey
-    /// Most bytes of bodies that a device may have waiting.
+    /// Most items that are kept until their authors are introduced; beyond it the oldest is refused.
     public var heldMax: Int
 
     public init(id: NodeID, signingKey: SigningKey, heldMax: Int = 4096) {

@@ -123,7 +123,9 @@ extension NodeTransaction {
         let attempts = try row(
             "SELECT max(attempts) AS attempts FROM node_member WHERE channel = ? AND user = ? AND device = ?",
             [channel.row, joiners[0].userID.text, joiners[0].device.text])
-        return ordered[Int(attempts?["attempts"] as Int64? ?? 0) % ordered.count].party
+        // The row of a first join is not there yet; that of a repeated one counts the repeats before this one.
+        let attempt = (attempts?["attempts"] as Int64?).map { $0 + 1 } ?? 0
+        return ordered[Int(attempt % Int64(ordered.count))].party
     }
 
     private func store(_ membership: Membership, _ channel: KnownChannel) throws {

@@ -11,11 +11,16 @@ extension NodeTransaction {
     func take(_ item: BatchItem, from source: Party) throws {
         do {
             try inSavepoint { try self.dispatch(item, from: source) }
-        } catch let unknown as AuthorUnknown {
+        } catch let unknown as AuthorUnknown where unknown.user.node != context.id {
             try hold(item, from: source, until: unknown.user)
         } catch let error as ProtocolError where error.code != .bandwidthExceeded && error.code != .internalError {
             let (hash, author) = Self.attribution(of: item, from: source)
             try refuse(hash, of: author, because: error)
+        } catch is AuthorUnknown {
+            // A user of this node: nobody else will introduce the device.
+            let (hash, author) = Self.attribution(of: item, from: source)
+            try refuse(
+                hash, of: author, because: ProtocolError(.userNotFound, "The author's device is not listed here."))
         }
     }
 
@@ -44,13 +49,17 @@ extension NodeTransaction {
         case .memberList(let list): try accept(list, from: source)
         case .epoch(let epoch): try accept(epoch, from: source)
         case .lookup(let lookup): try take(lookup, from: source)
-        case .lookupResult(let result):
-            if let found = result.found {
-                try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+        case .lookupResult(let result): try take(result, from: source)
+        case .refusal(let refusal):
+            guard case .node = source else {
+                throw ProtocolError(.insufficientPermissions, "Refusals come from nodes.")
             }
-            try forward(result.object, toDevice: result.requester)
-        case .refusal(let refusal): try forward(refusal.object, toDevice: refusal.to)
-        case .receipt(let receipt): try forward(receipt.object, toDevice: receipt.to, kind: .receipt)
+            try forward(refusal.object, toDevice: refusal.to)
+        case .receipt(let receipt):
+            guard receipt.from == source || receipt.from.user.map({ .node($0.node) }) == source else {
+                throw ProtocolError(.insufficientPermissions, "The receipt is another reader's.")
+            }
+            try forward(receipt.object, toDevice: receipt.to, kind: .receipt)
         }
     }
 
@@ -59,6 +68,9 @@ extension NodeTransaction {
         if introduction.userID.node == context.id, source.user != introduction.userID {
             throw ProtocolError(.insufficientPermissions, "The users of this node are introduced here, not elsewhere.")
         }
+        if case .device(let user, _) = source, user != introduction.userID {
+            throw ProtocolError(.insufficientPermissions, "A device introduces its own user only.")
+        }
         if try introduce(
             introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList)
         {
@@ -66,18 +78,31 @@ extension NodeTransaction {
         }
     }
 
+    /// Keys of a user come from the user's home node only: whoever is first would pin them.
+    private func take(_ result: UserLookupResult, from source: Party) throws {
+        guard source == .node(result.userID.node) else {
+            throw ProtocolError(.insufficientPermissions, "The answer to a lookup comes from the user's home node.")
+        }
+        if let found = result.found,
+            try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+        {
+            try releaseHeld(of: result.userID)
+        }
+        try forward(result.object, toDevice: result.requester)
+    }
+
     private func take(_ lookup: UserLookup, from source: Party) throws {
-        if case .device = source, source != lookup.requester {
+        guard source == lookup.requester || source == .node(lookup.requestingNode) else {
             throw ProtocolError(.insufficientPermissions, "A device looks up for itself only.")
         }
         guard lookup.userID.node == context.id else {
             try requirePeer(lookup.userID.node)
-            try route(lookup.object, to: .node(lookup.userID.node), about: [])
+            try enqueueAnew(lookup.object, to: .node(lookup.userID.node))
             return
         }
         guard case .device(let user, let device) = lookup.requester else { return }
         let result = try lookUp(lookup)
-        try enqueue(result.object, to: hop(towards: user, device))
+        try enqueueAnew(result.object, to: hop(towards: user, device))
     }
 
     /// A command of a device: signature, counter, then the change (D-8).

@@ -31,9 +31,11 @@ extension NodeTransaction {
             throw ProtocolError(
                 .insufficientPermissions, "A device sends its own messages only.", hint: "Log in as the author.")
         }
+        // Before the time: whoever repeats a message because its answer was lost gets the answer, however late. What is
+        // refused below is not remembered, for the transaction is undone.
+        guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
         try checkTime(of: message, arrival)
         let targets = try targets(of: message, from: source)
-        guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
         let body = message.canonicalBytes
         try run(
             """

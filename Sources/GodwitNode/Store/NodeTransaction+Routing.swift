@@ -56,6 +56,7 @@ extension NodeTransaction {
     func refuse(_ item: [UInt8], of author: Party, because error: ProtocolError) throws {
         guard case .device(let user, let device) = author else { return }
         let refusal = Refusal(item: item, to: author, error: error, at: now)
+        if user.node == context.id, try signingKey(of: user, device) == nil { return }
         // An author whose node cannot be reached cannot be told either.
         guard let hop = try? hop(towards: user, device) else { return }
         try enqueue(refusal.object, to: hop)

@@ -49,6 +49,15 @@ final class NodeTransaction {
                 created: now, lifetime: Message.defaultLifetime))
     }
 
+    /// Puts a question or an answer into a party's queue: asked again with the same words it is no duplicate.
+    func enqueueAnew(_ object: JSONObject, to party: Party) throws {
+        let body = object.canonicalBytes()
+        try enqueue(
+            NewItem(
+                id: ItemID(SHA256Digest.of(SystemRandom().bytes(32))), kind: .object, body: body, destination: party,
+                priority: .control, created: now, lifetime: Message.defaultLifetime))
+    }
+
     /// Settles what was gathered. Call once, last.
     func finish() throws {
         for (channel, joiners) in joins.sorted(by: { $0.key.text < $1.key.text }) {

@@ -16,10 +16,14 @@ final class ChildProcess: Sendable {
     private static let commandsMax = 65_536
 
     /// Starts the child; its standard error goes to the end of `log`.
-    static func start(_ arguments: [String], log: String) async throws -> ChildProcess {
+    /// - Parameter namespace: network namespace to start it in, by `ip netns exec`.
+    static func start(
+        _ arguments: [String], log: String, namespace: String? = nil
+    ) async throws -> ChildProcess {
         let input = try pipe()
         let output = try pipe()
-        let pid = try spawn(arguments, input: input.read, output: output.write, log: log)
+        let command = try command(arguments, in: namespace)
+        let pid = try spawn(command, input: input.read, output: output.write, log: log)
         Glibc.close(input.read)
         Glibc.close(output.write)
         let channel = try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -96,6 +100,15 @@ final class ChildProcess: Sendable {
         return (ends[0], ends[1])
     }
 
+    /// This program's path and arguments, entered into a namespace where one is given.
+    private static func command(_ arguments: [String], in namespace: String?) throws -> [String] {
+        var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &path, path.count)
+        guard count > 0 else { throw ProtocolError(.internalError, "The program cannot find its own file.") }
+        let own = [String(decoding: path[..<count], as: UTF8.self)] + arguments
+        return namespace.map { ["ip", "netns", "exec", $0] + own } ?? own
+    }
+
     private static func spawn(_ arguments: [String], input: Int32, output: Int32, log: String) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -103,11 +116,11 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        var argv: [UnsafeMutablePointer<CChar>?] = (["godwit"] + arguments).map { strdup($0) }
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         argv.append(nil)
         defer { for argument in argv { free(argument) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, "/proc/self/exe", &actions, nil, argv, environ)
+        let result = posix_spawnp(&pid, arguments[0], &actions, nil, argv, environ)
         guard result == 0 else {
             throw ProtocolError(.internalError, "A child process could not be started (error \(result)).")
         }

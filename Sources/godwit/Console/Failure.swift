@@ -4,7 +4,8 @@ import GodwitCrypto
 import GodwitProtocol
 import GodwitSpool
 
-/// How failures reach people: one line what, one line what to do, and an honest exit code (sysexits.h).
+/// How failures reach people: one line what, one line what to do, and an honest exit code (sysexits.h). With `--json`
+/// it is one error object on standard error.
 enum Failure {
     static let failed: Int32 = 1
     static let badData: Int32 = 65
@@ -15,7 +16,7 @@ enum Failure {
     static func exit(with error: any Error) -> Never {
         if let failure = error as? ProtocolError {
             if wantsJSON {
-                Console.json(failure.object(at: Wiring.now))
+                Console.note(failure.object(at: Wiring.now).canonicalText)
             } else {
                 Console.note("godwit: \(failure.message) [\(failure.code.number) \(failure.code.name)]")
                 if let hint = failure.hint { Console.note("  hint: \(hint)") }
@@ -27,6 +28,15 @@ enum Failure {
         }
         if let failure = error as? CryptoError {
             exit(with: ProtocolError(.invalidCredentials, "A key or a seal could not be used (\(failure.rawValue))."))
+        }
+        let code = Godwit.exitCode(for: error)
+        if wantsJSON, !(error is ExitCode), !code.isSuccess {
+            let isUsage = code == .validationFailure
+            let failure = ProtocolError(
+                isUsage ? .invalidMessageFormat : .internalError, Godwit.message(for: error),
+                hint: isUsage ? "The command says with --help what it takes." : nil)
+            Console.note(failure.object(at: Wiring.now).canonicalText)
+            Glibc.exit(code.rawValue)
         }
         Godwit.exit(withError: error)
     }

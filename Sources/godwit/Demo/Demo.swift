@@ -32,6 +32,7 @@ actor Demo {
     /// Node of a person: even clients are at the first, odd ones at the second.
     private func site(_ person: Int) -> Int { client(person) % 2 }
     private func client(_ person: Int) -> Int { person % options.clients }
+    private var scheme: String { options.clear ? "http" : "https" }
 
     func run() async throws -> DemoResult {
         let (ports, port) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
@@ -42,6 +43,7 @@ actor Demo {
         guard let relayPort = await iterator.next() else {
             throw ProtocolError(.internalError, "The relay could not listen on loopback.")
         }
+        if let path = options.capture { try relay.capture(to: path) }
         let nodes = try makeNodes(relayPort: relayPort)
         relay.aim(at: nodes[0].port)
         var clients: [ChildProcess] = []
@@ -72,12 +74,15 @@ actor Demo {
         let profiles = directory + "/profiles"
         try Wiring.makeDirectory(profiles)
         try Wiring.write(Array(linkProfile.utf8), to: profiles + "/link.yaml")
+        let port = try FreePort.find()
+        let called = options.isExternal ? port : relayPort
         let shore = try DemoNode(
-            directory: directory + "/shore", name: "Shore", endpoints: ["https://127.0.0.1:\(relayPort)"],
-            port: try FreePort.find(), profiles: profiles)
+            directory: directory + "/shore", name: "Shore",
+            endpoints: ["\(scheme)://\(options.shoreAddress):\(called)"], address: options.shoreAddress, port: port,
+            profiles: profiles, tls: !options.clear, namespace: options.shoreNamespace)
         let field = try DemoNode(
-            directory: directory + "/field", name: "Field", endpoints: [], port: try FreePort.find(),
-            profiles: profiles)
+            directory: directory + "/field", name: "Field", endpoints: [], address: options.fieldAddress,
+            port: try FreePort.find(), profiles: profiles, tls: !options.clear, namespace: options.fieldNamespace)
         return [shore, field]
     }
 
@@ -100,7 +105,7 @@ actor Demo {
     private func introduce(_ nodes: [DemoNode]) async throws {
         for (own, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
             _ = try await own.require([
-                "request": "add_peer", "descriptor": .object(other.descriptor.object), "profile": "demo-link",
+                "request": "add_peer", "descriptor": .object(other.descriptor.object), "profile": .string(options.profile ?? "demo-link"),
                 "calls": .bool(own === nodes[1]),
             ])
         }
@@ -112,7 +117,8 @@ actor Demo {
             let home = directory + "/client-\(index)"
             try Wiring.makeDirectory(home)
             let child = try await ChildProcess.start(
-                ["demo-client", "--directory", home], log: directory + "/client-\(index).log")
+                ["demo-client", "--directory", home], log: directory + "/client-\(index).log",
+                namespace: index % 2 == 0 ? options.shoreNamespace : options.fieldNamespace)
             clients.append(child)
             watchers.append(Task { await child.run { await self.heard($0) } })
         }
@@ -128,7 +134,7 @@ actor Demo {
             clients[client(index)].send([
                 "do": "open", "person": .integer(Int64(index)), "username": .string(person.username.text),
                 "nick": .string(person.nick), "node": .object(node.descriptor.object),
-                "endpoint": .string("https://127.0.0.1:\(node.port)"),
+                "endpoint": .string("\(scheme)://\(node.address):\(node.port)"),
             ])
         }
         try await wait("identities registered", total: corpus.people.count) { self.registered.count }
@@ -170,10 +176,13 @@ actor Demo {
         }
     }
 
+    /// Seconds that one step of enrolment may take: over a real bad link it is slow.
+    private static let enrolmentMax = 900
+
     private func wait(_ what: String, total: Int, _ count: () -> Int) async throws {
         let begin = time.uptime()
         while count() < total {
-            guard time.uptime() - begin < .seconds(180) else {
+            guard time.uptime() - begin < .seconds(Self.enrolmentMax) else {
                 throw ProtocolError(
                     .internalError, "The demo's enrolment stopped: \(count()) of \(total) \(what).",
                     hint: complaints.first ?? "Run it again with --keep and look into the logs.")
@@ -186,19 +195,7 @@ actor Demo {
     // MARK: Conversation
 
     private func converse(_ nodes: [DemoNode], _ clients: [ChildProcess]) async throws -> DemoResult {
-        display.step(
-            "Slowing the link to \(BitRate(bitsPerSecond: options.rate)), \(options.rtt) ms round trip, "
-                + "\(options.loss * 100)% loss; \(corpus.messages.count) messages.")
-        let parameters = LinkModel.Parameters(
-            rate: BitRate(bitsPerSecond: options.rate), oneWayDelay: .milliseconds(options.rtt) / 2,
-            packetLoss: options.loss, mtu: ByteCount(1500))
-        relay.shape(
-            up: LinkModel(parameters, seed: options.seed), down: LinkModel(parameters, seed: options.seed &+ 1))
-        if options.outage > 0 {
-            let relay = relay
-            let length = Duration.seconds(options.outage)
-            relay.whenSent(3000) { relay.cut(for: length) }
-        }
+        slowDown()
         started = time.uptime()
         for message in corpus.messages {
             clients[client(message.author)].send([
@@ -215,6 +212,7 @@ actor Demo {
         let seconds = Double((time.uptime() - started).milliseconds) / 1000
         killer.cancel()
         _ = try? await killer.value
+        if let emulator = options.emulator { kill(emulator, SIGUSR1) }
         // A duplicate would come late.
         try await Task.sleep(for: .seconds(3))
         let account = relay.account
@@ -224,6 +222,26 @@ actor Demo {
             seconds: seconds,
             limitSeconds: Double(busiest) * 8 / Double(options.rate) + Double(options.rtt) / 2000, kills: kills,
             complaints: complaints)
+    }
+
+    /// From here on the link is what it is to be.
+    private func slowDown() {
+        if options.isExternal {
+            if let emulator = options.emulator { kill(emulator, SIGUSR2) }
+            return display.step("\(corpus.messages.count) messages over the link between the namespaces.")
+        }
+        display.step(
+            "Slowing the link to \(BitRate(bitsPerSecond: options.rate)), \(options.rtt) ms round trip, "
+                + "\(options.loss * 100)% loss; \(corpus.messages.count) messages.")
+        let parameters = LinkModel.Parameters(
+            rate: BitRate(bitsPerSecond: options.rate), oneWayDelay: .milliseconds(options.rtt) / 2,
+            packetLoss: options.loss, mtu: ByteCount(1500))
+        relay.shape(
+            up: LinkModel(parameters, seed: options.seed), down: LinkModel(parameters, seed: options.seed &+ 1))
+        guard options.outage > 0 else { return }
+        let relay = relay
+        let length = Duration.seconds(options.outage)
+        relay.whenSent(3000) { relay.cut(for: length) }
     }
 
     private func address(_ target: DemoMessage.Target, _ nodes: [DemoNode]) -> String {

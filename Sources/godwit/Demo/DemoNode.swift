@@ -8,30 +8,39 @@ final class DemoNode: Sendable {
     let home: HomeOptions
     let descriptor: NodeDescriptor
     let port: Int
+    /// Where its clients and peers reach it.
+    let address: String
+    private let namespace: String?
     private let log: String
     private let running = Mutex<(child: ChildProcess, task: Task<Void, Never>)?>(nil)
 
     /// Makes the node; it does not run yet.
-    init(directory: String, name: String, endpoints: [String], port: Int, profiles: String) throws {
+    init(
+        directory: String, name: String, endpoints: [String], address: String, port: Int, profiles: String, tls: Bool,
+        namespace: String?
+    ) throws {
         var home = HomeOptions()
         home.home = directory
         home.json = true
         self.home = home
         self.port = port
+        self.address = address
+        self.namespace = namespace
         log = directory + "/node.log"
         try Wiring.makeDirectory(directory)
         descriptor = try NodeHome.create(
             in: home.nodeDirectory, name: name, endpoints: endpoints, at: Wiring.now
         ).descriptor
         var settings = NodeSettings(spool: directory + "/spool")
-        settings.listen = "127.0.0.1:\(port)"
+        settings.listen = "\(address):\(port)"
         settings.profiles = profiles
+        settings.tls = tls
         try Wiring.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
     }
 
     /// Starts the process and waits until it listens.
     func start() async throws {
-        let child = try await ChildProcess.start(["node", "run", "--json", "--home", home.home], log: log)
+        let child = try await ChildProcess.start(["node", "run", "--json", "--home", home.home], log: log, namespace: namespace)
         let (ready, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let task = Task {
             await child.run { event in

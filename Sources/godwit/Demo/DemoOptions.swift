@@ -20,8 +20,31 @@ struct DemoOptions: ParsableArguments {
     var kills = 0
     @Option(help: "Give up after so many seconds of conversation.")
     var limit = 900
+    @Option(help: "Write all bytes that cross the link to this file.")
+    var capture: String?
+    @Flag(help: "Serve the nodes without TLS, so that a capture shows what lies beneath it.")
+    var clear = false
     @Option(help: "Keep the state of all processes in this directory.")
     var keep: String?
+
+    // For measurements over a link that something else emulates, between two network namespaces (needs root).
+    @Option(help: .hidden)
+    var shoreNamespace: String?
+    @Option(help: .hidden)
+    var fieldNamespace: String?
+    @Option(help: .hidden)
+    var shoreAddress = "127.0.0.1"
+    @Option(help: .hidden)
+    var fieldAddress = "127.0.0.1"
+    /// Process that gets SIGUSR2 when the conversation begins and SIGUSR1 when it has ended.
+    @Option(help: .hidden)
+    var emulator: Int32?
+    /// Profile of the link by name, instead of one made from rate, round trip and loss.
+    @Option(help: .hidden)
+    var profile: String?
+
+    /// Something else than the relay is the link.
+    var isExternal: Bool { shoreNamespace != nil }
 
     func validate() throws {
         guard (300...1_000_000_000).contains(rate) else { throw ValidationError("--rate is 300 to 1000000000.") }

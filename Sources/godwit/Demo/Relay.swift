@@ -1,3 +1,4 @@
+import Glibc
 import GodwitContact
 import GodwitLink
 import GodwitProtocol
@@ -27,6 +28,7 @@ final class Relay: Sendable {
         var cutUntil = Duration.zero
         var generation = 0
         var target = 0
+        var capture: Int32?
         /// Called once when so many bytes have gone up since shaping began.
         var trigger: (bytes: Int, action: @Sendable () -> Void)?
     }
@@ -40,6 +42,21 @@ final class Relay: Sendable {
 
     /// Where connections go.
     func aim(at port: Int) { state.withLock { $0.target = port } }
+
+    /// Writes everything that crosses from now on to a file, both directions as it comes.
+    /// - Throws: `ProtocolError` when the file cannot be written.
+    func capture(to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw ProtocolError(.internalError, "The capture cannot be written: \(path)", hint: "Check the path.")
+        }
+        state.withLock { $0.capture = descriptor }
+    }
+
+    private func note(_ bytes: ByteBufferView) {
+        guard let descriptor = state.withLock({ $0.capture }) else { return }
+        bytes.withUnsafeBytes { _ = write(descriptor, $0.baseAddress, $0.count) }
+    }
 
     /// Shapes everything from now on.
     func shape(up: LinkModel, down: LinkModel) {
@@ -146,6 +163,7 @@ final class Relay: Sendable {
             }
             group.addTask {
                 for try await var chunk in source {
+                    self.note(chunk.readableBytesView)
                     for delivery in self.charge(chunk.readableBytes, direction) {
                         guard let slice = chunk.readSlice(length: delivery.bytes),
                             case .enqueued = feed.yield((delivery.at, slice))

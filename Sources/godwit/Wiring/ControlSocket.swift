@@ -25,7 +25,7 @@ struct ControlServer: Service {
             }
         // Whoever may read the keys may give orders, and nobody else.
         chmod(path, 0o600)
-        try await cancelWhenGracefulShutdown {
+        try await untilShutdown {
             try await server.executeThenClose { connections in
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await connection in connections {

@@ -48,6 +48,15 @@ private struct NodeService: Service {
     let node: HomeNode
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { try await node.run() }
+        try await untilShutdown { try await node.run() }
+    }
+}
+
+/// Runs until the service group shuts down. That the work was cancelled then is a regular end, not a failure.
+func untilShutdown(_ work: @escaping @Sendable () async throws -> Void) async throws {
+    do {
+        try await cancelWhenGracefulShutdown(work)
+    } catch is CancellationError where Task.isShuttingDownGracefully {
+        return
     }
 }

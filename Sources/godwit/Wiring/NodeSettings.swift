@@ -98,6 +98,7 @@ struct NodeSettings: Sendable {
         spool: "\(spool)"
         registration: \(registration)
         profiles: "\(profiles)"
+        tls: \(tls)
 
         """
     }

@@ -1,0 +1,88 @@
+import GodwitBatch
+import GodwitProtocol
+import Synchronization
+
+/// Where a link breaks, counted over the records of one exchange.
+enum Fault: Sendable, Hashable {
+    case none
+    /// The request ends before record `n`, from 0; the answering end has taken those before.
+    case request(before: Int)
+    /// Record `n` of the request arrives cut.
+    case within(request: Int)
+    /// Record `n` of the request arrives with a byte changed.
+    case altered(request: Int)
+    /// The answer ends before record `n`; 0: it is lost as a whole.
+    case answer(before: Int)
+    /// Record `n` of the answer arrives with a byte changed.
+    case alteredAnswer(Int)
+    /// The request is carried out twice; the caller sees the second answer.
+    case twice
+}
+
+/// Carries exchanges inside the process, with faults, and counts what crosses.
+final class LoopCarrier: Carrier {
+    struct Count: Sendable {
+        var exchanges = 0
+        /// Records of requests and answers, as they were put on the link.
+        var requests: [[Int]] = []
+        var answers: [[Int]] = []
+    }
+    private let service: any ExchangeService
+    private let faults: Mutex<[Fault]>
+    private let counted = Mutex(Count())
+
+    init(_ service: any ExchangeService, faults: [Fault] = []) {
+        self.service = service
+        self.faults = Mutex(faults)
+    }
+
+    var count: Count { counted.withLock { $0 } }
+
+    func exchange(
+        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> ExchangeStatistics {
+        let fault = faults.withLock { $0.isEmpty ? .none : $0.removeFirst() }
+        counted.withLock {
+            $0.exchanges += 1
+            $0.requests.append([])
+            $0.answers.append([])
+        }
+        if fault == .twice { _ = try await carry(records, .none) { _ in } }
+        return try await carry(records, fault, receive)
+    }
+
+    private func carry(
+        _ records: [[UInt8]], _ fault: Fault, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> ExchangeStatistics {
+        var sent = 0
+        var received = 0
+        let session = await service.openExchange()
+        for (index, record) in records.enumerated() {
+            if fault == .request(before: index) { throw Self.broken }
+            counted.withLock { $0.requests[$0.requests.count - 1].append(record.count) }
+            sent += record.count
+            // A real carrier hands over whole records only: a cut one never reaches the session.
+            if fault == .within(request: index) { throw Self.broken }
+            try await session.receive(fault == .altered(request: index) ? Self.altered(record) : record)
+        }
+        if fault == .request(before: records.count) { throw Self.broken }
+        var index = 0
+        while let record = try await session.next() {
+            counted.withLock { $0.answers[$0.answers.count - 1].append(record.count) }
+            if fault == .answer(before: index) { throw Self.broken }
+            received += record.count
+            try await receive(fault == .alteredAnswer(index) ? Self.altered(record) : record)
+            index += 1
+        }
+        return ExchangeStatistics(
+            sent: ByteCount(sent), received: ByteCount(received), duration: 1, reusedConnection: false)
+    }
+
+    static func altered(_ record: [UInt8]) -> [UInt8] {
+        var record = record
+        record[record.count - 20] ^= 1
+        return record
+    }
+
+    static var broken: ProtocolError { ProtocolError(.nodeUnreachable, "The link broke.") }
+}
