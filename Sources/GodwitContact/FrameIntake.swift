@@ -114,16 +114,13 @@ where Store.Transaction == Receiver.Transaction {
         var released = 0
         for acknowledgement in acknowledgements {
             let next = try transaction.nextFrame(to: peer)
-            guard acknowledgement.incarnation == next.incarnation, let first = acknowledgement.ranges.first,
-                let last = acknowledgement.ranges.last
+            guard acknowledgement.incarnation == next.incarnation, let last = acknowledgement.ranges.last
             else { continue }
             guard last.upperBound < next.number else {
                 try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
                 continue
             }
             let held = try transaction.unacknowledged(to: peer)
-            // One that begins below the floor is older than what the peer was told of it: a newer one will come.
-            guard first.lowerBound >= held.first?.number.number ?? next.number else { continue }
             let acknowledged = held.filter { acknowledgement.contains($0.number.number) }
             guard !acknowledged.isEmpty else { continue }
             guard isSound(acknowledgement, of: acknowledged) else {
@@ -137,8 +134,9 @@ where Store.Transaction == Receiver.Transaction {
         return released
     }
 
-    /// Whether the peer has committed the bytes that were sent. Above a gap there may be frames whose acknowledgement came
-    /// before and whose bytes are gone; the digest, which covers them too, then cannot be compared.
+    /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames that an earlier one
+    /// released and whose bytes are gone (it comes late, or a gap was filled below them); the digest covers them too and
+    /// then cannot be compared.
     private static func isSound(_ acknowledgement: Acknowledgement, of frames: [OutboundFrame]) -> Bool {
         let count = acknowledgement.ranges.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound) + 1 }
         guard count == UInt64(frames.count) else { return true }

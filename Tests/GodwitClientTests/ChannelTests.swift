@@ -109,7 +109,9 @@ struct ChannelTests {
         #expect(try await olena.outbox().map(\.state) == [.atNode])
     }
 
-    @Test("a member list, membership, epoch and message that arrive in the wrong order are used all the same", arguments: 0..<6)
+    @Test(
+        "a member list, membership, epoch and message that arrive in the wrong order are used all the same",
+        arguments: 0..<6)
     func wrongOrder(rotation: Int) async throws {
         let (hub, id, devices, scratches) = try await channel(of: ["ines"])
         let scratch = try Scratch()

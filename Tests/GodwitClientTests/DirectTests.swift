@@ -63,7 +63,8 @@ struct DirectTests {
         #expect(ids.count == 1)
     }
 
-    @Test("messages both ways in any order, with repeats, are read once and in order", arguments: [4, 5, 6] as [UInt64])
+    @Test(
+        "messages both ways in any order, with repeats, are read once and in order", arguments: [4, 5, 6] as [UInt64])
     func shuffled(seed: UInt64) async throws {
         var random = SeededRandom(seed)
         let pair = try await pair()

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Durability and keys (GW-03, D-6)")
 struct DurabilityTests {
-    @Test("opening the store anew between any two steps loses nothing and never repeats a key with a nonce", arguments: [7, 8] as [UInt64])
+    @Test(
+        "opening the store anew between any two steps loses nothing and never repeats a key with a nonce",
+        arguments: [7, 8] as [UInt64])
     func reopening(seed: UInt64) async throws {
         var random = SeededRandom(seed)
         let hub = try Hub()

@@ -92,14 +92,18 @@ struct EpochTrustTests {
 
     private func preKey(in items: [BatchItem]) throws -> SignedPreKey {
         for item in items {
-            if case .membership(let membership) = try ProtocolObject(parsing: item.body), let joiner = membership.joined.first {
+            if case .membership(let membership) = try ProtocolObject(parsing: item.body),
+                let joiner = membership.joined.first
+            {
                 return joiner.preKey
             }
         }
         throw ProtocolError(.internalError, "no membership")
     }
 
-    @Test("an epoch by a device that is not its sponsor, or for other devices, is not used", arguments: ["author", "device_set"])
+    @Test(
+        "an epoch by a device that is not its sponsor, or for other devices, is not used",
+        arguments: ["author", "device_set"])
     func wrongSponsor(member: String) async throws {
         let room = try await room()
         let key = room.sponsor.store.context.signing

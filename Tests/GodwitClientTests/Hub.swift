@@ -123,7 +123,9 @@ actor Hub {
             case .channel(let id): (channels[id]?.members ?? []).filter { $0 != source }
             case .direct:
                 publications.keys.filter { party in
-                    guard case .device(let user, _) = party, case .direct(let address) = message.address else { return false }
+                    guard case .device(let user, _) = party, case .direct(let address) = message.address else {
+                        return false
+                    }
                     return user == address.user
                 }
             }
@@ -173,7 +175,8 @@ actor Hub {
         }
         channel.version += 1
         let ordered = others.filter { lazySponsors.contains($0) } + others.filter { !lazySponsors.contains($0) }
-        let sponsor = ordered.isEmpty ? joiner.party : ordered[channel.attempts[joiner.party, default: 0] % ordered.count]
+        let sponsor =
+            ordered.isEmpty ? joiner.party : ordered[channel.attempts[joiner.party, default: 0] % ordered.count]
         channels[id] = channel
         let list = MemberList(channel: id, version: channel.version, devices: channel.members)
         let unsigned = Membership.unsigned(

@@ -49,7 +49,8 @@ struct LoginTests {
         #expect(try conversation.receive(success.object) == .done(success))
     }
 
-    @Test("a registration sends the identity file and the invite, both signed", arguments: [nil, "welcome"] as [String?])
+    @Test(
+        "a registration sends the identity file and the invite, both signed", arguments: [nil, "welcome"] as [String?])
     func registration(invite: String?) throws {
         var conversation = conversation(.register(invite: invite))
         _ = conversation.start()
@@ -103,7 +104,9 @@ struct LoginTests {
         #expect(throws: ProtocolError.self) { try conversation.receive(success.object) }
     }
 
-    @Test("a challenge good for more than five minutes, or of fewer than 16 bytes, is not signed", arguments: [true, false])
+    @Test(
+        "a challenge good for more than five minutes, or of fewer than 16 bytes, is not signed",
+        arguments: [true, false])
     func strangeChallenge(isLong: Bool) throws {
         var strange = challenge
         if isLong {

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Outbox (MSG-17, D-6, D-12)")
 struct OutboxTests {
-    @Test("the largest text is accepted and becomes a valid message; one byte more is refused with 2001 and not kept (MSG-17)")
+    @Test(
+        "the largest text is accepted and becomes a valid message; one byte more is refused with 2001 and not kept (MSG-17)"
+    )
     func largestText() async throws {
         let hub = try Hub()
         let (one, two) = (try Scratch(), try Scratch())
@@ -19,7 +21,9 @@ struct OutboxTests {
         let letters = (0..<70_000).map { _ in UInt8.random(in: 33...126, using: &random) }
         let text = { (count: Int) in String(decoding: letters.prefix(count), as: UTF8.self) }
         let fits = { (count: Int) throws in
-            let content: JSONObject = ["text": .string(text(count)), "format": "plain", "mentions": [], "reply_to": nil]
+            let content: JSONObject = [
+                "text": .string(text(count)), "format": "plain", "mentions": [], "reply_to": nil,
+            ]
             guard let packed = try? MessageDraft.pack(content) else { return false }
             return MessageDraft.sizeMax(
                 of: packed, author: ines.userID, device: ines.deviceID, target: target, created: hub.time.now())

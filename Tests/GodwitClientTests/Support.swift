@@ -1,10 +1,10 @@
 import GRDB
+import Glibc
 import GodwitBatch
 import GodwitContact
 import GodwitCrypto
 import GodwitProtocol
 import GodwitSpool
-import Glibc
 import Synchronization
 import Testing
 
@@ -113,7 +113,9 @@ extension Device {
     /// What a frame of the home node would do.
     func deliver(_ items: [BatchItem]) async throws {
         let store = store
-        try await store.spool.write { try DeviceReceiver(store: store).commit(items, from: store.context.homeParty, in: $0) }
+        try await store.spool.write {
+            try DeviceReceiver(store: store).commit(items, from: store.context.homeParty, in: $0)
+        }
     }
 
     /// Takes everything that waits for the home node, as an acknowledged contact does.
@@ -130,7 +132,9 @@ extension Device {
         }
         try await settle()
         return items.map {
-            BatchItem(kind: $0.kind.batchKind, body: $0.body, created: $0.created, lifetime: $0.lifetime, priority: $0.priority)
+            BatchItem(
+                kind: $0.kind.batchKind, body: $0.body, created: $0.created, lifetime: $0.lifetime,
+                priority: $0.priority)
         }
     }
 

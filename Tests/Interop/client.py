@@ -1,11 +1,12 @@
 """A client of docs/protocol.md, written from that document with `websockets` and `cryptography`. Driven by JSON lines."""
 
 import hashlib
+import http.client
 import os
 import ssl
 import struct
-import threading
-from queue import Empty, Queue
+import warnings
+from contextlib import ExitStack
 
 from cryptography.x509 import load_der_x509_certificate
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -18,6 +19,9 @@ from document import *
 from jsonlines import serve
 
 TIMEOUT = 20
+
+# RFC 9864 renames EdDSA to Ed25519 for JOSE; the tokens have the name that all libraries know.
+warnings.simplefilter("ignore")
 
 
 class Refused(Exception):
@@ -35,6 +39,7 @@ class Client:
         self.pre_key = X25519PrivateKey.generate()
         self.one_time = {number: X25519PrivateKey.generate() for number in range(1, 21)}
         self.counter = self.requests = 0
+        self.created = now()
         self.file = identity_file(username, self.identity_key, node, endpoint, passphrase)
         self.users = {}       # user id -> public key and devices, from introductions and lookups
         self.bundles = {}     # user id -> result of a lookup
@@ -42,22 +47,35 @@ class Client:
         self.chains = {}      # conversation -> (next seq, prev)
         self.channels = {}    # channel -> state
         self.messages, self.objects, self.others = [], [], []
-        self.socket = None
+        self.connection, self.socket = ExitStack(), None
+        self.pending_epochs = []
 
     # Connection, sections 6.4, 9.1 and 9.2
 
     def connect(self, headers=None):
+        context = self.tls_context()
+        self.hang_up()
+        self.socket = self.connection.enter_context(connect(
+            self.endpoint + "/ws/v1", ssl=context, subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
+            additional_headers=headers or {}))
+        self.check_pin(self.socket.socket)
+        assert self.socket.subprotocol == "dcp-v1"
+
+    @staticmethod
+    def tls_context():
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self.socket = connect(
-            self.endpoint + "/ws/v1", ssl=context, subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
-            additional_headers=headers or {})
-        shown = load_der_x509_certificate(self.socket.socket.getpeercert(binary_form=True)).public_key()
+        return context
+
+    def check_pin(self, connection):
+        shown = load_der_x509_certificate(connection.getpeercert(binary_form=True)).public_key()
         pin = hashlib.sha256(shown.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
         if "sha256:" + b64(pin) not in self.node["pins"]:
             raise Refused("the node shows another key than its descriptor names")
-        assert self.socket.subprotocol == "dcp-v1"
+
+    def hang_up(self):
+        self.connection.close()
 
     def put(self, value):
         self.socket.send(jcs(value).decode())
@@ -126,11 +144,9 @@ class Client:
             "noise_key": "x25519:" + b64(public(self.noise)), "created": now()})
 
     def signed_pre_key(self):
-        if not hasattr(self, "published_pre_key"):
-            self.published_pre_key = signed(self.signing, "pre-key", {
-                "user_id": self.user, "device": self.device, "id": 1, "key": "x25519:" + b64(public(self.pre_key)),
-                "created": now()})
-        return self.published_pre_key
+        return signed(self.signing, "pre-key", {
+            "user_id": self.user, "device": self.device, "id": 1, "key": "x25519:" + b64(public(self.pre_key)),
+            "created": self.created})
 
     def publish(self):
         devices = signed(self.identity_key, "device-list", {
@@ -202,6 +218,38 @@ class Client:
         return self.finish(
             message, channel, seal_content(text),
             lambda nonce, content, aad: cipher(key, nonce).encrypt(nonce, content, aad))
+
+    def send_altered(self, change):
+        """The last message again: as it was, with another ciphertext, or signed anew for another key."""
+        message = json.loads(jcs(self.last))
+        if change == "ciphertext":
+            message["content"]["ciphertext"] = b64(bytes(len(raw(message["content"]["ciphertext"]))))
+        elif change == "signature":
+            message["signature"] = sign_bytes(Ed25519PrivateKey.generate(), "message", message_hash(message))
+        elif change == "missing":
+            del message["seq"]
+        elif change == "author":
+            message["author"] = self.node["id"] + ".somebody"
+        return self.command("send_message", {"message": message})
+
+    def send_sized(self, user, size):
+        """A direct message of exactly `size` bytes of JCS; the filling is in its metadata."""
+        session = next(session for (name, _), session in self.sessions.items() if name == user)
+        chain = self.chains[user]
+        header, nonce = session.next_header()
+        message = self.envelope("@" + user, {
+            "key_id": session.session, "nonce": b64(nonce), "header": b64(header)})
+        content = seal_content("filled")
+        rest = {"id": "msg_" + "a" * 16, "seq": chain[0], "prev": chain[1], "signature": "ed25519:" + b64(bytes(64)),
+                "content": {"ciphertext": b64(bytes(len(content) + 16))}}
+        message["metadata"]["filling"] = ""
+        message["metadata"]["filling"] = "x" * (size - len(jcs({**message, **rest})))
+        before = session.sending, session.sent
+        try:
+            return self.finish(message, user, content, session.encrypt)
+        except Refused:
+            self.chains[user], (session.sending, session.sent) = chain, before
+            raise
 
     def open_message(self, message):
         digest = message_hash(message)
@@ -312,7 +360,7 @@ class Client:
         if wraps:
             epoch["wraps"] = {"ephemeral": "x25519:" + b64(public(ephemeral)), "for": wraps}
         state["epochs"][name], state["current"] = Epoch(name, secret), name
-        self.pending_epochs = getattr(self, "pending_epochs", []) + [epoch]
+        self.pending_epochs.append(epoch)
 
     def take_epoch(self, value):
         state, name = self.state(value), epoch_name(value)
@@ -340,9 +388,49 @@ class Client:
             self.submit_epochs()
 
     def submit_epochs(self):
-        for epoch in getattr(self, "pending_epochs", []):
-            self.pending_epochs = self.pending_epochs[1:]
-            self.command("submit", {"object": epoch})
+        while self.pending_epochs:
+            self.command("submit", {"object": self.pending_epochs.pop(0)})
+
+    # Exchanges, sections 4.5 and 8
+
+    def loose(self, receiver=None):
+        """A loose frame that says nothing: the empty `Frame`, number 0."""
+        own, other = public(self.noise), key_bytes("x25519", self.node["noise_key"])
+        prologue = frame_prologue(f"{self.user}/{self.device}", receiver or self.node["id"], own, other, bytes(4), 0)
+        return prologue[1] + noise_k(self.noise, other, prologue[0], initiator=True).write_message(b"")
+
+    def exchange(self, receiver=None):
+        """One round trip over HTTP; opens every record of the answer and says what its items are."""
+        frame = self.loose(receiver)
+        connection = http.client.HTTPSConnection(
+            self.endpoint.removeprefix("wss://"), timeout=TIMEOUT, context=self.tls_context())
+        connection.connect()
+        self.check_pin(connection.sock)
+        connection.request("POST", "/batch/v1/exchange", leb128(len(frame)) + frame)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise Refused(json.loads(body)["error"]["code"])
+        assert answer.getheader("Content-Type") == "application/octet-stream"
+        numbers, plain = [], []
+        while body:
+            length, body = varint(body)
+            record, body = body[:length], body[length:]
+            number, opened = self.open_frame(record)
+            numbers.append(number)
+            plain.append({str(field): len(value) if isinstance(value, bytes) else value
+                          for field, value in fields(opened)})
+        connection.close()
+        return {"numbers": numbers, "frames": plain}
+
+    def open_frame(self, record):
+        own, other = public(self.noise), key_bytes("x25519", self.node["noise_key"])
+        assert record[0] == 1
+        number, sealed = varint(record[9:])
+        prologue, head = frame_prologue(
+            self.node["id"], f"{self.user}/{self.device}", other, own, record[5:9], number)
+        assert record.startswith(head), "the hint or the number is another one"
+        return number, noise_k(self.noise, other, prologue, initiator=False).read_message(sealed)
 
 
 client = None
@@ -388,7 +476,6 @@ def resume(request):
     """A second socket with the session's token in the handshake, or in a frame."""
     def action():
         token = request.get("token") or client.success["session_token"]
-        client.socket.close()
         if request.get("in_frame"):
             client.connect()
             client.put({"type": "auth_token", "session_token": token})
@@ -401,20 +488,19 @@ def resume(request):
 def receive(request):
     """Waits for `count` more messages, or for a channel's epoch; acknowledges what came if `received` is true."""
     def action():
-        count = len(client.messages) if "channel" in request else request.get("seen", 0) + request["count"]
-        channel = request.get("channel")
-        version = request.get("version", 1)
+        seen = request.get("seen", 0)
+        channel, version = request.get("channel"), request.get("version")
 
         def done():
             if channel:
                 state = client.channels.get(channel)
                 return state is not None and state["current"] is not None and version in state["memberships"]
-            return len(client.messages) >= count
+            return len(client.messages) >= seen + request["count"]
         client.wait(done)
         client.submit_epochs()
         if request.get("received", True) and hasattr(client, "arrival"):
             client.command("received", {"upto": client.arrival})
-        return client.messages
+        return client.messages[seen:]
     return attempt(action)
 
 

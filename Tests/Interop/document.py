@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import brotli
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+from noise.connection import Keypair, NoiseConnection
 
 PRIMER = Path(__file__).resolve().parents[2] / "dictionaries" / "phrases.prefix"
 ITERATIONS = 100_000
@@ -143,12 +143,7 @@ def associated(message):
 
 def seal_content(text):
     """Compact form with nothing but a text, codec 0, padding of Tier 1."""
-    length = len(text.encode())
-    digits = b""
-    while length > 0x7F:
-        digits += bytes([length & 0x7F | 0x80])
-        length >>= 7
-    packed = b"\0" + b"\x7a" + digits + bytes([length]) + text.encode() + b"\x80"
+    packed = b"\0" + b"\x7a" + leb128(len(text.encode())) + text.encode() + b"\x80"
     size = max(16, -(-len(packed) // 8) * 8)
     return packed.ljust(size, b"\0")
 
@@ -181,15 +176,26 @@ def varint(data):
     raise ValueError("varint")
 
 
-def text_of(compact):
-    while compact:
-        tag, compact = varint(compact)
-        value, compact = varint(compact)
+def leb128(value):
+    digits = b""
+    while value > 0x7F:
+        digits += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return digits + bytes([value])
+
+
+def fields(data):
+    """Top-level fields of a Protocol Buffers message: (number, whole number or bytes)."""
+    while data:
+        tag, data = varint(data)
+        value, data = varint(data)
         if tag & 7 == 2:
-            field, compact = compact[:value], compact[value:]
-            if tag >> 3 == 15:
-                return field.decode()
-    raise ValueError("no text")
+            value, data = data[:value], data[value:]
+        yield tag >> 3, value
+
+
+def text_of(compact):
+    return dict(fields(compact))[15].decode()
 
 
 # First contact and ratchet, sections 4.1 and 4.2
@@ -313,6 +319,25 @@ def epoch_name(epoch):
 
 def join_hash(membership):
     return hashlib.sha256(jcs(without(membership, "signature"))).digest()
+
+
+# Seals of frames, section 4.5
+
+def frame_prologue(sender, receiver, sender_key, receiver_key, incarnation, number):
+    """The prologue, and the frame's bytes ahead of the Noise message."""
+    hint = hashlib.sha256(b"DCP1:frame-hint\0" + sender_key + receiver_key).digest()[:4]
+    prologue = b"DCP1:frame\0\1" + lp(sender) + lp(receiver) + hint + incarnation + struct.pack(">Q", number)
+    return prologue, b"\1" + hint + incarnation + leb128(number)
+
+
+def noise_k(own, other, prologue, initiator):
+    noise = NoiseConnection.from_name(b"Noise_K_25519_ChaChaPoly_SHA256")
+    noise.set_prologue(prologue)
+    noise.set_keypair_from_private_bytes(Keypair.STATIC, private(own))
+    noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, other)
+    noise.set_as_initiator() if initiator else noise.set_as_responder()
+    noise.start_handshake()
+    return noise
 
 
 __all__ = [name for name in dir() if not name.startswith("_")]

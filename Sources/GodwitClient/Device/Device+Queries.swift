@@ -91,7 +91,9 @@ extension Device {
 
     public func status() async throws -> DeviceStatus {
         try await store.read { transaction in
-            func count(_ table: String) throws -> Int { Int(try transaction.integer("SELECT count(*) FROM " + table) ?? 0) }
+            func count(_ table: String) throws -> Int {
+                Int(try transaction.integer("SELECT count(*) FROM " + table) ?? 0)
+            }
             var status = DeviceStatus()
             for row in try transaction.rows("SELECT state, count(*) AS n FROM client_outbox GROUP BY state") {
                 guard let state = OutboxEntry.State(rawValue: row["state"]) else { continue }

@@ -2,7 +2,7 @@ public import GodwitContact
 import GodwitCrypto
 import GodwitLink
 public import GodwitProtocol
-import GodwitSpool
+public import GodwitSpool
 
 /// A device of a user: keeps its own spool, works offline, and syncs with its home node in bursts (D-11). All
 /// end-to-end encryption happens here; the node sees ciphertext only.
@@ -44,6 +44,8 @@ public final class Device: Sendable {
     /// As it was when the device was enrolled; its secrets are under the user's passphrase.
     public var identityFile: IdentityFile { store.context.identityFile }
     public var homeNode: NodeDescriptor { store.context.home }
+    /// The device's spool, for tools that show what is in custody.
+    public var spool: SQLiteSpool { store.spool }
 
     /// What to publish at the home node when registering.
     public func publication() async throws -> Publication {
@@ -89,7 +91,8 @@ public final class Device: Sendable {
     ) async throws -> OutboxEntry {
         let content: JSONObject = [
             "text": .string(text), "format": .string(format.rawValue),
-            "mentions": .array(mentions.map { .string($0.text) }), "reply_to": replyTo.map { .string($0.text) } ?? .null,
+            "mentions": .array(mentions.map { .string($0.text) }),
+            "reply_to": replyTo.map { .string($0.text) } ?? .null,
         ]
         return try await store.write { transaction in
             let row = try transaction.compose(content, to: target)

@@ -45,7 +45,8 @@ public enum IdentityBuilder {
         let publicKey = file.identity["public_key"]?.string ?? ""
         let secrets = try PassphraseProtection.unprotect(
             file.encryptedData, passphrase: passphrase, fullID: file.userID.text, publicKey: publicKey)
-        guard let seed = secrets["seed"]?.string.flatMap({ Base64.decode($0) }), seed.count == SigningKey.seedCount else {
+        guard let seed = secrets["seed"]?.string.flatMap({ Base64.decode($0) }), seed.count == SigningKey.seedCount
+        else {
             throw ProtocolError.malformed("The protected secrets have no seed.", member: "encrypted_data")
         }
         let key = try SigningKey(seed: Secret(seed))

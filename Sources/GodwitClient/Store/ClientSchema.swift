@@ -104,6 +104,7 @@ enum ClientSchema {
           PRIMARY KEY (channel, version)
         ) STRICT, WITHOUT ROWID
         """,
+        "CREATE INDEX client_membership_duty ON client_membership (channel, version) WHERE has_duty = 1",
         """
         CREATE TABLE client_epoch (
           name BLOB PRIMARY KEY NOT NULL CHECK (length(name) = 32),

@@ -10,7 +10,8 @@ extension OutboxEntry {
             row: row["row"], target: try MessageTarget(row["target"], defaultNode: home),
             conversation: try Conversation(stored: row["conversation"], home: home),
             content: try JSONObject.parse(row.blob("content")), created: Timestamp(milliseconds: row["created"]),
-            state: State(rawValue: row["state"]) ?? .refused, hash: row.optionalBlob("hash").flatMap { MessageHash($0) },
+            state: State(rawValue: row["state"]) ?? .refused,
+            hash: row.optionalBlob("hash").flatMap { MessageHash($0) },
             error: try row.optionalBlob("error").flatMap { ProtocolError(object: try JSONObject.parse($0)) })
     }
 }

@@ -22,7 +22,8 @@ extension ClientTransaction {
     /// Seals the entries of one conversation in the order in which they were written, up to the first that lacks keys.
     func flush(_ conversation: String) throws {
         let waiting = try rows(
-            "SELECT * FROM client_outbox WHERE state = 'waiting_keys' AND conversation = ? ORDER BY row", [conversation])
+            "SELECT * FROM client_outbox WHERE state = 'waiting_keys' AND conversation = ? ORDER BY row", [conversation]
+        )
         for row in waiting {
             let entry = try OutboxEntry(row, home: context.home.id)
             guard let message = try seal(entry) else { return }

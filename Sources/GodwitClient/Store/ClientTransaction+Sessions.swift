@@ -87,7 +87,8 @@ extension ClientTransaction {
     func currentPreKey() throws -> SignedPreKey {
         guard let row = try row("SELECT object FROM client_signed_pre_key ORDER BY id DESC LIMIT 1") else {
             throw ProtocolError(
-                .internalError, "The device's store has no pre-key.", hint: "The store is damaged; enrol as a new device.")
+                .internalError, "The device's store has no pre-key.",
+                hint: "The store is damaged; enrol as a new device.")
         }
         return try SignedPreKey(JSONObject.parse(row.blob("object")))
     }

@@ -65,7 +65,7 @@ extension ClientTransaction {
             device: context.device, created: now)
         let distribution = try wrap(secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)))
         let object = context.signing.signed(
-            distribution.map { unsigned.setting("wraps", $0) } ?? unsigned, purpose: .epoch)
+            unsigned.setting("wraps", distribution ?? .null), purpose: .epoch)
         let item = try enqueue(object)
         try adopt(try EpochStart(object), secret, in: channel, item: item)
         return true

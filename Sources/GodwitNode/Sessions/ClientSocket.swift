@@ -268,6 +268,7 @@ actor ClientSocket: SocketSession {
                 guard let event = Self.event(of: item), outbox.send(event.object.canonicalBytes()) else { return }
                 pushedUpTo = item.row
                 inFlight.append(item.row)
+                for update in Self.updates(in: item) { push(update) }
             }
             if items.count == room { wantsPush = true }
         } while wantsPush
@@ -283,6 +284,23 @@ actor ClientSocket: SocketSession {
         return SocketEvent(
             "message",
             ["message": .object(object), "channel": object["channel"] ?? .null, "arrival": .integer(item.row)])
+    }
+
+    /// What a membership object means to a client that only shows channels (WS-08). The object itself is what counts and
+    /// is pushed until it is acknowledged; these are not.
+    private static func updates(in item: SpoolItem) -> [SocketEvent] {
+        guard item.kind == .object, case .membership(let membership)? = try? ProtocolObject(parsing: item.body) else {
+            return []
+        }
+        return membership.joined.map { joiner in
+            SocketEvent(
+                "channel_update",
+                [
+                    "channel": .string(membership.channel.name.text),
+                    "channel_node": .string(membership.channel.node.text), "action": "member_joined",
+                    "details": ["user_id": .string(joiner.userID.text), "version": .integer(membership.version)],
+                ])
+        }
     }
 
     private func acknowledge(_ upTo: Int64) async throws {

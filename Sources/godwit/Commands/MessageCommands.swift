@@ -21,7 +21,7 @@ struct SendCommand: AsyncParsableCommand {
     func run() async throws {
         let files = ClientFiles(home)
         let device = try await files.device()
-        let body = text == "-" ? String(decoding: try Wiring.read("-"), as: UTF8.self) : text
+        let body = text == "-" ? try Self.text(Wiring.read("-")) : text
         let entry = try await device.send(
             text: body, format: markdown ? .markdown : .plain,
             to: MessageTarget(to, defaultNode: device.userID.node))
@@ -35,6 +35,16 @@ struct SendCommand: AsyncParsableCommand {
         } else {
             Console.out("\(entry.id?.text ?? "Message \(entry.row)"): \(state.rawValue)")
         }
+    }
+}
+
+extension SendCommand {
+    /// - Throws: `ProtocolError` 2000: what is not UTF-8 is refused, for a repaired text would be another one.
+    static func text(_ bytes: [UInt8]) throws -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ProtocolError.malformed("The text is not UTF-8.", hint: "Convert it first, for example with iconv.")
+        }
+        return text
     }
 }
 
@@ -81,22 +91,44 @@ struct SyncCommand: AsyncParsableCommand {
         let files = ClientFiles(home)
         let device = try await files.device()
         let isPlain = !home.json
+        let refusedBefore = try await device.status().outbox[.refused] ?? 0
         let report = try await device.sync(over: files.carrier()) { soFar in
             if isPlain, Console.isTerminal { Console.raw("\r\(soFar.receivedItems) items received ") }
         }
         let status = try await device.status()
         let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
+        let refused = try await Self.refused(device, count: (status.outbox[.refused] ?? 0) - refusedBefore)
         if home.json {
             Console.json(
                 Self.object(report).setting("waiting", .integer(Int64(unsent)))
-                    .setting("warnings", .integer(Int64(status.warnings))))
+                    .setting("warnings", .integer(Int64(status.warnings)))
+                    .setting("refused", .array(refused.map { .object(Self.object($0)) })))
         } else {
             if Console.isTerminal { Console.raw("\r") }
             Console.out(
                 "Received \(report.receivedItems) items, handed over \(report.releasedItems); "
                     + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
             if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
+            for entry in refused {
+                Console.out("Message \(entry.row) was refused: \(entry.error?.message ?? "no reason was given")")
+            }
         }
+    }
+
+    /// The last messages that were refused.
+    private static func refused(_ device: Device, count: Int) async throws -> [OutboxEntry] {
+        guard count > 0 else { return [] }
+        return try await Array(device.outbox(limit: Int(Int32.max)).filter { $0.state == .refused }.suffix(count))
+    }
+
+    private static func object(_ entry: OutboxEntry) -> JSONObject {
+        var object: JSONObject = ["row": .integer(entry.row)]
+        if let id = entry.id { object["message_id"] = .string(id.text) }
+        if let error = entry.error {
+            object["code"] = .string(error.code.name)
+            object["message"] = .string(error.message)
+        }
+        return object
     }
 
     static func object(_ report: ContactReport) -> JSONObject {

@@ -100,6 +100,9 @@ struct SpoolCommand: AsyncParsableCommand {
         var file: String
 
         func run() async throws {
+            guard Wiring.exists(file) else {
+                throw ProtocolError.malformed("The file cannot be read: \(file)", hint: "Check the path.")
+            }
             let contents = try ExchangeFile.read(from: file)
             let result = try await NodeControl.ask(
                 [

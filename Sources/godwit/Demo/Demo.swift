@@ -265,7 +265,7 @@ actor Demo {
 
     private func killAtRandom(_ nodes: [DemoNode]) async throws {
         guard options.kills > 0 else { return }
-        var random = SeededKills(seed: options.seed)
+        var random = SeededGenerator(seed: options.seed)
         while kills < options.kills, !Task.isCancelled {
             try await Task.sleep(for: .milliseconds(Int.random(in: 150...1200, using: &random)))
             let victim = nodes[Int.random(in: 0...1, using: &random)]
@@ -330,20 +330,5 @@ actor Demo {
 
     private static func bytes(_ link: JSONObject?) -> Int {
         (link?["queue"]?.array ?? []).compactMap(\.object).reduce(0) { $0 + Int($1["bytes"]?.integer ?? 0) }
-    }
-}
-
-/// Draws the moments of kills (splitmix64).
-struct SeededKills: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -77,6 +77,8 @@ enum NodeControl {
         let reply: JSONObject
         if let running = try await askRunning(request, home.controlPath) {
             reply = running
+        } else if !Wiring.exists(home.nodeDirectory + "/node.json"), ClientFiles(home).exists {
+            return try await ClientSpool(device: ClientFiles(home).device()).answer(request)
         } else {
             let settings = try await NodeSettings.load(home)
             let node = try await HomeNode(

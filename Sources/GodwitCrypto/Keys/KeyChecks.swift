@@ -1,10 +1,9 @@
-import GodwitCrypto
-import GodwitProtocol
+public import GodwitProtocol
 
-/// Signatures of what arrives.
-enum KeyChecks {
+/// Signatures of the objects that keys and devices are known by.
+public enum KeyChecks {
     /// - Throws: `ProtocolError` 1000.
-    static func verify(
+    public static func verify(
         _ object: JSONObject, signedBy key: [UInt8], purpose: SignaturePurpose, member: String = "signature"
     ) throws(ProtocolError) {
         guard let text = object[member]?.string, let signature = try? Signature(text: text),
@@ -15,7 +14,8 @@ enum KeyChecks {
         else {
             throw ProtocolError(
                 .invalidCredentials, "The signature of \(named(purpose)) does not verify.",
-                hint: "It was altered on the way, or signed by another key.")
+                hint: "It was altered on the way, or signed by another key.",
+                details: ["purpose": .string(purpose.rawValue)])
         }
     }
 
@@ -34,19 +34,34 @@ enum KeyChecks {
     }
 
     /// A device list and each of its entries, all signed by the user.
-    static func verify(_ list: DeviceList, signedBy key: [UInt8]) throws(ProtocolError) {
+    public static func verify(_ list: DeviceList, signedBy key: [UInt8]) throws(ProtocolError) {
         try verify(list.object, signedBy: key, purpose: .deviceList)
         for device in list.devices { try verify(device.object, signedBy: key, purpose: .device) }
     }
 
     /// A message under its author's device key.
-    static func verify(_ message: Message, signedBy key: [UInt8]) throws(ProtocolError) {
+    public static func verify(_ message: Message, signedBy key: [UInt8]) throws(ProtocolError) {
         guard let signature = try? Signature(text: message.signature), let verifier = try? VerifyingKey(key),
             verifier.verify(message.hash.bytes, signature: signature, purpose: .message)
         else {
             throw ProtocolError(
-                .invalidCredentials, "A message's signature does not verify.",
+                .invalidCredentials, "The message's signature does not verify.",
                 hint: "It was altered on the way, or is not by the device that it names.")
+        }
+    }
+
+    /// An identity file: its identity section and, where present, the whole file.
+    public static func verify(_ file: IdentityFile) throws(ProtocolError) {
+        guard let text = file.object["signature"]?.string, let signature = try? Signature(text: text),
+            let key = try? VerifyingKey(file.publicKey),
+            key.verify(object: file.identity, signature: signature, purpose: .identity)
+        else {
+            throw ProtocolError(
+                .invalidCredentials, "The identity section's signature does not verify.",
+                hint: "The file was altered after it was signed.")
+        }
+        if file.object["file_signature"] != nil {
+            try verify(file.object, signedBy: file.publicKey, purpose: .identityFile, member: "file_signature")
         }
     }
 }

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Measures the demo's conversation between two network namespaces over a packet-level link emulator.
+#
+#   Benchmarks/link.sh EMULATOR PROFILE SEED [CORPUS] [emulator options …]
+#
+# EMULATOR is a program that takes --make-ns --ns-a --ns-b --profile --seed --stats, counts what it puts on the air, and
+# starts its counts anew on SIGUSR2. Needs root and iproute2. Prints the demo's result, then the emulator's statistics of
+# the conversation alone (enrolment comes before and is not counted). CONFIGURATION=debug measures a debug build.
+set -euo pipefail
+emulator=$1 profile=$2 seed=$3 corpus=${4:-}
+shift $(($# < 4 ? $# : 4))
+cd "$(dirname "$0")/.."
+case $profile in
+satellite) link=(--rate 9600 --rtt 600 --loss 0.01) ;;
+mesh) link=(--rate 2400 --rtt 200 --loss 0.05) ;;
+mobile) link=(--rate 64000 --rtt 150 --loss 0.01) ;;
+*) echo "link.sh: PROFILE is satellite, mesh or mobile" >&2; exit 64 ;;
+esac
+stats=$(mktemp)
+for side in a b; do ip netns del godwit-$side 2>/dev/null || true; done
+"$emulator" --make-ns --ns-a godwit-a --ns-b godwit-b --profile "$profile" --seed "$seed" --stats "$stats" --quiet "$@" &
+pid=$!
+trap 'kill $pid 2>/dev/null || true; for side in a b; do ip netns del godwit-$side 2>/dev/null || true; done; rm -f "$stats"' EXIT
+sleep 1
+for side in a b; do ip netns exec godwit-$side ip link set lo up; done
+".build/${CONFIGURATION:-release}/godwit" demo --json ${corpus:+--corpus "$corpus"} "${link[@]}" --limit 1800 \
+	--shore-namespace godwit-a --field-namespace godwit-b --shore-address 10.99.0.1 --field-address 10.99.0.2 \
+	--emulator $pid || echo "link.sh: the demo failed with $?" >&2
+sleep 0.5
+cat "$stats"
