@@ -11,7 +11,7 @@ DEMO ?=
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON_HOME := .build-python
 REQUIREMENTS := $(wildcard Tests/Interop/requirements.txt)
-GODWIT := .build/$(CONFIGURATION)/godwit
+GODWIT = .build/$(CONFIGURATION)/godwit
 PROTOS := $(wildcard Sources/GodwitBatch/*.proto)
 # What swift format looks at: everything that people write.
 SWIFT_FILES := find Package.swift Sources Tests -name '*.swift' ! -name '*.pb.swift' ! -name '*.generated.swift' \

@@ -97,9 +97,10 @@ public final class SQLiteSpool: Spool {
     /// Serves the callers that wait, then closes the file and lets other processes in. Later writes fail with
     /// `SpoolError` `.closed`.
     ///
-    /// Nothing is lost without it.
+    /// Nothing is lost without it; but what was deleted stays readable in the write-ahead log until then.
     public func close() async throws {
         await commits.close()
+        try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
         try pool.close()
         lock.release()
     }

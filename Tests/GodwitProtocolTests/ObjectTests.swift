@@ -41,7 +41,7 @@ struct ObjectTests {
                 "created", "signature", "wraps.ephemeral", "wraps.for",
             ]
         ),
-        (Sample.lookup, ["user_id", "requesting_node", "requester"]),
+        (Sample.lookup, ["user_id", "requesting_node", "requester", "at"]),
         (
             Sample.lookupResult,
             ["user_id", "requester", "as_of", "found", "public_key", "device_list", "signed_pre_key"]

@@ -49,7 +49,8 @@ extension ClientTransaction {
     /// Asks the user's home node for keys, once.
     func lookUp(_ user: UserID) throws {
         guard try row("SELECT 1 FROM client_lookup WHERE user = ?", [user.text]) == nil else { return }
-        let lookup = UserLookup(userID: user, requestingNode: context.user.node, requester: context.party)
+        let lookup = UserLookup(
+            userID: user, requestingNode: context.user.node, requester: context.party, at: now)
         let item = try enqueue(lookup.object, nonce: nextCounter())
         try run(
             "INSERT INTO client_lookup (user, item, since) VALUES (?, ?, ?)",

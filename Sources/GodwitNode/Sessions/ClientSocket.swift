@@ -220,8 +220,8 @@ actor ClientSocket: SocketSession {
     private func lookup(_ data: ObjectReader, _ session: Session) throws -> ProtocolObject {
         .lookup(
             UserLookup(
-                userID: try UserID(data.string("user_id")), requestingNode: core.context.id,
-                requester: try device(session)))
+                userID: try data.userID("user_id"), requestingNode: core.context.id,
+                requester: try device(session), at: core.time.now()))
     }
 
     private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {

@@ -4,11 +4,14 @@ public struct UserLookup: Sendable, Hashable {
     public var requestingNode: NodeID
     /// The device that asks; the answer goes there.
     public var requester: Party
+    /// When it was asked. Tells one question from the next: equal objects are duplicates on the way.
+    public var at: Timestamp
 
-    public init(userID: UserID, requestingNode: NodeID, requester: Party) {
+    public init(userID: UserID, requestingNode: NodeID, requester: Party, at: Timestamp) {
         self.userID = userID
         self.requestingNode = requestingNode
         self.requester = requester
+        self.at = at
     }
 
     init(_ object: JSONObject) throws(ProtocolError) {
@@ -16,6 +19,7 @@ public struct UserLookup: Sendable, Hashable {
         userID = try fields.userID("user_id")
         requestingNode = try fields.nodeID("requesting_node")
         requester = try fields.party("requester")
+        at = try fields.timestamp("at")
         guard case .device(let user, _) = requester, user.node == requestingNode else {
             throw .malformed("The requester is a device of the requesting node.", member: "requester")
         }
@@ -24,7 +28,7 @@ public struct UserLookup: Sendable, Hashable {
     public var object: JSONObject {
         [
             "type": "user_lookup", "user_id": .string(userID.text), "requesting_node": .string(requestingNode.text),
-            "requester": .string(requester.text),
+            "requester": .string(requester.text), "at": .string(at.description),
         ]
     }
 }

@@ -16,8 +16,8 @@ struct ChannelCommand: AsyncParsableCommand {
         var name: String
 
         func run() async throws {
-            let device = try await ClientFiles(home).device()
-            try await device.createChannel(ChannelName(name))
+            let channel = try ChannelName(name)
+            try await ClientFiles(home).withDevice { try await $0.createChannel(channel) }
             if home.json { return Console.json(["queued": "create_channel", "channel": .string(name)]) }
             Console.out("Queued. It is made at the next `godwit sync`.")
         }
@@ -32,9 +32,11 @@ struct ChannelCommand: AsyncParsableCommand {
         var name: String
 
         func run() async throws {
-            let device = try await ClientFiles(home).device()
-            let id = try ChannelID(name, defaultNode: device.userID.node)
-            try await device.joinChannel(id)
+            let id = try await ClientFiles(home).withDevice { device in
+                let id = try ChannelID(name, defaultNode: device.userID.node)
+                try await device.joinChannel(id)
+                return id
+            }
             if home.json { return Console.json(["queued": "join_channel", "channel": .string(id.text)]) }
             Console.out("Queued. You are a member once a sync has brought the channel's epoch.")
         }
@@ -46,7 +48,7 @@ struct ChannelCommand: AsyncParsableCommand {
         @OptionGroup var home: HomeOptions
 
         func run() async throws {
-            let channels = try await ClientFiles(home).device().channels()
+            let channels = try await ClientFiles(home).withDevice { try await $0.channels() }
             if home.json {
                 return Console.value(
                     .array(

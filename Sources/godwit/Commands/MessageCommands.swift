@@ -20,13 +20,16 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         let files = ClientFiles(home)
-        let device = try await files.device()
+        try await files.withDevice { try await send(over: files, $0) }
+    }
+
+    private func send(over files: ClientFiles, _ device: Device) async throws {
         let body = text == "-" ? try Self.text(Wiring.read("-")) : text
         let entry = try await device.send(
             text: body, format: markdown ? .markdown : .plain,
             to: MessageTarget(to, defaultNode: device.userID.node))
         if sync { _ = try await device.sync(over: files.carrier()) }
-        let state = try await device.outbox().first { $0.row == entry.row }?.state ?? entry.state
+        let state = try await device.outbox(after: entry.row - 1, limit: 1).first?.state ?? entry.state
         if home.json {
             Console.json([
                 "message_id": entry.id.map { .string($0.text) } ?? .null, "state": .string(state.rawValue),
@@ -61,7 +64,10 @@ struct ReadCommand: AsyncParsableCommand {
     var limit = 100
 
     func run() async throws {
-        let device = try await ClientFiles(home).device()
+        try await ClientFiles(home).withDevice(show)
+    }
+
+    private func show(_ device: Device) async throws {
         let filter = try conversation.map { text throws(ProtocolError) in
             try MessageTarget(text, defaultNode: device.userID.node).conversation(of: device.userID)
         }
@@ -89,7 +95,10 @@ struct SyncCommand: AsyncParsableCommand {
 
     func run() async throws {
         let files = ClientFiles(home)
-        let device = try await files.device()
+        try await files.withDevice { try await sync(over: files, $0) }
+    }
+
+    private func sync(over files: ClientFiles, _ device: Device) async throws {
         let isPlain = !home.json
         let refusedBefore = try await device.status().outbox[.refused] ?? 0
         let report = try await device.sync(over: files.carrier()) { soFar in

@@ -48,6 +48,19 @@ struct ClientFiles {
         return try await Device(directory: devicePath, time: SystemTime())
     }
 
+    /// Opens the device for one command and closes it, so that what was deleted leaves the disk.
+    func withDevice<Value>(_ body: (Device) async throws -> Value) async throws -> Value {
+        let device = try await device()
+        do {
+            let value = try await body(device)
+            try await device.close()
+            return value
+        } catch {
+            try? await device.close()
+            throw error
+        }
+    }
+
     /// The carrier to the home node, over the local network.
     func carrier() throws -> any Carrier {
         try Carriers.batch(endpoint: endpoint(), pins: node().pins, profile: .preset(.broadband))

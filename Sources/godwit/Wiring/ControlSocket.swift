@@ -78,7 +78,7 @@ enum NodeControl {
         if let running = try await askRunning(request, home.controlPath) {
             reply = running
         } else if !Wiring.exists(home.nodeDirectory + "/node.json"), ClientFiles(home).exists {
-            return try await ClientSpool(device: ClientFiles(home).device()).answer(request)
+            return try await ClientFiles(home).withDevice { try await ClientSpool(device: $0).answer(request) }
         } else {
             let settings = try await NodeSettings.load(home)
             let node = try await HomeNode(

@@ -7,8 +7,9 @@ import GodwitProtocol
 enum Registration {
     /// - Throws: `ProtocolError` that the node answered, 3000 when it cannot be reached.
     static func run(_ files: ClientFiles, identityKey: SigningKey, invite: String?) async throws {
-        let device = try await files.device()
-        try await run(files, device: device, identityKey: identityKey, invite: invite)
+        try await files.withDevice {
+            try await run(files, device: $0, identityKey: identityKey, invite: invite)
+        }
     }
 
     static func run(

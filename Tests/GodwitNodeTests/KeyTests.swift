@@ -1,0 +1,135 @@
+import GodwitCrypto
+import GodwitProtocol
+import Testing
+
+@testable import GodwitNode
+
+/// publish_keys and lookups within one node (docs/protocol.md §6, §9.3).
+@Suite("Keys of devices")
+struct KeyTests {
+    @Test("published keys answer a lookup, each one-time pre-key once (FED-05)")
+    func lookup() async throws {
+        try await TestNode.with { node in
+            let (bob, _) = try await node.enrol("bob")
+            let (_, alice) = try await node.enrol("alice")
+            for _ in 0..<6 { try await alice.command("lookup_user", ["user_id": .string(bob.id.text)]) }
+            try await eventually("six answers") { alice.outbox.objects("user_lookup_result").count == 6 }
+            let results = alice.outbox.objects("user_lookup_result")
+            #expect(results.allSatisfy { $0["found"]?.bool == true && $0["public_key"]?.string == bob.identityKey.publicKey.text })
+            #expect(results.allSatisfy { $0["device_list"]?.object == bob.deviceList() })
+            #expect(results.allSatisfy { $0["signed_pre_key"]?.object == bob.signedPreKey() })
+            let ids = results.map { $0["one_time_pre_key"]?.object?["id"]?.integer }
+            #expect(ids == [1, 2, 3, 4, 5, nil])
+        }
+    }
+
+    @Test("an unknown user, one without keys and one of an unknown node are told apart only where that gives nothing away")
+    func unknown() async throws {
+        try await TestNode.with { node in
+            let (_, alice) = try await node.enrol("alice")
+            let keyless = try Person("carol", at: node.id)
+            try await TestClient(node).register(keyless, at: node)
+            for name in ["nobody", "carol"] {
+                try await alice.command("lookup_user", ["user_id": .string("\(node.id.text).\(name)")])
+            }
+            try await eventually("two answers") { alice.outbox.objects("user_lookup_result").count == 2 }
+            let found = alice.outbox.objects("user_lookup_result").map { $0["found"]?.bool }
+            #expect(found == [false, false])
+            #expect(alice.outbox.objects("user_lookup_result").allSatisfy { $0["public_key"] == nil })
+            let error = try await refusal {
+                try await alice.command("lookup_user", ["user_id": "elsewher.bob"])
+            }
+            #expect(error.code == .nodeUnreachable && error.hint != nil)
+        }
+    }
+
+    @Test("a node keeps the first 200 one-time pre-keys of a publication, and says so")
+    func oneTimeLimit() async throws {
+        try await TestNode.with { node in
+            let person = try Person("alice", at: node.id)
+            let client = await TestClient(node)
+            try await client.register(person, at: node)
+            let taken = try await client.command("publish_keys", person.keys(oneTime: 1..<201))
+            #expect(taken["one_time_pre_keys"]?.integer == 200)
+            #expect(try await node.count("node_one_time_key") == 200)
+            let more = try await client.command("publish_keys", person.keys(oneTime: 1000..<1201))
+            #expect(more["one_time_pre_keys"]?.integer == 200)
+            #expect(try await node.count("node_one_time_key") == 400)
+        }
+    }
+
+    @Test("keys with a bad signature, of another user or of an unlisted device are refused and nothing is kept")
+    func refused() async throws {
+        try await TestNode.with { node in
+            let (alice, mallory) = (try Person("alice", at: node.id), try Person("mallory", at: node.id))
+            let client = await TestClient(node)
+            try await client.register(alice, at: node)
+            let good = alice.keys()
+            let otherLine = String(alice.deviceList()["signature"]?.string?.dropLast(6) ?? "") + "AAAA=="
+            let cases: [(JSONObject, ErrorCode)] = [
+                (good.setting("device_list", .object(alice.deviceList().setting("signature", .string(otherLine)))),
+                    .invalidCredentials),
+                (good.setting("device_list", .object(mallory.deviceList())), .insufficientPermissions),
+                (good.setting("device_list", .object(Self.forged(alice, by: mallory))), .invalidCredentials),
+                (good.setting("signed_pre_key", .object(mallory.signedPreKey())), .insufficientPermissions),
+                (good.setting("signed_pre_key", .object(alice.signedPreKey().setting("id", 2))), .invalidCredentials),
+                (good.omitting(["one_time_pre_keys"]), .invalidMessageFormat),
+                (good.setting("device_list", .object(alice.deviceList().setting("devices", []))), .invalidMessageFormat),
+            ]
+            for (keys, code) in cases {
+                #expect(try await refusal { try await client.command("publish_keys", keys) }.code == code)
+                #expect(try await node.count("node_device") == 0)
+            }
+            try await client.command("publish_keys", good)
+            #expect(try await node.count("node_device") == 1)
+        }
+    }
+
+    /// alice's list, signed by somebody else.
+    private static func forged(_ person: Person, by other: Person) -> JSONObject {
+        other.identityKey.signed(person.deviceList(), purpose: .deviceList)
+    }
+
+    @Test("a list of a higher version replaces the one before, and a device missing from it is revoked")
+    func newerList() async throws {
+        try await TestNode.with { node in
+            let (alice, client) = try await node.enrol("alice")
+            let second = try Person("alice", at: node.id)
+            let both = alice.deviceList(version: 2, with: [second])
+            try await client.command("publish_keys", alice.keys().setting("device_list", .object(both)))
+            #expect(try await node.count("node_device") == 2)
+            // An older one changes nothing.
+            try await client.command("publish_keys", alice.keys())
+            #expect(try await node.count("node_device") == 2)
+            try await client.command(
+                "publish_keys", alice.keys().setting("device_list", .object(alice.deviceList(version: 3))))
+            #expect(try await node.count("node_device") == 1)
+            #expect(try await node.node.core.read { try $0.signingKey(of: alice.id, second.device) } == nil)
+        }
+    }
+
+    @Test("a device cannot make other users known, nor answer lookups for them")
+    func poisoning() async throws {
+        try await TestNode.with { node in
+            let (_, client) = try await node.enrol("mallory")
+            let victim = try Person("bob", at: try NodeID("elsewher"))
+            let introduction: JSONObject = [
+                "type": "introduction", "user_id": .string(victim.id.text),
+                "public_key": .string(victim.identityKey.publicKey.text),
+                "device_list": .object(victim.deviceList()),
+            ]
+            let answer: JSONObject = [
+                "type": "user_lookup_result", "user_id": .string(victim.id.text),
+                "requester": .string("\(node.id.text).mallory/abcdefgh"), "as_of": .string(node.time.now().description),
+                "found": true, "public_key": .string(victim.identityKey.publicKey.text),
+                "device_list": .object(victim.deviceList()), "signed_pre_key": .object(victim.signedPreKey()),
+                "one_time_pre_key": nil,
+            ]
+            for object in [introduction, answer] {
+                let error = try await refusal { try await client.command("submit", ["object": .object(object)]) }
+                #expect(error.code == .insufficientPermissions)
+            }
+            #expect(try await node.node.core.read { try $0.user(victim.id) == nil })
+        }
+    }
+}
