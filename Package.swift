@@ -135,8 +135,9 @@ let package = Package(
         .testTarget(name: "HouseTests", swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["GodwitProtocol", "GodwitCrypto"], swiftSettings: strict),
-    ] + rooms.map(\.target) + rooms.map(\.tests).filter { tests in
-        guard let only = Context.environment["GODWIT_TESTS"] else { return true }
-        return only.split(separator: ",").contains { tests.name == "\($0)Tests" }
-    }
+    ] + rooms.map(\.target)
+        + rooms.map(\.tests).filter { tests in
+            guard let only = Context.environment["GODWIT_TESTS"] else { return true }
+            return only.split(separator: ",").contains { tests.name == "\($0)Tests" }
+        }
 )

@@ -21,10 +21,12 @@ public struct ClearContent: Hashable, Sendable {
     public init(_ object: JSONObject) { self.object = object }
 
     /// The compact form.
-    /// - Throws: `ProtocolError` 2001 beyond `bytesMax`.
+    /// - Throws: `ProtocolError` 2000 for a text with a noncharacter of Unicode, 2001 beyond `bytesMax`.
     public func encoded() throws(ProtocolError) -> [UInt8] {
+        let wire = wire()
+        try Self.checkTexts(of: wire)
         let bytes: [UInt8]
-        do { bytes = try wire().serializedBytes() } catch {
+        do { bytes = try wire.serializedBytes() } catch {
             throw ProtocolError(.internalError, "the content could not be written")
         }
         guard bytes.count <= Self.bytesMax else {
@@ -95,7 +97,15 @@ extension ClearContent {
         return bytes
     }
 
+    /// Protocol Buffers let any Unicode through; what JSON does not carry could be stored but never read again.
+    private static func checkTexts(of wire: WireContent) throws(ProtocolError) {
+        guard JSONValue.canCarry(wire.text), wire.mentions.allSatisfy(JSONValue.canCarry) else {
+            throw .malformed("a text of the content has a noncharacter of Unicode")
+        }
+    }
+
     private static func object(_ wire: WireContent) throws(ProtocolError) -> JSONObject {
+        try checkTexts(of: wire)
         let json = WireBytes.array(wire.json)
         var object: JSONObject = json.isEmpty ? [:] : try JSONObject.parse(json, limits: JSONLimits(bytes: bytesMax))
         guard wire.hasText else {

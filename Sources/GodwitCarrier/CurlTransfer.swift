@@ -53,6 +53,9 @@ final class CurlTransfer {
             lastMove = .now
             code = withExtendedLifetime(self) { curl_easy_perform(handle.raw) }
         }
+        if code == CURLE_WRITE_ERROR, errorBody.count == Self.errorBodyMax { code = CURLE_OK }
+        // The handle outlives this transfer, and must not call it any more.
+        _ = install(nil)
         let microseconds = handle.offset(CURLINFO_TOTAL_TIME_T) - handle.offset(CURLINFO_PRETRANSFER_TIME_T)
         traffic.milliseconds = max(0, (microseconds + 500) / 1_000)
         traffic.reusedConnection = code == CURLE_OK && handle.long(CURLINFO_NUM_CONNECTS) == 0
@@ -61,7 +64,7 @@ final class CurlTransfer {
             hasStalled: hasStalled, statistics: traffic)
     }
 
-    private func install(_ context: UnsafeMutableRawPointer) -> CURLcode {
+    private func install(_ context: UnsafeMutableRawPointer?) -> CURLcode {
         let results = [
             godwit_curl_set_offset(handle.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.count)),
             godwit_curl_set_read(
@@ -109,7 +112,8 @@ final class CurlTransfer {
         let chunk = [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
         guard handle.long(CURLINFO_RESPONSE_CODE) == 200 else {
             errorBody += chunk.prefix(Self.errorBodyMax - errorBody.count)
-            return count
+            // The page of whatever stands between is not worth a thin link, and need not end.
+            return errorBody.count < Self.errorBodyMax ? count : 0
         }
         let isTaken = pipe.push(chunk)
         // The pipe may have blocked while the records were being committed: that is no stall of the link.

@@ -135,8 +135,8 @@ where Store.Transaction == Receiver.Transaction {
     }
 
     /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames that an earlier one
-    /// released and whose bytes are gone (it comes late, or a gap was filled below them); the digest covers them too and
-    /// then cannot be compared.
+    /// released and whose bytes are gone (it comes late, or a gap was filled below them); the digest covers them too
+    /// and then cannot be compared.
     private static func isSound(_ acknowledgement: Acknowledgement, of frames: [OutboundFrame]) -> Bool {
         let count = acknowledgement.ranges.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound) + 1 }
         guard count == UInt64(frames.count) else { return true }

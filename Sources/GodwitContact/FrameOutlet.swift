@@ -24,6 +24,8 @@ public actor FrameOutlet<Store: Spool> {
     private let spool: Store
     private let identity: ContactIdentity
     private var scheduler: Scheduler
+    /// Rows of items that fit no frame.
+    private var unfit: Set<Int64> = []
     /// Peers that seem to have forgotten frames which they had settled.
     private var forgetful: Set<Party> = []
 
@@ -36,9 +38,9 @@ public actor FrameOutlet<Store: Spool> {
     /// What is kept in flight: frames beyond this are not built before acknowledgements arrive.
     private static var unacknowledgedMax: Int { 256 }
 
-    /// Notes what a frame of the peer said of the peer's memory. A peer that goes on below what it had settled is told in
-    /// the following loose frames which numbers it has used, so that it draws a new incarnation; else its new frames
-    /// would count as repeats.
+    /// Notes what a frame of the peer said of the peer's memory. A peer that goes on below what it had settled is told
+    /// in the following loose frames which numbers it has used, so that it draws a new incarnation; else its new
+    /// frames would count as repeats.
     public func heard(_ taken: TakenFrame) {
         guard let isBehind = taken.isBehind else { return }
         if isBehind { forgetful.insert(taken.peer.party) } else { forgetful.remove(taken.peer.party) }
@@ -70,6 +72,13 @@ public actor FrameOutlet<Store: Spool> {
         return records
     }
 
+    private enum Attempt: Sendable {
+        case built(Built)
+        case nothing
+        /// The first item fits no frame.
+        case unfit(row: Int64)
+    }
+
     /// A frame as it was recorded, with the items in it.
     private struct Built: Sendable {
         var frame: OutboundFrame
@@ -81,10 +90,7 @@ public actor FrameOutlet<Store: Spool> {
         let queues = try await spool.read { try $0.queues(for: peer.party) }
         guard !queues.isEmpty else { return nil }
         let shares = scheduler.plan(Self.classQueues(queues), frame: Self.stretched(limit))
-        let built: Built? = try await spool.write { transaction in
-            try Self.build(shares, to: peer.party, limit: limit, in: transaction)
-        }
-        guard let built else { return nil }
+        guard let built = try await build(shares, to: peer.party, limit: limit) else { return nil }
         var fill = FrameFill(shares, frame: Self.stretched(limit))
         for item in built.packed where !fill.take(ByteCount(item.body.count), of: item.priority) { break }
         scheduler.settle(fill)
@@ -121,37 +127,59 @@ public actor FrameOutlet<Store: Spool> {
         }
     }
 
+    /// Builds the next frame; an item that fits no frame is passed over from now on. It stays in custody, is seen by
+    /// `godwit spool list`, and is reported to its author when its lifetime ends.
+    private func build(_ shares: [Share], to peer: Party, limit: ByteCount) async throws -> Built? {
+        while true {
+            let passedOver = unfit
+            let attempt = try await spool.write { transaction in
+                try Self.build(shares, to: peer, limit: limit, passingOver: passedOver, in: transaction)
+            }
+            switch attempt {
+            case .built(let built): return built
+            case .nothing: return nil
+            case .unfit(let row): unfit.insert(row)
+            }
+        }
+    }
+
     private static func build(
-        _ shares: [Share], to peer: Party, limit: ByteCount, in transaction: Store.Transaction
-    ) throws -> Built? {
+        _ shares: [Share], to peer: Party, limit: ByteCount, passingOver unfit: Set<Int64>,
+        in transaction: Store.Transaction
+    ) throws -> Attempt {
         let held = try transaction.unacknowledged(to: peer)
-        guard held.count < unacknowledgedMax else { return nil }
+        guard held.count < unacknowledgedMax else { return .nothing }
         var items: [SpoolItem] = []
         for share in shares {
+            // Room for those that are passed over, so that they hide nothing behind them.
+            let more = ByteCount(unfit.count * FrameLimits.objectMax)
             items += try transaction.waiting(
-                for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count, bytes: share.bytes)
+                for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count + unfit.count,
+                bytes: share.bytes + more
+            ).filter { !unfit.contains($0.row) }.prefix(FrameLimits.itemsMax - items.count)
             if items.count >= FrameLimits.itemsMax { break }
         }
-        guard !items.isEmpty else { return nil }
+        guard let first = items.first else { return .nothing }
         let number = try transaction.nextFrame(to: peer)
         let queued = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count)
-        var packed = try FramePacker.pack(content, limit: limit)
-        if packed.count == 0 {
-            // An item larger than a frame of this link goes in a frame of its own.
-            let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
-            packed = try FramePacker.pack(alone, limit: SealedFrame.payloadLimit)
-        }
-        guard packed.count > 0 else {
-            throw ProtocolError(
-                .messageTooLarge, "An item is too large for any frame.", hint: "See `godwit spool list`; drop the item.")
+        guard let packed = pack(content, limit: limit, queued: queued), packed.count > 0 else {
+            return .unfit(row: first.row)
         }
         let frame = OutboundFrame(
             peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row))
         try transaction.record(frame)
-        return Built(frame: frame, packed: Array(items.prefix(packed.count)))
+        return .built(Built(frame: frame, packed: Array(items.prefix(packed.count))))
+    }
+
+    /// As many items as fit; one that is larger than a frame of this link goes in a frame of its own. Nil if the first
+    /// fits no frame at all, or cannot be written.
+    private static func pack(_ content: Frame, limit: ByteCount, queued: Int) -> FramePacker.Packed? {
+        if let packed = try? FramePacker.pack(content, limit: limit), packed.count > 0 { return packed }
+        let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
+        return try? FramePacker.pack(alone, limit: SealedFrame.payloadLimit)
     }
 
     private static func batchItem(_ item: SpoolItem) -> BatchItem {

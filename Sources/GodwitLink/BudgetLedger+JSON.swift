@@ -34,7 +34,8 @@ extension BudgetLedger {
         }
         for entry in entries {
             guard let pair = entry.array, pair.count == 2, let minute = pair[0].integer, let time = pair[1].integer,
-                minute >= 0, time >= 0, time <= Self.counterMax, airtime[minute] == nil
+                (0...Self.counterMax / Self.minute).contains(minute), (0...Self.counterMax).contains(time),
+                airtime[minute] == nil
             else { throw .malformed("The saved budget has a wrong counter.", member: "airtime") }
             airtime[minute] = time
         }

@@ -77,8 +77,13 @@ public final class HomeNode: Sendable {
         while !Task.isCancelled {
             do { try await Task.sleep(for: Self.housekeeping) } catch { return }
             let now = core.time.uptime()
-            try await expire(elapsed: (now - last).milliseconds)
-            last = now
+            do {
+                try await expire(elapsed: (now - last).milliseconds)
+                last = now
+            } catch {
+                // A full disk ends no node: the time is kept and counted at the next look.
+                core.logger.error("ageing failed", metadata: ["error": "\(type(of: error))"])
+            }
         }
     }
 

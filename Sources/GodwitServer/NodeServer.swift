@@ -42,8 +42,8 @@ public final class NodeServer: Service {
     /// Serves until shutdown. Throws when the port cannot be taken.
     public func run() async throws {
         let responder = NodeResponder(
-            exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax), information: information,
-            logger: logger)
+            exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax, logger: logger),
+            information: information, logger: logger)
         let (configuration, tls, sockets, onBound) = (configuration, tls, sockets, onBound)
         let builder = HTTPServerBuilder { responder in
             NodeChannel(configuration: configuration, tls: tls, sockets: sockets, responder: responder)

@@ -98,6 +98,9 @@ extension SQLiteSpool {
                 _ = try blobs.read(digest: digest, size: size)
             } catch let error as SpoolError {
                 result.problems.append("body \(name): \(error.message)")
+            } catch let failure as SystemFailure {
+                // A doubtful disk is what this is called for: one unreadable file does not end the search.
+                result.problems.append("body \(name): cannot be read (\(failure.step): error \(failure.number))")
             }
         }
         result.files = files.count

@@ -1,3 +1,4 @@
+import Dispatch
 import FoundationEssentials
 public import GRDB
 import Glibc
@@ -101,7 +102,13 @@ public final class SQLiteSpool: Spool {
     public func close() async throws {
         await commits.close()
         try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-        try pool.close()
+        let pool = pool
+        // Closing waits for readers that may need the cooperative threads, so it must not hold one.
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            DispatchQueue(label: "godwit.spool.close").async {
+                done.resume(with: Result { try pool.close() })
+            }
+        }
         lock.release()
     }
 

@@ -32,7 +32,7 @@ extension SQLiteTransaction {
     /// - Returns: the item as it was, with its new state; nil if it is not in custody.
     func end(_ number: Int64, as state: CustodyState) throws -> SpoolItem? {
         guard let found = try row(Self.itemColumns + "WHERE i.row = ?", [number]) else { return nil }
-        var item = try item(found)
+        var item = try leavingItem(found)
         item.state = state
         try run("DELETE FROM spool_item WHERE row = ?", [number])
         try run(
@@ -43,7 +43,7 @@ extension SQLiteTransaction {
             [state == .forwarded ? 1 : 2, found["era"] as Int64, Data(item.id.bytes), item.destination.text])
         let body: Int64 = found["body"]
         try run("DELETE FROM spool_body WHERE body = ? AND holders = 0", [body])
-        if database.changesCount > 0, item.body.count > SpoolConfiguration.blobThreshold {
+        if database.changesCount > 0, found["size"] as Int > SpoolConfiguration.blobThreshold {
             journal.dropped.append(bytes(found["digest"]))
         }
         return item

@@ -114,7 +114,12 @@ extension SQLiteTransaction {
             WHERE destination = ? AND priority = ? AND frame IS NULL AND ends > ? ORDER BY row LIMIT ?
             """
         if try choose(urgent) { _ = try choose(others) }
-        return try chosen.compactMap(item(inRow:))
+        return try chosen.compactMap { number in
+            do { return try item(inRow: number) } catch let error as SpoolError where error.code == .corrupt {
+                // One damaged body must not hold up all that waits behind it; `verify` names it.
+                return nil
+            }
+        }
     }
 
     func item(inRow number: Int64) throws -> SpoolItem? {

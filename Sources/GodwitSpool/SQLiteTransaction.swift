@@ -75,7 +75,12 @@ extension SQLiteTransaction {
 
         """
 
-    func item(_ row: Row) throws -> SpoolItem {
+    func item(_ row: Row) throws -> SpoolItem { try item(row, body: try body(row)) }
+
+    /// An item whose custody ends: a body that cannot be read counts as empty, so that it keeps nothing here for ever.
+    func leavingItem(_ row: Row) throws -> SpoolItem { try item(row, body: (try? body(row)) ?? []) }
+
+    private func item(_ row: Row, body: [UInt8]) throws -> SpoolItem {
         guard let kind = ItemKind(rawValue: row["kind"]), let priority = PriorityClass(rawValue: row["priority"]) else {
             throw SpoolError(.corrupt, "An item is of an unknown kind or class.")
         }
@@ -84,7 +89,7 @@ extension SQLiteTransaction {
         let born: Int64 = row["born"]
         let uptime: Int64 = row["uptime"]
         return SpoolItem(
-            row: row["row"], id: ItemID(bytes(row["id"])), kind: kind, body: try body(row),
+            row: row["row"], id: ItemID(bytes(row["id"])), kind: kind, body: body,
             destination: try party(row["destination"]), priority: priority,
             created: Timestamp(milliseconds: row["created"]), lifetime: row["lifetime"], age: uptime - born,
             state: frame == nil ? .waiting : .framed, owner: try name.map(party))

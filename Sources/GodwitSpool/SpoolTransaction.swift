@@ -20,7 +20,7 @@ public protocol SpoolTransaction {
     func queues(for destination: Party) throws -> [PriorityClass: QueueSummary]
 
     /// The oldest waiting items of one class, at most `count` and at most `bytes` of bodies (at least one item if any
-    /// waits); what expires first goes first among items whose lifetime ends within an hour (D-20).
+    /// waits); what expires first goes first among items whose lifetime ends within an hour (D-20). An item whose body is damaged on disk is left out.
     func waiting(for destination: Party, class: PriorityClass, count: Int, bytes: ByteCount) throws -> [SpoolItem]
 
     /// Every destination for which something waits or is in an unacknowledged frame, in order of its text.
@@ -36,6 +36,8 @@ public protocol SpoolTransaction {
 
     /// Ends custody of items handed over by other means than a frame (a live socket), or by an operator's order.
     /// Rows that are not in custody are passed over.
+    ///
+    /// Here and wherever custody ends, a body that is damaged on disk counts as empty: it holds up nothing.
     func release(_ rows: [Int64]) throws
 
     /// Removes and returns items whose lifetime has ended, judged by age (never by the wall clock alone, D-16).

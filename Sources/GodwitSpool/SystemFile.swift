@@ -17,19 +17,23 @@ enum SystemFile {
         Int32(try retrying("open") { Int(Glibc.open(path, flags | O_CLOEXEC, 0o600)) })
     }
 
-    /// Makes a directory, and those above it, for its owner alone.
+    /// Makes a directory, and those above it, for its owner alone. Its name is durable on return.
     static func makeDirectory(_ path: String) throws(SystemFailure) {
-        if mkdir(path, 0o700) == 0 { return }
-        switch errno {
-        case EEXIST: return
-        case ENOENT:
-            guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-                throw SystemFailure(step: "mkdir", number: ENOENT)
+        let slash = path.lastIndex(of: "/")
+        if mkdir(path, 0o700) != 0 {
+            switch errno {
+            case EEXIST: return
+            case ENOENT:
+                guard let slash, slash != path.startIndex else { throw SystemFailure(step: "mkdir", number: ENOENT) }
+                try makeDirectory(String(path[..<slash]))
+                if mkdir(path, 0o700) == 0 { break }
+                guard errno == EEXIST else { throw SystemFailure(step: "mkdir", number: errno) }
+                return
+            case let number: throw SystemFailure(step: "mkdir", number: number)
             }
-            try makeDirectory(String(path[..<slash]))
-            guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemFailure(step: "mkdir", number: errno) }
-        case let number: throw SystemFailure(step: "mkdir", number: number)
         }
+        // What is synced inside a directory is lost if a power cut takes the directory's own name.
+        try synchronize(directory: slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
     }
 
     /// Makes the names in a directory durable.

@@ -1,3 +1,4 @@
+import Glibc
 import GodwitProtocol
 import Testing
 
@@ -33,11 +34,30 @@ extension EndToEnd {
             #expect(demo["duplicated"] == 0 && demo["altered"] == 0)
         }
 
+        @Test("a demo that is asked to end takes its processes along")
+        func interrupted() async throws {
+            let scratch = try Scratch()
+            let demo = try Child(try Place.godwit(), ["demo", "--json", "--keep", "kept"], in: scratch.path)
+            var holders: [pid_t] = []
+            for _ in 0..<600 where holders.count < 2 {
+                holders = ["shore", "field"].compactMap { node in
+                    (try? scratch.text("kept/\(node)/spool/lock")).flatMap { Int32($0.prefix { $0.isNumber }) }
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(holders.count == 2)
+            demo.kill(SIGTERM)
+            let outcome = try await demo.ended(within: .seconds(40))
+            #expect(outcome.code == 1)
+            #expect(try outcome.error()["hint"]?.string?.isEmpty == false)
+            for holder in holders { #expect(kill(holder, 0) == -1 && errno == ESRCH, "process \(holder) lives on") }
+        }
+
         @Test("nodes killed twenty times at random moments lose, repeat and swap nothing", arguments: [UInt64(11)])
         func killed(seed: UInt64) async throws {
             let corpus = Corpus(messages: 300, authors: 6, seed: seed)
             let demo = try await Demo.run(
-                "--kills", "20", "--seed", "\(seed)", "--rate", "60000", "--rtt", "60", "--loss", "0.01", "--outage",
+                "--kills", "20", "--seed", "\(seed)", "--rate", "40000", "--rtt", "60", "--loss", "0.01", "--outage",
                 "1", "--limit", "200", corpus: corpus, within: .seconds(300))
             #expect(demo.outcome.code == 0)
             #expect(demo["kills"] >= 20)
@@ -56,7 +76,7 @@ struct Demo {
 
     /// - Parameter scratch: where the run leaves what it is told to keep.
     static func run(
-        _ arguments: String..., corpus: Corpus? = nil, scratch: Scratch? = nil, within limit: Duration = .seconds(180)
+        _ arguments: String..., corpus: Corpus? = nil, scratch: Scratch? = nil, within limit: Duration = .seconds(240)
     ) async throws -> Demo {
         let scratch = try scratch ?? Scratch()
         var arguments = ["demo", "--json"] + arguments
@@ -70,7 +90,8 @@ struct Demo {
 
     func expectPerfect(accepted: Int64, sourceLocation: SourceLocation = #_sourceLocation) throws {
         let counts = ["accepted": self["accepted"], "missing": self["expected"] - self["delivered"]].merging(
-            ["lost", "duplicated", "out_of_order", "altered"].map { ($0, self[$0]) }) { $1 }
+            ["lost", "duplicated", "out_of_order", "altered"].map { ($0, self[$0]) }
+        ) { $1 }
         let perfect: [String: Int64] = [
             "accepted": accepted, "missing": 0, "lost": 0, "duplicated": 0, "out_of_order": 0, "altered": 0,
         ]

@@ -206,6 +206,21 @@ import Testing
         #expect(error?.details["status"] == .integer(Int64(status)))
     }
 
+    @Test("Of a page that is no batch answer 64 KiB are taken, not all that comes")
+    func endlessForeign() async throws {
+        let server = try await ScriptedServer { _ in
+            [
+                .text("HTTP/1.1 404 X\r\nContent-Length: 1000000000\r\n\r\n"),
+                .bytes(Array(repeating: 0x2E, count: 70_000)), .hold,
+            ]
+        }
+        let error = await #expect(throws: ProtocolError.self) {
+            try await server.serving { try await Self.carrier(server.port).exchange([[1]]) { _ in } }
+        }
+        #expect(error?.code == .federationError)
+        #expect(error?.details["status"] == 404)
+    }
+
     @Test("A receiver that throws ends the exchange with what it threw, and the carrier goes on")
     func receiverThrows() async throws {
         struct Full: Error {}

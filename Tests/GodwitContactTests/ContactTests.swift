@@ -74,7 +74,7 @@ struct ContactTests {
 
     private static func largeItem(_ hop: some Ends) async throws {
         let peer = hop.right.identity.party
-        var bodies = [try await hop.left.enqueue(1, to: peer, size: 60_000)]
+        var bodies = [try await hop.left.enqueue(1, to: peer, .directText, size: 60_000)]
         bodies += try await fill(hop.left, to: hop.right, 2..<6)
         let carrier = LoopCarrier(hop.right.answerer(limits))
         _ = try await hop.left.caller.contact(with: hop.right.key, over: carrier, limits: limits, exchangesMax: 64)
@@ -88,7 +88,7 @@ struct ContactTests {
     /// Bytes of a sealed frame with only this item.
     private static func size(ofFrameWith body: [UInt8]) async throws -> Int {
         let item = BatchItem(
-            kind: .object, body: body, created: Timestamp(milliseconds: 1_750_000_001_000), priority: .channelText)
+            kind: .object, body: body, created: Timestamp(milliseconds: 1_750_000_001_000), priority: .directText)
         return try FrameCodec.encode(Frame(floor: 1, items: [item], hasMore: true)).count + 58
     }
 
@@ -126,7 +126,8 @@ struct ContactTests {
             try await hop.left.caller.contact(with: hop.right.key, over: carrier, limits: limits, exchangesMax: 9)
         }
         #expect(error?.code == .bandwidthExceeded)
-        #expect(try await hop.right.spool.read { try $0.inbound(from: hop.left.identity.party).first?.ranges ?? [] } == [])
+        #expect(
+            try await hop.right.spool.read { try $0.inbound(from: hop.left.identity.party).first?.ranges ?? [] } == [])
         #expect(try await !hop.left.inFlight(to: hop.right.identity.party).isEmpty)
         hop.right.keeper.isFull.withLock { $0 = false }
         _ = try await hop.left.caller.contact(with: hop.right.key, over: carrier, limits: limits, exchangesMax: 9)

@@ -13,7 +13,9 @@ struct FaultTests {
         (0...5).flatMap { [.request(before: $0), .within(request: $0), .altered(request: $0), .answer(before: $0)] }
         + (0...4).map { .alteredAnswer($0) } + [.twice]
 
-    @Test("a cut, lost, altered or repeated record anywhere loses and doubles nothing", arguments: Stores.allCases, single)
+    @Test(
+        "a cut, lost, altered or repeated record anywhere loses and doubles nothing", arguments: Stores.allCases, single
+    )
     func oneFault(_ stores: Stores, _ fault: Fault) async throws {
         try await stores.with { try await Self.run($0, faults: [fault], seed: 1) }
     }

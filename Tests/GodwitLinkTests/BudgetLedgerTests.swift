@@ -145,7 +145,8 @@ struct BudgetLedgerTests {
     static let alterations: [(String, JSONValue)] = [
         ("latest", JSONValue.null), ("latest", -1), ("bytes_today", "5"), ("bytes_month", -1),
         ("money_month", .double(1.5)), ("airtime", 5), ("airtime", [[1]]), ("airtime", [[1, 2], [1, 2]]),
-        ("airtime", [[1, -2]]), ("airtime", .array((0..<62).map { .array([.integer($0), 1]) })),
+        ("airtime", [[1, -2]]), ("airtime", [[.integer(JSONValue.integerMax / 60_000 + 1), 2]]),
+        ("airtime", .array((0..<62).map { .array([.integer($0), 1]) })),
     ]
 
     @Test("a saved ledger that was altered is refused", arguments: alterations)

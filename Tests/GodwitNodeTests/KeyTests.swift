@@ -15,7 +15,10 @@ struct KeyTests {
             for _ in 0..<6 { try await alice.command("lookup_user", ["user_id": .string(bob.id.text)]) }
             try await eventually("six answers") { alice.outbox.objects("user_lookup_result").count == 6 }
             let results = alice.outbox.objects("user_lookup_result")
-            #expect(results.allSatisfy { $0["found"]?.bool == true && $0["public_key"]?.string == bob.identityKey.publicKey.text })
+            #expect(
+                results.allSatisfy {
+                    $0["found"]?.bool == true && $0["public_key"]?.string == bob.identityKey.publicKey.text
+                })
             #expect(results.allSatisfy { $0["device_list"]?.object == bob.deviceList() })
             #expect(results.allSatisfy { $0["signed_pre_key"]?.object == bob.signedPreKey() })
             let ids = results.map { $0["one_time_pre_key"]?.object?["id"]?.integer }
@@ -23,7 +26,9 @@ struct KeyTests {
         }
     }
 
-    @Test("an unknown user, one without keys and one of an unknown node are told apart only where that gives nothing away")
+    @Test(
+        "an unknown user, one without keys and one of an unknown node are told apart only where that gives nothing away"
+    )
     func unknown() async throws {
         try await TestNode.with { node in
             let (_, alice) = try await node.enrol("alice")
@@ -67,14 +72,19 @@ struct KeyTests {
             let good = alice.keys()
             let otherLine = String(alice.deviceList()["signature"]?.string?.dropLast(6) ?? "") + "AAAA=="
             let cases: [(JSONObject, ErrorCode)] = [
-                (good.setting("device_list", .object(alice.deviceList().setting("signature", .string(otherLine)))),
-                    .invalidCredentials),
+                (
+                    good.setting("device_list", .object(alice.deviceList().setting("signature", .string(otherLine)))),
+                    .invalidCredentials
+                ),
                 (good.setting("device_list", .object(mallory.deviceList())), .insufficientPermissions),
                 (good.setting("device_list", .object(Self.forged(alice, by: mallory))), .invalidCredentials),
                 (good.setting("signed_pre_key", .object(mallory.signedPreKey())), .insufficientPermissions),
                 (good.setting("signed_pre_key", .object(alice.signedPreKey().setting("id", 2))), .invalidCredentials),
                 (good.omitting(["one_time_pre_keys"]), .invalidMessageFormat),
-                (good.setting("device_list", .object(alice.deviceList().setting("devices", []))), .invalidMessageFormat),
+                (
+                    good.setting("device_list", .object(alice.deviceList().setting("devices", []))),
+                    .invalidMessageFormat
+                ),
             ]
             for (keys, code) in cases {
                 #expect(try await refusal { try await client.command("publish_keys", keys) }.code == code)

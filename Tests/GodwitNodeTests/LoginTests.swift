@@ -219,7 +219,9 @@ struct LoginTests {
     func malformed() async throws {
         try await TestNode.with { node in
             let client = await TestClient(node)
-            for text in ["{", "[]", "{}", "{\"type\":\"auth_magic\"}", "{\"command\":1,\"data\":{}}", "{\"a\":1,\"a\":2}"] {
+            for text in [
+                "{", "[]", "{}", "{\"type\":\"auth_magic\"}", "{\"command\":1,\"data\":{}}", "{\"a\":1,\"a\":2}",
+            ] {
                 let before = client.outbox.frames.count
                 await client.session.received(Array(text.utf8))
                 let answer = client.outbox.frames.dropFirst(before).first

@@ -84,7 +84,8 @@ struct SessionTests {
                 let foreign = try await TestClient(other).register(try Person("alice", at: other.id), at: other).token
                 let own = try await TestClient(node).register(try Person("alice", at: node.id), at: node).token
                 let parts = own.split(separator: ".").map(String.init)
-                let mixed = [parts[0], foreign.split(separator: ".").map(String.init)[1], parts[2]].joined(separator: ".")
+                let mixed = [parts[0], foreign.split(separator: ".").map(String.init)[1], parts[2]].joined(
+                    separator: ".")
                 for token in [foreign, mixed, "", "a.b.c", String(repeating: "x", count: 5000)] {
                     let error = try await refusal {
                         try await TestClient(node).login(["type": "auth_token", "session_token": .string(token)])

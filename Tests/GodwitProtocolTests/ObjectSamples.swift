@@ -51,8 +51,10 @@ extension Sample {
     }
 
     static var lookup: JSONObject {
-        ["type": "user_lookup", "user_id": .string(bob), "requesting_node": "a7f3k9m2", "requester": party(alice, 1),
-            "at": "2026-11-21T10:30:00.000Z"]
+        [
+            "type": "user_lookup", "user_id": .string(bob), "requesting_node": "a7f3k9m2", "requester": party(alice, 1),
+            "at": "2026-11-21T10:30:00.000Z",
+        ]
     }
 
     static var lookupResult: JSONObject {

@@ -18,6 +18,7 @@ struct ServerHarness: Sendable {
 
     static func run<Result: Sendable>(
         tls: TestCertificate? = nil, exchange: ScriptedExchange = ScriptedExchange(),
+        service: (any ExchangeService)? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServerHarness) async throws -> Result
     ) async throws -> Result {
@@ -32,7 +33,7 @@ struct ServerHarness: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let server = try NodeServer(
-            configuration: configuration, exchange: exchange, sockets: sockets, information: information,
+            configuration: configuration, exchange: service ?? exchange, sockets: sockets, information: information,
             logger: logger, onBound: { bound.set($0) })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [server], logger: logger))

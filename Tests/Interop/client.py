@@ -79,9 +79,12 @@ def receive(request):
 
 def close_code(request):
     """Sends a raw text message and says with which code the node closed, or what it answered."""
-    client.socket.send(request["text"])
     try:
-        return {"answer": client.get()}
+        client.socket.send(request["text"])
+        while True:
+            answer = client.get()
+            if answer.get("event") not in ("message", "object", "user_status", "channel_update"):
+                return {"answer": answer}
     except ConnectionClosed as closed:
         return {"close": closed.rcvd.code if closed.rcvd else 0}
 

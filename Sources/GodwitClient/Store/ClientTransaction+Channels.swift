@@ -65,7 +65,13 @@ extension ClientTransaction {
             guard uptime < asked || uptime - asked >= patience else { continue }
             let custody = try spool.custody(of: ItemID(row.blob("command")))
             guard !custody.contains(where: { $0.state == .waiting || $0.state == .framed }) else { continue }
-            let command = try askToEnter(channel.id, creating: false)
+            let command: [UInt8]
+            do {
+                command = try askToEnter(channel.id, creating: false)
+            } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                // Asked again once there is room. A contact, which makes room, must not fail for it.
+                return
+            }
             try run(
                 "UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1 WHERE channel = ?",
                 [Data(command), uptime, channel.row])

@@ -69,15 +69,25 @@ extension ClientTransaction {
                     .userNotFound, "There is no such user, or the user cannot be found.", hint: "Check the user id."))
             return
         }
+        // An answer that cannot be used is an answer: what waits for it would else wait for ever.
         do {
-            try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
-        } catch let changed as Rejected {
+            try inSavepoint {
+                try self.introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+                try self.openSession(with: found)
+            }
+        } catch let rejected as Rejected {
+            try failWaiting(for: result.userID, rejected)
+        } catch let error as ProtocolError {
+            try failWaiting(for: result.userID, Rejected(error))
+        } catch is CryptoError {
             try failWaiting(
-                for: .user(result.userID),
-                ProtocolError(.invalidCredentials, changed.message, hint: changed.hint))
-            try warn(changed, about: result.userID.text)
-            return
+                for: result.userID, Rejected(.malformed, "The keys that a lookup brought cannot be used."))
         }
-        try openSession(with: found)
+    }
+
+    private func failWaiting(for user: UserID, _ rejected: Rejected) throws {
+        try failWaiting(
+            for: .user(user), ProtocolError(.invalidCredentials, rejected.message, hint: rejected.hint))
+        try warn(rejected, about: user.text)
     }
 }

@@ -23,7 +23,10 @@ extension ClientTransaction {
             } catch let rejected as Rejected {
                 try warn(rejected, about: channel.id.text)
                 isDone = true
-            } catch let error as ProtocolError where error.code != .bandwidthExceeded {
+            } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                // The duty stays until there is room. A contact, which makes room, must not fail for it.
+                continue
+            } catch let error as ProtocolError {
                 try warn(Rejected(error), about: channel.id.text)
                 isDone = true
             } catch let error as CryptoError {
@@ -102,24 +105,33 @@ extension ClientTransaction {
         var wraps: [EpochStart.Wrap] = []
         for joiner in joiners {
             guard let known = try device(joiner.userID, joiner.device) else { throw Waiting(.user(joiner.userID)) }
+            // One joiner's bad signature or key must not keep the others out.
             do {
-                try KeyChecks.verify(joiner.preKey.object, signedBy: known.signingKey, purpose: .preKey)
-            } catch {
-                // One bad pre-key must not keep the others out.
+                wraps.append(try wrap(secret, for: joiner, known, epoch: epoch, ephemeral: ephemeral))
+            } catch let error as ProtocolError {
                 try warn(Rejected(error), about: joiner.userID.text)
-                continue
+            } catch is CryptoError {
+                try warn(
+                    Rejected(.malformed, "The keys of a device that joins a channel cannot be used."),
+                    about: joiner.userID.text)
             }
-            let wrapped = try EpochWrap.wrap(
-                secret, epoch: epoch, ephemeral: ephemeral,
-                for: EpochWrap.Recipient(user: joiner.userID, device: joiner.device),
-                signedPreKey: try AgreementPublicKey(joiner.preKey.key),
-                identity: try AgreementPublicKey(known.agreementKey))
-            wraps.append(
-                EpochStart.Wrap(
-                    userID: joiner.userID, device: joiner.device, preKey: joiner.preKey.id, wrapped: wrapped))
         }
         guard !wraps.isEmpty else { return nil }
         return EpochStart.distribution(ephemeral: ephemeral.publicKey.bytes, wraps: wraps)
+    }
+
+    /// - Throws: `ProtocolError` 1000 for a bad signature, `CryptoError` for keys of small order.
+    private func wrap(
+        _ secret: EpochSecret, for joiner: Joiner, _ known: KnownDevice, epoch: EpochName, ephemeral: AgreementKey
+    ) throws -> EpochStart.Wrap {
+        try KeyChecks.verify(joiner.preKey.object, signedBy: known.signingKey, purpose: .preKey)
+        let wrapped = try EpochWrap.wrap(
+            secret, epoch: epoch, ephemeral: ephemeral,
+            for: EpochWrap.Recipient(user: joiner.userID, device: joiner.device),
+            signedPreKey: try AgreementPublicKey(joiner.preKey.key),
+            identity: try AgreementPublicKey(known.agreementKey))
+        return EpochStart.Wrap(
+            userID: joiner.userID, device: joiner.device, preKey: joiner.preKey.id, wrapped: wrapped)
     }
 }
 

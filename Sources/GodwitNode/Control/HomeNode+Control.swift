@@ -139,6 +139,7 @@ extension HomeNode {
             }
             do {
                 let taken = try await links.take(record)
+                await links.outlet(for: taken.peer.party).0.heard(taken)
                 items += taken.items
                 released += taken.released
                 repeated += taken.isRepeat ? 1 : 0

@@ -1,5 +1,6 @@
 public import GodwitCrypto
 public import GodwitProtocol
+import GodwitSpool
 
 /// A node's identity on disk: `node.json`, `keys/` and `tls/` in its home directory.
 ///
@@ -31,17 +32,17 @@ public struct NodeHome: Sendable {
         let noiseKey = try AgreementKey.generate()
         let id = try NodeIDDerivation.derive(from: signingKey.publicKey)
         let certificate = try SelfSignedCertificate.make(for: id)
-        try NodeFiles.write(Array(certificate.certificatePEM.utf8), to: directory + "/tls/certificate.pem")
-        try NodeFiles.write(Array(certificate.keyPEM.utf8), to: directory + "/tls/key.pem")
-        try NodeFiles.write(signingKey.seed.copyBytes(), to: directory + "/keys/signing.key")
-        try NodeFiles.write(noiseKey.secret.copyBytes(), to: directory + "/keys/noise.key")
+        try DurableFile.write(Array(certificate.certificatePEM.utf8), to: directory + "/tls/certificate.pem")
+        try DurableFile.write(Array(certificate.keyPEM.utf8), to: directory + "/tls/key.pem")
+        try DurableFile.write(signingKey.seed.copyBytes(), to: directory + "/keys/signing.key")
+        try DurableFile.write(noiseKey.secret.copyBytes(), to: directory + "/keys/noise.key")
         let unsigned = NodeDescriptor.unsigned(
             id: id, publicKey: signingKey.publicKey.bytes, noiseKey: noiseKey.publicKey.bytes, endpoints: endpoints,
             pins: [certificate.pin], name: name, sequence: 1,
             expires: now.adding(milliseconds: Self.descriptorLifetime))
         let descriptor = try NodeDescriptor(signingKey.signed(unsigned, purpose: .descriptor))
         // Last: a home with this file is complete.
-        try NodeFiles.write(descriptor.object.canonicalBytes(), to: directory + "/node.json")
+        try DurableFile.write(descriptor.object.canonicalBytes(), to: directory + "/node.json")
         return try NodeHome(directory: directory)
     }
 
@@ -52,7 +53,8 @@ public struct NodeHome: Sendable {
         let signingKey = try SigningKey(seed: Secret(NodeFiles.read(directory + "/keys/signing.key", max: 32)))
         guard signingKey.publicKey.bytes == descriptor.publicKey else {
             throw ProtocolError(
-                .internalError, "The node's key is not that of its descriptor.", hint: "Restore the home from a backup.")
+                .internalError, "The node's key is not that of its descriptor.", hint: "Restore the home from a backup."
+            )
         }
         self.directory = directory
         self.descriptor = descriptor
@@ -67,7 +69,7 @@ public struct NodeHome: Sendable {
             id: id, publicKey: descriptor.publicKey, noiseKey: descriptor.noiseKey, endpoints: endpoints,
             pins: descriptor.pins, name: descriptor.name, sequence: descriptor.sequence + 1,
             expires: now.adding(milliseconds: Self.descriptorLifetime))
-        try NodeFiles.write(
+        try DurableFile.write(
             signingKey.signed(unsigned, purpose: .descriptor).canonicalBytes(), to: directory + "/node.json")
         return try NodeHome(directory: directory)
     }

@@ -26,6 +26,7 @@ actor PeerLink {
     private var total = ContactReport()
     private var current = ContactReport()
     private var contacts = 0
+    private var nextContact: Duration?
     private var lastError: ProtocolError?
     private let bell = Doorbell()
 
@@ -51,9 +52,12 @@ actor PeerLink {
         defer { core.notifier.stop(watch, for: key.party) }
         while !Task.isCancelled {
             await report()
+            nextContact = nil
             switch machine.next(at: core.time.uptime()) {
             case .startContact: await contact()
-            case .waitUntil(let time): await bell.wait(atMost: time - core.time.uptime())
+            case .waitUntil(let time):
+                nextContact = time
+                await bell.wait(atMost: time - core.time.uptime())
             case .idle: await bell.wait(atMost: .seconds(60))
             }
         }
@@ -147,7 +151,7 @@ actor PeerLink {
         return LinkStatus(
             peer: peer.descriptor.id, profile: peer.profile, tierUp: tierUp.tier.rawValue,
             tierDown: tierDown.tier.rawValue, phase: Self.name(machine.phase(at: now)), lastError: lastError,
-            nextContact: nil, contacts: contacts, total: total,
+            nextContact: nextContact.map { max(0, ($0 - now).milliseconds) }, contacts: contacts, total: total,
             queues: queues.sorted { $0.key < $1.key }.map { ($0.key.name, $0.value.count, $0.value.bytes.bytes) },
             forecast: LinkForecast(profile).secondsUntilSent(waiting, behind: .zero))
     }

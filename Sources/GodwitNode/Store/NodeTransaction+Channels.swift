@@ -80,7 +80,8 @@ extension NodeTransaction {
     /// Makes one numbered, signed change of the membership out of all joins of a frame, and tells everybody.
     func changeMembership(of id: ChannelID, joining all: [Joiner]) throws {
         for start in stride(from: 0, to: all.count, by: Membership.joinedMax) {
-            try changeMembership(of: id, joiningAtMost: Array(all[start..<min(all.count, start + Membership.joinedMax)]))
+            try changeMembership(
+                of: id, joiningAtMost: Array(all[start..<min(all.count, start + Membership.joinedMax)]))
         }
     }
 
@@ -116,7 +117,8 @@ extension NodeTransaction {
         let joining = Set(joiners.map { Party.device($0.userID, $0.device) })
         let site = joiners[0].userID.node
         let others = members.filter { !joining.contains($0.party) }
-        let ordered = others.filter { $0.user.node == site }
+        let ordered =
+            others.filter { $0.user.node == site }
             + others.filter { $0.user.node != site && $0.user.node == context.id }
             + others.filter { $0.user.node != site && $0.user.node != context.id }
         guard !ordered.isEmpty else { return .device(joiners[0].userID, joiners[0].device) }

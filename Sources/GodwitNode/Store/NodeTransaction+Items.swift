@@ -185,7 +185,8 @@ extension NodeTransaction {
     private func heldItem(_ row: Row) throws -> (item: BatchItem, source: Party) {
         (
             BatchItem(
-                kind: BatchItem.Kind(rawValue: Int(row["kind"] as Int64)) ?? .object, body: [UInt8](row["body"] as Data),
+                kind: BatchItem.Kind(rawValue: Int(row["kind"] as Int64)) ?? .object,
+                body: [UInt8](row["body"] as Data),
                 created: Timestamp(milliseconds: row["created"]), lifetime: row["lifetime"], age: row["age"],
                 priority: .control),
             try Party(row["source"] as String)

@@ -138,7 +138,7 @@ struct JSONParser {
                 guard let text = String(validating: out, as: UTF8.self) else {
                     throw failure("A string is not valid UTF-8.")
                 }
-                guard !text.unicodeScalars.contains(where: \.isNoncharacter) else {
+                guard JSONValue.canCarry(text) else {
                     throw failure("A string has a noncharacter of Unicode.")
                 }
                 return text
@@ -225,6 +225,11 @@ struct JSONParser {
         }
         return .double(double)
     }
+}
+
+extension JSONValue {
+    /// Whether a text that came another way than through the parser may stand in JSON: it has no noncharacter.
+    public static func canCarry(_ text: String) -> Bool { !text.unicodeScalars.contains(where: \.isNoncharacter) }
 }
 
 extension Unicode.Scalar {

@@ -2,6 +2,7 @@ import GodwitBatch
 import GodwitProtocol
 import HTTPTypes
 import HummingbirdCore
+import Logging
 import NIOCore
 
 /// `POST /batch/v1/exchange` (D-11): records in as they arrive, then records out as they come.
@@ -10,6 +11,10 @@ struct ExchangeResponder {
 
     let service: any ExchangeService
     let bodyMax: Int
+    let logger: Logger
+
+    private static let failure = ProtocolError(
+        .internalError, "The node could not take the exchange.", hint: "It is retried; records handed over stay valid.")
 
     /// An error before the answer has begun is answered with its status and error object. One after it cuts the
     /// connection, so that the caller sees a broken answer and keeps the records that it has.
@@ -20,7 +25,7 @@ struct ExchangeResponder {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
             let session = try await receive(request)
-            first = (session, try await session.next())
+            first = (session, try await asking { try await session.next() })
         } catch let error as ProtocolError {
             return try await Answer.error(error).write(to: writer)
         }
@@ -37,10 +42,22 @@ struct ExchangeResponder {
         for try await chunk in request.body {
             size += chunk.readableBytes
             guard size <= bodyMax else { throw tooLarge(size) }
-            for record in try reader.feed(Array(chunk.readableBytesView)) { try await session.receive(record) }
+            for record in try reader.feed(Array(chunk.readableBytesView)) {
+                try await asking { try await session.receive(record) }
+            }
         }
         try reader.end()
         return session
+    }
+
+    /// What fails behind the service in its own words, such as a damaged spool, is answered as 9000. Its text stays here:
+    /// it may hold what the caller should not read.
+    private func asking<Value: Sendable>(_ call: () async throws -> Value) async throws -> Value {
+        do { return try await call() } catch {
+            if error is ProtocolError || error is CancellationError { throw error }
+            logger.error("an exchange failed on this node", metadata: ["kind": "\(type(of: error))"])
+            throw Self.failure
+        }
     }
 
     private func tooLarge(_ size: Int) -> ProtocolError {

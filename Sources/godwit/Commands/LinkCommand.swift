@@ -19,7 +19,8 @@ struct LinkCommand: AsyncParsableCommand {
                 Console.out(
                     "\(link["peer"]?.string ?? "") \(link["profile"]?.string ?? ""): \(link["phase"]?.string ?? ""), "
                         + "tier \(tier?["up"]?.integer ?? 0) up \(tier?["down"]?.integer ?? 0) down, "
-                        + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received")
+                        + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received"
+                )
                 for queue in (link["queue"]?.array ?? []).compactMap(\.object) {
                     Console.out(
                         "  \(queue["class"]?.string ?? ""): \(queue["count"]?.integer ?? 0) waiting, "

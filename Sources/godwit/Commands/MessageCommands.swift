@@ -53,7 +53,8 @@ extension SendCommand {
 
 struct ReadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "read", abstract: "Show what has arrived.", discussion: "Does not call the node: see `godwit sync`.")
+        commandName: "read", abstract: "Show what has arrived.",
+        discussion: "Does not call the node: see `godwit sync`.")
 
     @OptionGroup var home: HomeOptions
     @Argument(help: "Only this conversation: #channel, #channel:node or @user-id.")
@@ -80,7 +81,10 @@ struct ReadCommand: AsyncParsableCommand {
                     "timestamp": .string(entry.timestamp.description), "text": .string(entry.text),
                 ])
             } else {
-                Console.out("\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(entry.text)")
+                // Further lines are set in, so that none of them can pass for a message of somebody else.
+                let text = entry.text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+                    .joined(separator: "\n    ")
+                Console.out("\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(text)")
             }
         }
         if let last = entries.last { try await device.markRead(upTo: last.row) }
@@ -89,7 +93,8 @@ struct ReadCommand: AsyncParsableCommand {
 
 struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sync", abstract: "Hand over what waits and fetch what has come, in as few round trips as it takes.")
+        commandName: "sync",
+        abstract: "Hand over what waits and fetch what has come, in as few round trips as it takes.")
 
     @OptionGroup var home: HomeOptions
 

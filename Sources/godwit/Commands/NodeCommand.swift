@@ -1,6 +1,7 @@
 import ArgumentParser
 import GodwitNode
 import GodwitProtocol
+import GodwitSpool
 
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,12 +24,12 @@ struct NodeCommand: AsyncParsableCommand {
         var spool: String?
 
         func run() async throws {
-            let node = try NodeHome.create(
-                in: home.nodeDirectory, name: name, endpoints: endpoint, at: Wiring.now)
             var settings = NodeSettings(spool: spool ?? NodeSettings.defaultSpool(home))
             settings.listen = listen
             _ = try settings.address()
-            try Wiring.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
+            let node = try NodeHome.create(
+                in: home.nodeDirectory, name: name, endpoints: endpoint, at: Wiring.now)
+            try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
             if home.json {
                 Console.json(["id": .string(node.id.text), "descriptor": .object(node.descriptor.object)])
             } else {

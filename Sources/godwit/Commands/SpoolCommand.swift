@@ -120,6 +120,8 @@ struct SpoolCommand: AsyncParsableCommand {
                 if !contents.isComplete { Console.out("The file was cut off: copy it again for the rest.") }
             }
             if !contents.isComplete { throw ExitCode(Failure.tryAgain) }
+            // A file for somebody else, or with an altered frame.
+            if summary["refused_frames"]?.integer ?? 0 > 0 { throw ExitCode(Failure.badData) }
         }
     }
 }

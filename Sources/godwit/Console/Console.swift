@@ -4,10 +4,20 @@ import GodwitProtocol
 /// The only place that writes to the terminal.
 enum Console {
     /// A line on standard output.
-    static func out(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+    static func out(_ line: String) { write(printable(line) + "\n", to: STDOUT_FILENO) }
 
     /// A line on standard error.
-    static func note(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+    static func note(_ line: String) { write(printable(line) + "\n", to: STDERR_FILENO) }
+
+    /// Texts of other people must not steer the terminal: control characters but tab and line feed are shown as U+FFFD.
+    static func printable(_ text: String) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+            shown.append(isControl ? "\u{FFFD}" : scalar)
+        }
+        return String(shown)
+    }
 
     /// Text without a line's end, for progress.
     static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
@@ -15,8 +25,9 @@ enum Console {
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// One JSON object a line, canonical.
-    static func json(_ object: JSONObject) { out(object.canonicalText) }
-    static func value(_ value: JSONValue) { out(value.canonicalText) }
+    static func json(_ object: JSONObject) { write(object.canonicalText + "\n", to: STDOUT_FILENO) }
+    static func value(_ value: JSONValue) { write(value.canonicalText + "\n", to: STDOUT_FILENO) }
+    static func jsonNote(_ object: JSONObject) { write(object.canonicalText + "\n", to: STDERR_FILENO) }
 
     /// Columns aligned with two spaces between them.
     static func table(_ header: [String], _ rows: [[String]]) {

@@ -16,7 +16,7 @@ enum Failure {
     static func exit(with error: any Error) -> Never {
         if let failure = error as? ProtocolError {
             if wantsJSON {
-                Console.note(failure.object(at: Wiring.now).canonicalText)
+                Console.jsonNote(failure.object(at: Wiring.now))
             } else {
                 Console.note("godwit: \(failure.message) [\(failure.code.number) \(failure.code.name)]")
                 if let hint = failure.hint { Console.note("  hint: \(hint)") }
@@ -35,7 +35,7 @@ enum Failure {
             let failure = ProtocolError(
                 isUsage ? .invalidMessageFormat : .internalError, Godwit.message(for: error),
                 hint: isUsage ? "The command says with --help what it takes." : nil)
-            Console.note(failure.object(at: Wiring.now).canonicalText)
+            Console.jsonNote(failure.object(at: Wiring.now))
             Glibc.exit(code.rawValue)
         }
         Godwit.exit(withError: error)

@@ -1,8 +1,9 @@
 import FoundationEssentials
+import Glibc
 import GodwitContact
 import GodwitLink
 import GodwitProtocol
-import Glibc
+import GodwitSpool
 
 /// The main job, for real: two nodes, clients, a bad link between them.
 actor Demo {
@@ -37,7 +38,10 @@ actor Demo {
     func run() async throws -> DemoResult {
         let (ports, port) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
         let relay = relay
-        let relaying = Task { try await relay.run { port.yield($0) } }
+        let relaying = Task {
+            defer { port.finish() }
+            try await relay.run { port.yield($0) }
+        }
         defer { relaying.cancel() }
         var iterator = ports.makeAsyncIterator()
         guard let relayPort = await iterator.next() else {
@@ -56,7 +60,9 @@ actor Demo {
             await stop(nodes, clients)
             return result
         } catch {
-            await stop(nodes, clients)
+            // In a task of its own: when this one was cancelled, the children still have to be waited for.
+            let stopping = Task { await stop(nodes, clients) }
+            await stopping.value
             throw error
         }
     }
@@ -73,7 +79,7 @@ actor Demo {
         display.step("Making two nodes and \(corpus.people.count) identities in \(options.clients) client processes …")
         let profiles = directory + "/profiles"
         try Wiring.makeDirectory(profiles)
-        try Wiring.write(Array(linkProfile.utf8), to: profiles + "/link.yaml")
+        try DurableFile.write(Array(linkProfile.utf8), to: profiles + "/link.yaml")
         let port = try FreePort.find()
         let called = options.isExternal ? port : relayPort
         let shore = try DemoNode(
@@ -105,7 +111,8 @@ actor Demo {
     private func introduce(_ nodes: [DemoNode]) async throws {
         for (own, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
             _ = try await own.require([
-                "request": "add_peer", "descriptor": .object(other.descriptor.object), "profile": .string(options.profile ?? "demo-link"),
+                "request": "add_peer", "descriptor": .object(other.descriptor.object),
+                "profile": .string(options.profile ?? "demo-link"),
                 "calls": .bool(own === nodes[1]),
             ])
         }
@@ -196,6 +203,7 @@ actor Demo {
 
     private func converse(_ nodes: [DemoNode], _ clients: [ChildProcess]) async throws -> DemoResult {
         slowDown()
+        before = await crossed(nodes)
         started = time.uptime()
         for message in corpus.messages {
             clients[client(message.author)].send([
@@ -205,7 +213,7 @@ actor Demo {
         }
         let killer = Task { try await self.killAtRandom(nodes) }
         defer { killer.cancel() }
-        while !ledger.isComplete, time.uptime() - started < .seconds(options.limit) {
+        while !ledger.isComplete || kills < options.kills, time.uptime() - started < .seconds(options.limit) {
             try await Task.sleep(for: .milliseconds(500))
             await showProgress(nodes)
         }
@@ -215,7 +223,7 @@ actor Demo {
         if let emulator = options.emulator { kill(emulator, SIGUSR1) }
         // A duplicate would come late.
         try await Task.sleep(for: .seconds(3))
-        let account = relay.account
+        let account = options.isExternal ? await crossed(nodes) : relay.account
         let busiest = max(account.up.charged, account.down.charged)
         return DemoResult(
             ledger: ledger, link: account, enrolment: relay.unshaped, jsonBytes: try await jsonBytes(nodes),
@@ -223,6 +231,17 @@ actor Demo {
             limitSeconds: Double(busiest) * 8 / Double(options.rate) + Double(options.rtt) / 2000, kills: kills,
             complaints: complaints)
     }
+
+    /// What the field node's link has moved since enrolment, where something else than the relay is the link: HTTP bytes,
+    /// without TLS and below.
+    private func crossed(_ nodes: [DemoNode]) async -> Relay.Account {
+        let link = await nodes[1].ask(["request": "links"])?.array?.first?.object
+        var account = Relay.Account()
+        account.up.charged = Int(link?["bytes_sent"]?.integer ?? 0) - before.up.charged
+        account.down.charged = Int(link?["bytes_received"]?.integer ?? 0) - before.down.charged
+        return account
+    }
+    private var before = Relay.Account()
 
     /// From here on the link is what it is to be.
     private func slowDown() {
@@ -279,7 +298,9 @@ actor Demo {
     // MARK: What children say
 
     private func heard(_ event: JSONObject) {
-        guard let person = event["person"]?.integer.map(Int.init), corpus.people.indices.contains(person) else { return }
+        guard let person = event["person"]?.integer.map(Int.init), corpus.people.indices.contains(person) else {
+            return
+        }
         switch event["event"]?.string {
         case "registered": registered.insert(person)
         case "joined": joined[event["channel"]?.string ?? "", default: []].insert(person)

@@ -1,10 +1,10 @@
 import ArgumentParser
+import Glibc
 import GodwitBatch
 import GodwitClient
 import GodwitContact
 import GodwitCrypto
 import GodwitProtocol
-import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -32,7 +32,8 @@ struct DemoClientCommand: AsyncParsableCommand {
                 group.addTask { try await client.loop() }
                 group.addTask {
                     for try await line in inbound {
-                        try await client.order(ObjectReader(JSONObject.parse(Array(line.readableBytesView)), what: "order"))
+                        try await client.order(
+                            ObjectReader(JSONObject.parse(Array(line.readableBytesView)), what: "order"))
                     }
                 }
                 try await group.next()

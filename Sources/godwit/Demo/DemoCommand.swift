@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import GodwitProtocol
+import UnixSignals
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,9 +28,27 @@ struct DemoCommand: AsyncParsableCommand {
         defer {
             if options.keep == nil { try? FileManager.default.removeItem(atPath: directory) }
         }
-        let result = try await demo.run()
+        let result = try await untilSignal { try await demo.run() }
         if json { Console.json(result.object) } else { DemoDisplay.table(result) }
         guard result.ledger.isPerfect else { throw ExitCode(Failure.failed) }
+    }
+
+    /// Runs until SIGTERM or SIGINT; then the work is cancelled and waited for, so that it leaves no processes behind.
+    private func untilSignal<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let value = try await group.next() ?? nil { return value }
+            group.cancelAll()
+            _ = try? await group.next()
+            throw ProtocolError(.internalError, "The demo was interrupted.", hint: "Start it again for a whole run.")
+        }
     }
 
     private func getpidText() -> String { String(ProcessInfo.processInfo.processIdentifier) }

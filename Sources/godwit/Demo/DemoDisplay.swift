@@ -47,7 +47,10 @@ final class DemoDisplay: Sendable {
                 ["bytes up", "\(ByteCount(result.link.up.charged))"],
                 ["bytes down", "\(ByteCount(result.link.down.charged))"],
                 ["per message", "\(ByteCount(bytes / count)) both ways together"],
-                ["as plain JSON", "\(ByteCount(result.jsonBytes)), \(ByteCount(result.jsonBytes / count)) per message"],
+                [
+                    "as plain JSON",
+                    "\(ByteCount(result.jsonBytes)), \(ByteCount(result.jsonBytes / count)) per message",
+                ],
                 ["losses", "\(result.link.up.losses + result.link.down.losses) segments went again"],
                 ["time", "\(tenths(result.seconds)) s; the link itself needs \(tenths(result.limitSeconds)) s"],
             ])

@@ -1,6 +1,7 @@
+import Glibc
 import GodwitNode
 import GodwitProtocol
-import Glibc
+import GodwitSpool
 import Synchronization
 
 /// A node of the demo: a process that can be killed and started again.
@@ -35,12 +36,13 @@ final class DemoNode: Sendable {
         settings.listen = "\(address):\(port)"
         settings.profiles = profiles
         settings.tls = tls
-        try Wiring.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
+        try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
     }
 
     /// Starts the process and waits until it listens.
     func start() async throws {
-        let child = try await ChildProcess.start(["node", "run", "--json", "--home", home.home], log: log, namespace: namespace)
+        let child = try await ChildProcess.start(
+            ["node", "run", "--json", "--home", home.home], log: log, namespace: namespace)
         let (ready, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let task = Task {
             await child.run { event in

@@ -51,6 +51,7 @@ struct DemoOptions: ParsableArguments {
         guard (0...60_000).contains(rtt) else { throw ValidationError("--rtt is 0 to 60000.") }
         guard (0...0.5).contains(loss) else { throw ValidationError("--loss is 0 to 0.5.") }
         guard (4...32).contains(clients) else { throw ValidationError("--clients is 4 to 32.") }
-        guard outage >= 0, kills >= 0, limit > 0 else { throw ValidationError("Times and counts are not negative.") }
+        guard (0...86_400).contains(outage) else { throw ValidationError("--outage is 0 to 86400.") }
+        guard kills >= 0, limit > 0 else { throw ValidationError("Times and counts are not negative.") }
     }
 }

@@ -120,11 +120,13 @@ final class Relay: Sendable {
         let (target, gate) = state.withLock { ($0.target, $0.gate) }
         guard !isCut,
             let far = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(host: "127.0.0.1", port: target, channelInitializer: { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                    }
-                })
+                .connect(
+                    host: "127.0.0.1", port: target,
+                    channelInitializer: { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                        }
+                    })
         else {
             try? await near.executeThenClose { _, _ in }
             return

@@ -1,10 +1,12 @@
 import FoundationEssentials
 import GodwitBatch
+import GodwitCarrier
 import GodwitClient
 import GodwitContact
 import GodwitCrypto
 import GodwitLink
 import GodwitProtocol
+import GodwitSpool
 
 /// A client's home: `identity.json`, `node.json` (its home node's descriptor), `client.json` (settings), `device/`.
 struct ClientFiles {
@@ -38,7 +40,8 @@ struct ClientFiles {
         }
         guard let url = try node().endpoints.first else {
             throw ProtocolError(
-                .nodeUnreachable, "The home node has no endpoint.", hint: "Give one with --endpoint at `identity create`.")
+                .nodeUnreachable, "The home node has no endpoint.",
+                hint: "Give one with --endpoint at `identity create`.")
         }
         return url
     }
@@ -75,22 +78,27 @@ struct ClientFiles {
             throw ProtocolError(
                 .invalidMessageFormat, "There is an identity in this home already.", hint: "Choose another --home.")
         }
-        try Wiring.makeDirectory(directory)
-        let url = endpoint ?? node.endpoints.first
-        guard let url else {
+        guard let url = endpoint ?? node.endpoints.first else {
             throw ProtocolError(
                 .invalidMessageFormat, "The node's descriptor has no endpoint.", hint: "Give one with --endpoint.")
+        }
+        let scheme = try Endpoint(url).scheme
+        guard scheme == .https || scheme == .http else {
+            throw ProtocolError(
+                .invalidMessageFormat, "The node's base URL is no http or https address.",
+                hint: "Write it as https://host:port.")
         }
         let (file, key) = try IdentityBuilder.create(
             username: username, node: node.id, endpoint: Self.socketURL(url), nodeName: node.name,
             displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
+        try Wiring.makeDirectory(directory)
         _ = try await Device.create(
             directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
-        try Wiring.write(node.object.canonicalBytes(), to: nodePath)
-        try Wiring.write(
+        try DurableFile.write(node.object.canonicalBytes(), to: nodePath)
+        try DurableFile.write(
             (["endpoint": .string(url)] as JSONObject).canonicalBytes(), to: settingsPath)
         // Last: a home with this file is complete.
-        try Wiring.write(file.object.canonicalBytes(), to: identityPath)
+        try DurableFile.write(file.object.canonicalBytes(), to: identityPath)
         return file
     }
 

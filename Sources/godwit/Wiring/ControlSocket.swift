@@ -1,7 +1,7 @@
+import Glibc
 import GodwitContact
 import GodwitNode
 import GodwitProtocol
-import Glibc
 import NIOCore
 import NIOPosix
 import ServiceLifecycle

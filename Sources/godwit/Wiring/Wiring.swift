@@ -1,7 +1,7 @@
 import FoundationEssentials
+import Glibc
 import GodwitContact
 import GodwitProtocol
-import Glibc
 import Logging
 
 /// Where parts are put together.
@@ -11,7 +11,8 @@ enum Wiring {
     /// Logs go to standard error; `GODWIT_LOG` sets the level (default: warning).
     static func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = ProcessInfo.processInfo.environment["GODWIT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .warning
+        logger.logLevel =
+            ProcessInfo.processInfo.environment["GODWIT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .warning
         return logger
     }
 
@@ -25,6 +26,9 @@ enum Wiring {
                 let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
                 if count <= 0 { break }
                 bytes += buffer[..<count]
+            }
+            guard bytes.count <= max else {
+                throw ProtocolError.tooLarge("The input is too large.", actual: bytes.count, firstRefused: max + 1)
             }
             return bytes
         }
@@ -45,17 +49,6 @@ enum Wiring {
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw ProtocolError(.internalError, "The directory cannot be made: \(path)", hint: "Check permissions.")
-        }
-    }
-
-    /// Writes a file that only its owner reads, whole or not at all.
-    static func write(_ bytes: [UInt8], to path: String) throws {
-        do {
-            try Data(bytes).write(to: URL(filePath: path), options: .atomic)
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-        } catch {
-            throw ProtocolError(
-                .internalError, "The file cannot be written: \(path)", hint: "Check permissions and room on the disk.")
         }
     }
 }

@@ -25,7 +25,9 @@ final class Child: Sendable {
             try Data(text).write(to: URL(fileURLWithPath: name + ".in"))
             ends[0] = open(name + ".in", O_RDONLY | O_CLOEXEC)
         } else {
-            guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Place.Missing(description: "No pipe: errno \(errno)") }
+            guard pipe(&ends) == 0 else { throw Place.Missing(description: "No pipe: errno \(errno)") }
+            // Another test's child must not hold these open, or a script would never see its input end.
+            for descriptor in ends { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
             signal(SIGPIPE, SIG_IGN)
         }
         input = ends[1]
@@ -36,15 +38,15 @@ final class Child: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, complaints, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_addchdir_np(&actions, directory)
         // What the developer has set must not decide what the tests find.
         let inherited = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("GODWIT_") }
         let variables = inherited.merging(extra) { $1 }.map { $0.key + "=" + $0.value }
-        var argv = Self.strings([executable] + arguments)
+        // `env` changes the directory and becomes the program, under the same process id.
+        var argv = Self.strings(["env", "-C", directory, executable] + arguments)
         var envp = Self.strings(variables)
         defer { for string in argv + envp { free(string) } }
         var started: pid_t = 0
-        let result = posix_spawn(&started, executable, &actions, nil, &argv, &envp)
+        let result = posix_spawn(&started, "/usr/bin/env", &actions, nil, &argv, &envp)
         guard result == 0 else { throw Place.Missing(description: "\(executable) does not start: errno \(result)") }
         pid = started
     }
@@ -65,7 +67,7 @@ final class Child: Sendable {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Place.Missing(description: "The process takes no input any more. \(outcome(0))") }
+            guard count > 0 else { throw Place.Missing(description: "The process takes no input. \(outcome(0))") }
             rest = rest.dropFirst(count)
         }
     }
@@ -86,14 +88,19 @@ final class Child: Sendable {
         throw Place.Missing(description: "The process says nothing. \(outcome(0))")
     }
 
-    /// Waits for the end. A process that takes longer is killed, which shows in the code.
+    /// Waits for the end. A process that takes longer is asked to end, so that it takes its own children along, and the
+    /// test fails.
     func ended(within limit: Duration = .seconds(120)) async throws -> Outcome {
         let end = ContinuousClock.now + limit
         while true {
             if let code = poll() { return outcome(code) }
-            if ContinuousClock.now > end { kill(SIGKILL) }
+            guard ContinuousClock.now < end else { break }
             try await Task.sleep(for: .milliseconds(10))
         }
+        kill(SIGTERM)
+        for _ in 0..<2_000 where poll() == nil { try await Task.sleep(for: .milliseconds(10)) }
+        if poll() == nil { kill(SIGKILL) }
+        throw Place.Missing(description: "The process took longer than \(limit). \(outcome(0))")
     }
 
     private func outcome(_ code: Int32) -> Outcome {

@@ -78,7 +78,8 @@ final class Scratch: Sendable {
 
     /// Paths of all files under a folder, relative to this directory.
     func files(under folder: String) throws -> [String] {
-        try FileManager.default.subpathsOfDirectory(atPath: path + "/" + folder).map { folder + "/" + $0 }.filter { name in
+        try FileManager.default.subpathsOfDirectory(atPath: path + "/" + folder).map { folder + "/" + $0 }.filter {
+            name in
             var isDirectory: ObjCBool = false
             return FileManager.default.fileExists(atPath: path + "/" + name, isDirectory: &isDirectory)
                 && !isDirectory.boolValue

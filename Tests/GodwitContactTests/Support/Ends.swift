@@ -1,9 +1,9 @@
+import Glibc
 import GodwitBatch
 import GodwitCrypto
 import GodwitLink
 import GodwitProtocol
 import GodwitSpool
-import Glibc
 import Synchronization
 
 @testable import GodwitContact
@@ -130,8 +130,6 @@ enum Stores: String, CaseIterable, Sendable {
                 try SQLiteSpool(directory: other.path, configuration: .test)
             )
             try await body(try Pair(spools.0, spools.1))
-            try await spools.0.close()
-            try await spools.1.close()
         }
     }
 }

@@ -83,10 +83,12 @@ final class Person: Sendable {
     // MARK: Objects
 
     func command(_ name: String, _ data: JSONObject, counter fixed: Int64? = nil) -> JSONObject {
-        let number = fixed ?? counter.withLock { value in
-            value += 1
-            return value
-        }
+        let number =
+            fixed
+            ?? counter.withLock { value in
+                value += 1
+                return value
+            }
         return deviceKey.signed(
             SignedCommand.unsigned(name, data, user: id, device: device, counter: number), purpose: .command)
     }

@@ -1,0 +1,31 @@
+import Glibc
+public import GodwitProtocol
+
+/// Small files that must survive a power cut: keys, identities, settings.
+public enum DurableFile {
+    /// Writes beside, syncs, renames and syncs the directory: afterwards the file is whole, before it is the old one or
+    /// absent. Readable by its owner only from the first byte on.
+    /// - Throws: `ProtocolError` 9000 with a hint; the old file, if any, is as it was.
+    public static func write(_ bytes: [UInt8], to path: String) throws(ProtocolError) {
+        let part = path + ".part"
+        do {
+            let descriptor = try SystemFile.open(part, O_WRONLY | O_CREAT | O_TRUNC)
+            do {
+                try SystemFile.write(bytes, to: descriptor)
+                _ = try SystemFile.retrying("sync file") { Int(fsync(descriptor)) }
+            } catch {
+                Glibc.close(descriptor)
+                throw error
+            }
+            Glibc.close(descriptor)
+            _ = try SystemFile.retrying("rename file") { Int(rename(part, path)) }
+            let slash = path.lastIndex(of: "/")
+            try SystemFile.synchronize(
+                directory: slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
+        } catch {
+            SystemFile.remove(part)
+            throw ProtocolError(
+                .internalError, "The file cannot be written: \(path)", hint: "Check permissions and room on the disk.")
+        }
+    }
+}

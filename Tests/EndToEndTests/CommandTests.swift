@@ -1,0 +1,78 @@
+import GodwitProtocol
+import Testing
+
+extension EndToEnd {
+    /// Every command's manners: help, JSON, exit codes of docs/man/godwit.1.
+    @Suite("Commands")
+    struct CommandTests {
+        private static let commands: [[String]] = [
+            [], ["node"], ["node", "init"], ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer"],
+            ["peer", "add"], ["peer", "list"], ["identity"], ["identity", "create"], ["identity", "show"],
+            ["identity", "verify"], ["register"], ["channel"], ["channel", "create"], ["channel", "join"],
+            ["channel", "list"], ["send"], ["read"], ["sync"], ["spool"], ["spool", "list"], ["spool", "show"],
+            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["link"], ["link", "status"], ["demo"],
+        ]
+
+        @Test("every command has help, which goes to standard output with exit code 0")
+        func help() async throws {
+            let tool = try Tool()
+            for command in Self.commands {
+                let outcome = try await tool.start(command + ["--help"]).ended()
+                #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(command)")
+                #expect(outcome.out.contains("USAGE: godwit " + command.joined(separator: " ")), "\(command)")
+            }
+        }
+
+        @Test("a wrong command line ends with 64; with --json its complaint is an error object too")
+        func usage() async throws {
+            let tool = try Tool()
+            for line in [["frobnicate"], ["send"], ["read", "--limit", "many"], ["node", "run", "--nonsense"]] {
+                let plain = try await tool.start(line).ended()
+                #expect(plain.code == 64 && plain.out.isEmpty && plain.complaint.hasPrefix("Error: "), "\(line)")
+                let json = try await tool.start(line + ["--json"]).ended()
+                #expect(json.code == 64 && json.out.isEmpty, "\(line)")
+                #expect(try json.error()["number"]?.integer == 2000, "\(line)")
+            }
+        }
+
+        @Test("every command that fails for lack of a home says so in one error object and leaves nothing behind")
+        func noHome() async throws {
+            let tool = try Tool()
+            let lines: [[String]] = [
+                ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["identity", "show"],
+                ["identity", "verify"], ["register"], ["channel", "create", "#x"], ["channel", "join", "#x"],
+                ["channel", "list"], ["send", "#x", "hi"], ["read"], ["sync"], ["spool", "list"], ["spool", "verify"],
+                ["link", "status"], ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
+            ]
+            for line in lines {
+                let outcome = try await tool.start(line + ["--home", "nowhere", "--json"]).ended()
+                #expect([1, 65, 69].contains(outcome.code) && outcome.out.isEmpty, "\(line): \(outcome)")
+                #expect(try outcome.error()["hint"]?.string?.isEmpty == false, "\(line): \(outcome)")
+                #expect(throws: (any Error).self, "\(line)") { try tool.scratch.files(under: "nowhere") }
+            }
+        }
+
+        @Test("what is asked of a node gets JSON with exit code 0, whether the node runs or not")
+        func nodeJSON() async throws {
+            let site = try await Site(Tool(), "node")
+            for isRunning in [false, true] {
+                let node = isRunning ? try await site.start() : nil
+                for line in [
+                    ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["spool", "list"],
+                    ["spool", "verify"], ["link", "status"],
+                ] {
+                    let outcome = try await site.tool.start(line + ["--home", site.home, "--json"]).ended()
+                    #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(line): \(outcome)")
+                    _ = try outcome.value()
+                    let plain = try await site.tool.start(line + ["--home", site.home]).ended()
+                    #expect(plain.code == 0 && plain.complaint.isEmpty, "\(line): \(plain)")
+                }
+                withExtendedLifetime(node) {}
+            }
+            #expect(try await site.tool.run("node", "init", "--home", site.home).code == 65, "there is one already")
+            let shown = try await site.tool.run("spool", "show", "msg_aaaaaaaaaaaaaaaa", "--home", site.home, "--json")
+            #expect(shown.code == 65)
+            #expect(try shown.error()["number"]?.integer == 2000)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import GodwitProtocol
+import Testing
+
+extension EndToEnd {
+    /// A node as a process: how it starts, ends and says no (CFG, PRF rows).
+    @Suite("Node process")
+    struct NodeProcessTests {
+        @Test("it ends within 15 seconds with exit code 0 and says nothing", arguments: [SIGTERM, SIGINT])
+        func ends(signal: Int32) async throws {
+            let site = try await Site(Tool(), "node")
+            let node = try await site.start()
+            let carol = try await ForeignClientTests.client(site, "carol-f")
+            node.kill(signal)
+            let outcome = try await node.ended(within: .seconds(15))
+            #expect(outcome.code == 0, "\(outcome)")
+            #expect(outcome.complaint.isEmpty, "\(outcome)")
+            // Its socket got a close frame: 1001, the node is shutting down.
+            #expect(try await carol.ask(["op": "raw", "text": "{}"])["close"]?.integer == 1001)
+            let again = try await site.start()
+            #expect(try await carol.ask(["op": "open"])["result"] != nil)
+            again.kill(SIGKILL)
+            #expect(try await again.ended().code == -SIGKILL)
+            withExtendedLifetime(try await site.start()) {}
+        }
+
+        @Test("a second process on the same spool is refused, and the hint names the first")
+        func second() async throws {
+            let site = try await Site(Tool(), "node")
+            let node = try await site.start()
+            let port = try Place.freePort()
+            let outcome = try await site.tool.run(
+                "node", "run", "--home", site.home, "--listen", "127.0.0.1:\(port)", "--json")
+            #expect(outcome.code == 1)
+            #expect(try outcome.error()["hint"]?.string?.contains("\(node.pid)") == true, "\(outcome)")
+            #expect(try await site.tool.json("node", "status", "--home", site.home)["id"]?.string == site.id)
+        }
+
+        @Test("a profile with an unknown key is refused: file and key are named, the nearest key is suggested (PRF)")
+        func unknownProfileKey() async throws {
+            let site = try await Site(Tool(), "node")
+            let scratch = site.tool.scratch
+            try await Child("/usr/bin/mkdir", ["profiles"], in: scratch.path).ended().expectSuccess()
+            try scratch.write(
+                """
+                name: hilltop
+                network_profile:
+                  type: satellite
+                  bandwith_up: 9600
+                  bandwidth_down: 9600
+                  latency: 600
+                  packet_loss: 0.01
+
+                """, to: "profiles/hilltop.yaml")
+            try scratch.edit("node/node/node.yaml", #"profiles: "profiles""#, #"profiles: "\#(scratch.path)/profiles""#)
+            let outcome = try await site.tool.run("node", "run", "--home", site.home)
+            #expect(outcome.code == 65)
+            for part in ["hilltop.yaml", "bandwith_up", "bandwidth_up"] {
+                #expect(outcome.complaint.contains(part), "\(outcome)")
+            }
+            try scratch.edit("profiles/hilltop.yaml", "bandwith_up", "bandwidth_up")
+            let running = try await site.start()
+            let peers = try await site.tool.run("peer", "list", "--home", site.home, "--json")
+            #expect(peers.code == 0 && peers.out == "[]\n", "\(peers)")
+            withExtendedLifetime(running) {}
+        }
+
+        @Test("an unknown key in node.yaml is refused by name")
+        func unknownSetting() async throws {
+            let site = try await Site(Tool(), "node")
+            try site.tool.scratch.edit("node/node/node.yaml", "registration:", "registraton:")
+            let outcome = try await site.tool.run("node", "run", "--home", site.home, "--json")
+            #expect(outcome.code == 65)
+            #expect(try outcome.error()["details"]?.object?["member"]?.string == "registraton")
+            #expect(try outcome.error()["hint"]?.string?.contains("registration") == true)
+        }
+
+        @Test("peers: an altered descriptor, an unknown profile and an unknown peer are refused by name")
+        func peers() async throws {
+            let tool = try Tool()
+            let (own, other) = (try await Site(tool, "own"), try await Site(tool, "other"))
+            let file = other.descriptorFile
+            try tool.scratch.edit(file, "\"name\":\"other\"", "\"name\":\"mother\"", as: "altered.json")
+            let altered = try await tool.run("peer", "add", "altered.json", "--home", own.home, "--json")
+            #expect(altered.code == 77)
+            #expect(try altered.error()["number"]?.integer == 1000)
+            let profile = try await tool.run(
+                "peer", "add", file, "--home", own.home, "--profile", "moonbounce", "--json")
+            #expect(profile.code == 65)
+            #expect(try profile.error()["hint"]?.string?.contains("satellite") == true)
+            let unknown = try await tool.run("spool", "export", "--home", own.home, "--to", other.id, "x", "--json")
+            #expect(unknown.code == 69)
+            #expect(try unknown.error()["number"]?.integer == 3000)
+            #expect(try await tool.run("spool", "export", "--home", own.home, "--to", "ab", "x").code == 65)
+            try await tool.json("peer", "add", file, "--home", own.home)
+            let exported = try await tool.json("spool", "export", "--home", own.home, "--to", other.id, "x")
+            #expect(exported["frames"]?.integer == 0, "the node need not run for that")
+        }
+    }
+}
+
+extension Outcome {
+    func expectSuccess() { #expect(code == 0, "\(self)") }
+}

@@ -1,0 +1,80 @@
+import GodwitProtocol
+import Testing
+
+extension EndToEnd {
+    /// Two nodes without any link: what crosses is carried on a stick (D-11, CAR rows).
+    @Suite("Stick")
+    struct StickTests {
+        @Test("messages cross by files both ways; a cut copy gives its whole frames, a repeated one does nothing")
+        func bothWays() async throws {
+            let tool = try Tool()
+            let (north, south) = (try await Site(tool, "north"), try await Site(tool, "south"))
+            let nodes = [try await north.start(), try await south.start()]
+            _ = try await north.enrol("alice-r", home: "alice")
+            _ = try await south.enrol("bob-s", home: "bob")
+            for (own, other) in [(north, south), (south, north)] {
+                try await tool.json("peer", "add", other.descriptorFile, "--home", own.home, "--no-call")
+            }
+            // Incompressible, so that they fill several frames; every character is one that JSON leaves alone.
+            let long = (0..<4).map { Corpus.noise(24_000, seed: $0) }
+            for text in long {
+                let sent = try await tool.run(
+                    "send", "--home", "alice", "@\(south.id).bob-s", "-", input: Array(text.utf8))
+                #expect(sent.code == 0, "\(sent)")
+            }
+            try await tool.json("sync", "--home", "alice")
+            // What is asked for and answered: bob's keys.
+            try await Self.carry(tool, from: north, to: south, file: "asked")
+            try await Self.carry(tool, from: south, to: north, file: "answered")
+            try await tool.json("sync", "--home", "alice")
+
+            let exported = try await tool.json("spool", "export", "--home", north.home, "--to", south.id, "stick")
+            #expect(exported["frames"]?.integer ?? 0 >= 2, "\(exported.canonicalText)")
+            try await Self.importCut(tool, south)
+            let whole = try await tool.json("spool", "import", "--home", south.home, "stick")
+            #expect(whole["complete"]?.bool == true && whole["repeated_frames"]?.integer ?? 0 >= 1)
+            #expect(whole["refused_frames"]?.integer == 0)
+            let again = try await tool.json("spool", "import", "--home", south.home, "stick")
+            #expect(again["items"]?.integer == 0)
+            #expect(again["repeated_frames"] == exported["frames"])
+
+            try await tool.json("sync", "--home", "bob")
+            #expect(try await ForeignClientTests.texts(tool, "bob") == long)
+            try await tool.json("send", "--home", "bob", "@\(north.id).alice-r", "by hand as well")
+            try await tool.json("sync", "--home", "bob")
+            let back = try await Self.carry(tool, from: south, to: north, file: "back")
+            #expect(back["released"]?.integer ?? 0 >= 4, "the stick brought acknowledgements home")
+            try await tool.json("sync", "--home", "alice")
+            #expect(try await ForeignClientTests.texts(tool, "alice") == ["by hand as well"])
+            withExtendedLifetime(nodes) {}
+        }
+
+        /// A copy that ends within the last frame: exit code 75, and everything before that frame is taken in.
+        private static func importCut(_ tool: Tool, _ site: Site) async throws {
+            let bytes = try tool.scratch.bytes("stick")
+            try tool.scratch.write(bytes.dropLast(40), to: "cut")
+            let cut = try await tool.run("spool", "import", "--home", site.home, "cut", "--json")
+            #expect(cut.code == 75, "\(cut)")
+            #expect(try cut.object()["complete"]?.bool == false)
+            #expect(try cut.object()["items"]?.integer ?? 0 >= 1)
+            try tool.scratch.write(Array("GODWIT1\n".utf8), to: "empty")
+            #expect(try await tool.run("spool", "import", "--home", site.home, "empty").code == 75)
+            try tool.scratch.write("no such file", to: "junk")
+            let junk = try await tool.run("spool", "import", "--home", site.home, "junk", "--json")
+            #expect(junk.code == 65)
+            #expect(try junk.error()["number"]?.integer == 2000)
+            var altered = bytes
+            altered[altered.count / 2] ^= 0x10
+            try tool.scratch.write(altered, to: "altered")
+            let refused = try await tool.run("spool", "import", "--home", site.home, "altered", "--json")
+            #expect(refused.code == 75, "the file's checksum tells: \(refused)")
+            #expect(try refused.object()["refused_frames"]?.integer == 1)
+        }
+
+        @discardableResult
+        private static func carry(_ tool: Tool, from: Site, to: Site, file: String) async throws -> JSONObject {
+            try await tool.json("spool", "export", "--home", from.home, "--to", to.id, file)
+            return try await tool.json("spool", "import", "--home", to.home, file)
+        }
+    }
+}

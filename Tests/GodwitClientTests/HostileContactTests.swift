@@ -1,0 +1,96 @@
+import GodwitBatch
+import GodwitCompression
+import GodwitCrypto
+import GodwitProtocol
+import Testing
+
+@testable import GodwitClient
+
+@Suite("What contacts, joiners and other nodes may send without harm (D-2, D-14)")
+struct HostileContactTests {
+    @Test("a message whose text JSON does not carry is refused, and the inbox stays readable")
+    func noncharacter() async throws {
+        let hub = try Hub()
+        let (one, two) = (try Scratch(), try Scratch())
+        let (amina, layla) = (try await hub.enrol("amina", in: one), try await hub.enrol("layla", in: two))
+        try await amina.send(text: "true", to: .user(layla.userID))
+        try await hub.settle([amina, layla])
+        let target = MessageTarget.user(layla.userID)
+        let last = try #require(try await amina.outbox().last?.hash)
+        let written = hub.time.now()
+        let forged = try await amina.store.write { transaction in
+            let context = transaction.context
+            guard var (_, session) = try transaction.sendingSession(with: layla.userID) else {
+                throw ProtocolError(.internalError, "There is no session.")
+            }
+            let draft = MessageDraft(
+                author: context.user, device: context.device, target: target, created: written, sequence: 1,
+                previous: last)
+            let id = session.id
+            // Codec 0, then the field `text` with U+FFFF.
+            let content = Padding.steps.pad([0, 0x7A, 3, 0xEF, 0xBF, 0xBF])
+            let sealed = try session.encrypt(content, salt: context.salt) { header, nonce in
+                draft.associatedData(Message.Encryption(keyID: id, nonce: nonce, header: header))
+            }
+            return try draft.sealed(
+                Message.Encryption(keyID: id, nonce: sealed.nonce, header: sealed.header),
+                ciphertext: sealed.ciphertext, signedBy: context.signing)
+        }
+        try await layla.deliver([
+            BatchItem(kind: .message, body: forged.canonicalBytes, created: written, priority: .directText)
+        ])
+        #expect(try await layla.texts() == ["true"])
+        #expect(try await layla.codes() == [.malformed])
+    }
+
+    @Test("a joiner whose signed pre-key is of small order gets no epoch and keeps nobody else out")
+    func smallOrderJoiner() async throws {
+        let hub = try Hub()
+        let scratches = [try Scratch(), try Scratch(), try Scratch()]
+        let ines = try await hub.enrol("ines", in: scratches[0])
+        let mallory = try await hub.enrol("mallory", in: scratches[1])
+        let olena = try await hub.enrol("olena", in: scratches[2])
+        let id = try hub.channelID("#flood-response")
+        try await ines.createChannel(id.name)
+        try await hub.settle([ines])
+        let real = try await mallory.publication().signedPreKey
+        let zero = PublicKeyText.text(x25519: [UInt8](repeating: 0, count: 32))
+        let bad = mallory.store.context.signing.signed(
+            real.object.setting("key", .string(zero)), purpose: .preKey)
+        try await hub.join(id, Joiner(preKey: try SignedPreKey(bad)))
+        try await olena.joinChannel(id)
+        try await hub.settle([ines, olena])
+        #expect(try await olena.channels().map(\.state) == [.member])
+        try await ines.send(text: "Road 7 is open", to: .channel(id))
+        try await hub.settle([ines, olena])
+        #expect(try await olena.texts() == ["Road 7 is open"])
+        #expect(try await ines.codes() == [.malformed])
+    }
+
+    @Test("an answer to a lookup that does not verify ends the wait, and the next message asks again")
+    func badLookupAnswer() async throws {
+        let hub = try Hub()
+        let (one, two) = (try Scratch(), try Scratch())
+        let (amina, layla) = (try await hub.enrol("amina", in: one), try await hub.enrol("layla", in: two))
+        try await amina.send(text: "one", to: .user(layla.userID))
+        try await hub.collect(from: amina)
+        let other = PublicKeyText.text(x25519: try AgreementKey.generate().publicKey.bytes)
+        let answers = try await hub.drain(amina.party).map { item in
+            var item = item
+            let object = try JSONObject.parse(item.body)
+            guard let preKey = object["signed_pre_key"]?.object else { return item }
+            item.body = object.setting("signed_pre_key", .object(preKey.setting("key", .string(other))))
+                .canonicalBytes()
+            return item
+        }
+        try await amina.deliver(answers)
+        let refused = try #require(try await amina.outbox().first)
+        #expect(refused.state == .refused)
+        #expect(refused.error?.code == .invalidCredentials)
+        #expect(try await amina.codes() == [.badSignature])
+        try await amina.send(text: "two", to: .user(layla.userID))
+        try await hub.settle([amina, layla])
+        #expect(try await layla.texts() == ["two"])
+        #expect(try await amina.outbox().map(\.state) == [.refused, .delivered])
+    }
+}
