@@ -101,9 +101,21 @@ actor DemoClient {
             endpoint: try order.string("endpoint"), passphrase: passphrase, kdf: .standard())
         let device = try await files.device()
         let key = try IdentityBuilder.unlock(file, passphrase: passphrase)
-        try await Registration.run(files, device: device, identityKey: key, invite: nil)
+        try await insist { try await Registration.run(files, device: device, identityKey: key, invite: nil) }
         people[index] = Person(index: index, device: device, carrier: try files.carrier())
         report("registered", index, ["user": .string(file.userID.text)])
+    }
+
+    /// Tries again what may succeed later: a busy machine is no reason to give up.
+    private func insist(_ attempt: () async throws -> Void) async throws {
+        for _ in 1..<5 {
+            do {
+                return try await attempt()
+            } catch let error as ProtocolError where error.code.retry == .automatically {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        try await attempt()
     }
 
     private func send(_ index: Int, _ order: ObjectReader) async throws {

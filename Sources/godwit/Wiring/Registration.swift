@@ -18,11 +18,22 @@ enum Registration {
         let endpoint = try Endpoint(ClientFiles.socketURL(try files.endpoint()))
         let pins = try files.node().pins.map { digest in try CertificatePin(digest: digest) }
         let socket = try await WebSocketClient.connect(to: endpoint, pins: pins)
-        var conversation = LoginConversation(
+        let conversation = LoginConversation(
             identity: try files.identity(), key: identityKey, device: device.deviceID,
             purpose: .register(invite: invite), publication: try await device.publication())
         do {
-            try await talk(&conversation, over: socket)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await talk(conversation, over: socket) }
+                group.addTask {
+                    try await Task.sleep(for: patience)
+                    // Ends the other task too, which waits for the next message.
+                    await socket.close()
+                    throw ProtocolError(
+                        .nodeUnreachable, "The node did not answer within a minute.", hint: "Try again.")
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
         } catch {
             await socket.close()
             throw error
@@ -30,7 +41,11 @@ enum Registration {
         await socket.close()
     }
 
-    private static func talk(_ conversation: inout LoginConversation, over socket: WebSocketClient) async throws {
+    /// For the whole conversation.
+    private static let patience = Duration.seconds(60)
+
+    private static func talk(_ start: LoginConversation, over socket: WebSocketClient) async throws {
+        var conversation = start
         try await socket.send(conversation.start().canonicalText)
         var messages = socket.messages.makeAsyncIterator()
         while let text = try await messages.next() {
