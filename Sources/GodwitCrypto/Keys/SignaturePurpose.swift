@@ -1,3 +1,5 @@
+import GodwitProtocol
+
 /// What a signature is for. Each purpose is a prefix of what is signed, so that a signature given for one never passes
 /// for another (docs/protocol.md, section 3; gap G-26).
 public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
@@ -29,6 +31,7 @@ public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
         switch self {
         case .identityFile: ["file_signature"]
         case .epoch: ["signature", "wraps"]
+        case .route: RouteMessage.unsignedMembers
         case .identity, .auth, .register, .message: []
         default: ["signature"]
         }
