@@ -99,15 +99,32 @@ public actor FrameOutlet<Store: Spool> {
 
     /// Something waits for the peer, or is unacknowledged.
     public func isBusy(for peer: Party) async throws -> Bool {
-        try await spool.read { transaction in
-            try !transaction.queues(for: peer).isEmpty || !transaction.unacknowledged(to: peer).isEmpty
+        let unfit = unfit
+        return try await spool.read { transaction in
+            try Self.somethingWaits(for: peer, passingOver: unfit, in: transaction)
+                || !transaction.unacknowledged(to: peer).isEmpty
         }
     }
 
     /// Something waits that no frame holds yet.
     public func hasWaiting(for peer: Party) async throws -> Bool {
-        try await spool.read { try !$0.queues(for: peer).isEmpty }
+        let unfit = unfit
+        return try await spool.read { try Self.somethingWaits(for: peer, passingOver: unfit, in: $0) }
     }
+
+    /// What fits no frame does not count: it would keep a contact going for nothing.
+    private static func somethingWaits(
+        for peer: Party, passingOver unfit: Set<Int64>, in transaction: Store.Transaction
+    ) throws -> Bool {
+        let count = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
+        guard count > 0, count <= unfit.count else { return count > 0 }
+        // Some of those passed over may have expired meanwhile, and others come.
+        return try transaction.items(for: peer, limit: Self.lookedAtMax)
+            .contains { $0.state == .waiting && !unfit.contains($0.row) }
+    }
+
+    /// Items that are looked at one by one where almost nothing but unfit ones waits.
+    private static var lookedAtMax: Int { 4096 }
 
     private func seal(_ payload: [UInt8], _ number: FrameNumber, to peer: PeerKey) throws -> [UInt8] {
         try SealedFrame(
@@ -164,7 +181,7 @@ public actor FrameOutlet<Store: Spool> {
         let queued = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
-            hasMore: queued > items.count)
+            hasMore: queued > items.count + unfit.count)
         guard let packed = pack(content, limit: limit, queued: queued), packed.count > 0 else {
             return .unfit(row: first.row)
         }

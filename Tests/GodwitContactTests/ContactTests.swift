@@ -85,6 +85,24 @@ struct ContactTests {
         #expect(abs((frames.first ?? 0) - alone) <= 8)
     }
 
+    @Test("an item that fits no frame stays behind and holds up nothing", arguments: Stores.allCases)
+    func unfitItem(_ stores: Stores) async throws {
+        try await stores.with { try await Self.unfitItem($0) }
+    }
+
+    private static func unfitItem(_ hop: some Ends) async throws {
+        let peer = hop.right.identity.party
+        try await hop.left.enqueue(1, to: peer, .directText, size: FrameLimits.objectMax + 1)
+        let bodies = try await fill(hop.left, to: hop.right, 2..<6)
+        let carrier = LoopCarrier(hop.right.answerer(limits))
+        let report = try await hop.left.caller.contact(
+            with: hop.right.key, over: carrier, limits: limits, exchangesMax: 8)
+        #expect(hop.right.keeper.received.all == bodies)
+        #expect(report.releasedItems == bodies.count)
+        #expect(!report.more && report.exchanges < 8, "what cannot go is no reason to go on")
+        #expect(try await hop.left.waiting(for: peer) == 1, "the item is still in custody")
+    }
+
     /// Bytes of a sealed frame with only this item.
     private static func size(ofFrameWith body: [UInt8]) async throws -> Int {
         let item = BatchItem(
