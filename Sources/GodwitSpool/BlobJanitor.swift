@@ -7,8 +7,9 @@ final class BlobJanitor: Sendable {
     private struct State {
         var nextTicket: UInt64 = 0
         var readers: Set<UInt64> = []
-        /// Digests that may have become orphans, with the ticket that the next reader would have had then.
-        var candidates: [(ticket: UInt64, digest: [UInt8])] = []
+        /// Digests that may have become orphans, with the ticket that the next reader would have had when this was
+        /// last noted. Only the last note counts: between two of them readers may have seen a row.
+        var candidates: [[UInt8]: UInt64] = [:]
     }
 
     private let state = Mutex(State())
@@ -31,21 +32,20 @@ final class BlobJanitor: Sendable {
     func note(_ digests: [[UInt8]]) {
         guard !digests.isEmpty else { return }
         state.withLock { state in
-            let ticket = state.nextTicket
-            state.candidates += digests.map { (ticket, $0) }
+            for digest in digests { state.candidates[digest] = state.nextTicket }
         }
     }
 
     /// What awaits removal.
-    var pending: [[UInt8]] { state.withLock { $0.candidates.map(\.digest) } }
+    var pending: [[UInt8]] { state.withLock { Array($0.candidates.keys) } }
 
     /// Takes out what no present reader can see.
     func due() -> [[UInt8]] {
         state.withLock { state in
             let horizon = state.readers.min() ?? .max
-            let due = state.candidates.filter { $0.ticket <= horizon }
-            state.candidates.removeAll { $0.ticket <= horizon }
-            return due.map(\.digest)
+            let due = state.candidates.filter { $0.value <= horizon }.keys
+            for digest in due { state.candidates[digest] = nil }
+            return Array(due)
         }
     }
 }

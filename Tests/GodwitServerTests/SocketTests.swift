@@ -221,7 +221,13 @@ import Testing
             try await RawClient.connected(to: harness.port) { client in
                 _ = try await client.upgrade()
                 let frame = RawClient.frame(0x81, text)
-                while !harness.sockets.sendResults.all.contains(false) { try await client.write(frame) }
+                // The refused send ends the connection, maybe in the middle of a write.
+                while !harness.sockets.sendResults.all.contains(false) {
+                    do { try await client.write(frame) } catch { break }
+                }
+                while !harness.sockets.sendResults.all.contains(false) {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
             }
         }
     }

@@ -101,6 +101,20 @@ struct SQLiteBlobTests {
         janitor.readerLeft(late)
     }
 
+    @Test("a body that came and went while a reader was there stays for those who came in between")
+    func laterReaders() throws {
+        let janitor = BlobJanitor()
+        let digest = [UInt8](repeating: 1, count: 32)
+        let first = janitor.readerCame()
+        janitor.note([digest])
+        let between = janitor.readerCame()
+        janitor.note([digest])
+        janitor.readerLeft(first)
+        #expect(janitor.due().isEmpty, "the reader in between may see the row that the second note is about")
+        janitor.readerLeft(between)
+        #expect(janitor.due() == [digest])
+    }
+
     @Test("are swept at opening when no row names them")
     func sweep() async throws {
         let alpha = try Fixture.alpha
