@@ -61,7 +61,7 @@ demo: build
 
 test: deps lint
 	$(SWIFT) build --build-tests
-	@SWIFT=$(SWIFT) Tests/run
+	@SWIFT=$(SWIFT) .ci/tests
 
 lint:
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint --strict --parallel --configuration .swift-format

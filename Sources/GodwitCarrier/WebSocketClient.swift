@@ -5,7 +5,7 @@ import NIOWebSocket
 /// A client of a node's `/ws/v1` (004 §7.1): text messages both ways over TLS 1.3 with the node's key pinned.
 public final class WebSocketClient: Sendable {
     /// Largest message accepted, in bytes, whole or in fragments.
-    public static let messageMax = 1_048_576
+    public static let messageMax = 131_072
 
     let channel: any Channel
     private let inbox: SocketInbox

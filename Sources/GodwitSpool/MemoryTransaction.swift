@@ -87,6 +87,27 @@ public struct MemoryTransaction: SpoolTransaction {
         }.sorted { $0.destination.text < $1.destination.text }
     }
 
+    public func ids(beginning prefix: [UInt8]) throws -> [ItemID] {
+        let known = store.marks.compactMap { arrival, mark in
+            arrival.id.bytes.starts(with: prefix) && (mark.ended == nil || mark.era >= oldest) ? arrival.id : nil
+        }
+        return Set(known).sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }.prefix(16).map(\.self)
+    }
+
+    public func summaries(for destination: Party?, limit: Int) throws -> [ItemSummary] {
+        try items(for: destination, limit: limit).map(Self.summary)
+    }
+
+    public func summaries(of id: ItemID) throws -> [ItemSummary] {
+        try items(for: nil, limit: .max).filter { $0.id == id }.map(Self.summary)
+    }
+
+    private static func summary(_ item: SpoolItem) -> ItemSummary {
+        ItemSummary(
+            id: item.id, kind: item.kind, size: ByteCount(item.body.count), destination: item.destination,
+            priority: item.priority, created: item.created, lifetime: item.lifetime, age: item.age, state: item.state)
+    }
+
     public func items(for destination: Party?, limit: Int) throws -> [SpoolItem] {
         let rows = destination.map { store.rows[$0] ?? [] } ?? Set(store.held.keys)
         return rows.sorted().prefix(max(0, limit)).compactMap { row in store.held[row].map { item(row, $0) } }

@@ -101,15 +101,22 @@ public final class SQLiteSpool: Spool {
     /// Nothing is lost without it; but what was deleted stays readable in the write-ahead log until then.
     public func close() async throws {
         await commits.close()
-        try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        defer { lock.release() }
         let pool = pool
+        var failure: (any Error)?
+        do {
+            try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        } catch {
+            // The file is closed all the same; the log is folded in at the next opening.
+            failure = error
+        }
         // Closing waits for readers that may need the cooperative threads, so it must not hold one.
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             DispatchQueue(label: "godwit.spool.close").async {
                 done.resume(with: Result { try pool.close() })
             }
         }
-        lock.release()
+        if let failure { throw SpoolFailure.translate(failure) }
     }
 
     // MARK: Opening

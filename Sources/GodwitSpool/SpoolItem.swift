@@ -87,6 +87,36 @@ public struct SpoolItem: Sendable, Hashable {
     }
 }
 
+/// An item in custody as lists show it, without its body.
+public struct ItemSummary: Sendable, Hashable {
+    public var id: ItemID
+    public var kind: ItemKind
+    /// Of the body.
+    public var size: ByteCount
+    public var destination: Party
+    public var priority: PriorityClass
+    public var created: Timestamp
+    public var lifetime: Int64
+    /// Milliseconds lived so far, as far as this box knows.
+    public var age: Int64
+    public var state: CustodyState
+
+    public init(
+        id: ItemID, kind: ItemKind, size: ByteCount, destination: Party, priority: PriorityClass, created: Timestamp,
+        lifetime: Int64, age: Int64, state: CustodyState
+    ) {
+        self.id = id
+        self.kind = kind
+        self.size = size
+        self.destination = destination
+        self.priority = priority
+        self.created = created
+        self.lifetime = lifetime
+        self.age = age
+        self.state = state
+    }
+}
+
 /// Where a copy is on its way over one hop.
 public enum CustodyState: String, Sendable, CaseIterable {
     case waiting

@@ -30,8 +30,16 @@ public protocol SpoolTransaction {
     /// duplicate-detection time.
     func custody(of id: ItemID) throws -> [Custody]
 
-    /// Items in custody for a destination (or all), oldest first, for `godwit spool list`. Bodies are read too: keep
-    /// `limit` small.
+    /// Ids known here, in custody or as marks of what left it, that begin with these bytes: at most 16, in order.
+    func ids(beginning prefix: [UInt8]) throws -> [ItemID]
+
+    /// What is in custody for a destination (or all), oldest first, without reading a body: damage does not matter.
+    func summaries(for destination: Party?, limit: Int) throws -> [ItemSummary]
+
+    /// The copies of an item that are in custody, oldest first.
+    func summaries(of id: ItemID) throws -> [ItemSummary]
+
+    /// Items in custody for a destination (or all), oldest first. Bodies are read too: keep `limit` small.
     func items(for destination: Party?, limit: Int) throws -> [SpoolItem]
 
     /// Ends custody of items handed over by other means than a frame (a live socket), or by an operator's order.

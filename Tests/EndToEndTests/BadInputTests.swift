@@ -65,6 +65,7 @@ extension EndToEnd {
                 }
                 #expect(try await tool.run("send", "--home", "alice", name, "hi").code == 65, "\(name)")
             }
+            #expect(try await tool.run("send", "--home", "alice", "#alone", "").code == 65, "an empty text")
             for (name, code) in [("@zz", 2000), ("#not-joined", 2002), ("@" + alice, 2003)] {
                 let outcome = try await tool.run("send", "--home", "alice", name, "hi", "--json")
                 #expect(outcome.code == 65, "\(name)")

@@ -35,6 +35,29 @@ extension EndToEnd {
             }
         }
 
+        @Test("what could not be written out is not marked as read: 74, and it is still unread")
+        func fullOutput() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            _ = try await site.enrol("alice-r", home: "alice")
+            let bob = try await site.enrol("bob-r", home: "bob")
+            try await tool.json("sync", "--home", "bob")
+            try await tool.json("send", "--home", "alice", "@" + bob, "the boat is here", "--sync")
+            for _ in 0..<3 {
+                try await tool.json("sync", "--home", "alice")
+                try await tool.json("sync", "--home", "bob")
+            }
+            let line = "exec \"$0\" read --home bob > /dev/full"
+            let full = try await Child("/bin/sh", ["-c", line, try Place.godwit()], in: tool.scratch.path).ended()
+            #expect(full.code == 74 && !full.complaint.isEmpty, "\(full)")
+            for count in [1, 0] {
+                let shown = try await tool.run("read", "--home", "bob", "--unread", "--json")
+                #expect(shown.code == 0 && shown.objects.count == count, "\(shown)")
+            }
+            #expect(try await tool.read("bob").map { $0["text"]?.string } == ["the boat is here"])
+            withExtendedLifetime(node) {}
+        }
+
         @Test("every command that fails for lack of a home says so in one error object and leaves nothing behind")
         func noHome() async throws {
             let tool = try Tool()

@@ -31,9 +31,26 @@ extension EndToEnd {
             let port = try Place.freePort()
             let outcome = try await site.tool.run(
                 "node", "run", "--home", site.home, "--listen", "127.0.0.1:\(port)", "--json")
-            #expect(outcome.code == 1)
+            #expect(outcome.code == 75)
             #expect(try outcome.error()["hint"]?.string?.contains("\(node.pid)") == true, "\(outcome)")
             #expect(try await site.tool.json("node", "status", "--home", site.home)["id"]?.string == site.id)
+        }
+
+        @Test("a taken port is refused with 69 and a hint; a home with too long a path for a socket with 65")
+        func places() async throws {
+            let site = try await Site(Tool(), "node")
+            let node = try await site.start()
+            let other = try await Site(site.tool, "other")
+            let taken = try await site.tool.run(
+                "node", "run", "--home", other.home, "--listen", "127.0.0.1:\(site.port)", "--json")
+            #expect(taken.code == 69)
+            #expect(try taken.error()["hint"]?.string?.contains("listen") == true, "\(taken)")
+            let deep = String(repeating: "d", count: 110)
+            try await site.tool.json("node", "init", "--home", deep, "--name", "deep", "--listen", "127.0.0.1:0")
+            let long = try await site.tool.run("node", "run", "--home", deep, "--json")
+            #expect(long.code == 65)
+            #expect(try long.error()["hint"]?.string?.contains("--home") == true, "\(long)")
+            withExtendedLifetime(node) {}
         }
 
         @Test("a profile with an unknown key is refused: file and key are named, the nearest key is suggested (PRF)")

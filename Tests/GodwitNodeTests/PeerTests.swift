@@ -153,6 +153,7 @@ struct PeerTests {
             let status = try await one.control(["request": "status"]).object
             #expect(status?["users"]?.integer == 2 && status?["channels"]?.integer == 1)
             #expect(status?["messages"]?.integer == 1 && status?["peers"]?.integer == 1)
+            #expect(status?["arrived_bytes"]?.integer == 0, "alice is at home here")
             #expect(status?["sockets"]?.integer == 2 && status?["id"]?.string == one.id.text)
             let queues = status?["queues"]?.array?.compactMap { $0.object?["destination"]?.string } ?? []
             #expect(queues.contains(other.id.text))

@@ -56,6 +56,20 @@ struct SQLiteDamageTests {
         }
     }
 
+    @Test("stands in the lists with its size, and is found by the beginning of its id")
+    func listing() async throws {
+        let alpha = try Fixture.alpha
+        for damage in Damage.allCases {
+            try await with(damage) { spool, _ in
+                let list = try await spool.read { try $0.summaries(for: alpha, limit: 10) }
+                #expect(list.map(\.id) == [Fixture.id(1), Fixture.id(2)], "\(damage)")
+                #expect(list.map(\.size) == [ByteCount(50_000), ByteCount(50_000)])
+                let found = try await spool.read { try $0.ids(beginning: Array(Fixture.id(1).bytes.prefix(10))) }
+                #expect(found == [Fixture.id(1)])
+            }
+        }
+    }
+
     @Test("expires like any other, without its bytes")
     func expiry() async throws {
         for damage in Damage.allCases {

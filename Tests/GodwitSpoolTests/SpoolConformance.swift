@@ -139,6 +139,40 @@ struct SpoolConformance {
         }
     }
 
+    @Test(
+        "lists what is in custody, and knows ids by their beginning even when custody has ended",
+        arguments: SpoolKind.allCases)
+    func listing(_ kind: SpoolKind) async throws {
+        let (alpha, bravo) = (try Fixture.alpha, try Fixture.bravo)
+        try await kind.with { spool in
+            let first = Fixture.item(1, to: alpha, .document, size: 40_000, age: 5)
+            let second = Fixture.item(1, to: bravo)
+            let row = try await spool.write { spool in
+                _ = try spool.enqueue(second)
+                return try #require(try spool.enqueue(first).row)
+            }
+            let expected = ItemSummary(
+                id: first.id, kind: .message, size: ByteCount(40_000), destination: alpha, priority: .document,
+                created: first.created, lifetime: first.lifetime, age: 5, state: .waiting)
+            let lists = try await spool.read { spool in
+                (
+                    try spool.summaries(for: alpha, limit: 9), try spool.summaries(of: first.id),
+                    try spool.summaries(for: nil, limit: 1), try spool.summaries(for: nil, limit: 0)
+                )
+            }
+            #expect(lists.0 == [expected])
+            #expect(lists.1.map(\.destination) == [bravo, alpha] && lists.1.last == expected)
+            #expect(lists.2.map(\.destination) == [bravo] && lists.3.isEmpty)
+            try await spool.write { try $0.release([row]) }
+            let (left, ids) = try await spool.read { spool in
+                (try spool.summaries(of: first.id), try spool.ids(beginning: Array(first.id.bytes.prefix(3))))
+            }
+            #expect(left.map(\.destination) == [bravo])
+            #expect(ids == [first.id])
+            #expect(try await spool.read { try $0.ids(beginning: first.id.bytes + [0]) }.isEmpty)
+        }
+    }
+
     @Test("ends custody of what another way delivered", arguments: SpoolKind.allCases)
     func release(_ kind: SpoolKind) async throws {
         let (alpha, bravo) = (try Fixture.alpha, try Fixture.bravo)

@@ -8,16 +8,18 @@ extension Device {
     /// - Parameters:
     ///   - conversation: nil for all.
     ///   - row: only entries after this one; 0 for the first.
+    ///   - onlyUnread: leave out what was marked as read.
     ///   - limit: most entries.
     public func inbox(
-        conversation: Conversation? = nil, after row: Int64 = 0, limit: Int = 100
+        conversation: Conversation? = nil, after row: Int64 = 0, onlyUnread: Bool = false, limit: Int = 100
     ) async throws -> [InboxEntry] {
         try await store.read { transaction in
             try transaction.rows(
                 """
-                SELECT * FROM client_message WHERE shown > ?1 AND (?2 IS NULL OR conversation = ?2)
-                ORDER BY shown LIMIT ?3
-                """, [row, conversation?.text, max(0, limit)]
+                SELECT * FROM client_message
+                WHERE shown > ?1 AND (?2 IS NULL OR conversation = ?2) AND is_read <= ?3
+                ORDER BY shown LIMIT ?4
+                """, [row, conversation?.text, onlyUnread ? 0 : 1, max(0, limit)]
             ).map { try InboxEntry($0, home: transaction.context.home.id) }
         }
     }

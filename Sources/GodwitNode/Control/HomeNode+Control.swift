@@ -95,7 +95,7 @@ extension HomeNode {
         let destination = try request.optionalString("destination").map { text in try Party(text) }
         let limit = Int(try request.optionalInteger("limit", in: 1...10_000) ?? 100)
         return try await core.spool.read { transaction in
-            try transaction.items(for: destination, limit: limit).map { .object(SpoolListing.object($0)) }
+            try SpoolListing.list(for: destination, limit: limit, in: transaction)
         }
     }
 

@@ -3,13 +3,20 @@ public import GodwitSpool
 
 /// How spools show themselves to people and tools.
 public enum SpoolListing {
-    public static func object(_ item: SpoolItem) -> JSONObject {
+    public static func object(_ item: ItemSummary) -> JSONObject {
         [
             "item": .string(Base32.encode(item.id.bytes.prefix(10))), "kind": .string("\(item.kind)"),
             "destination": .string(item.destination.text), "class": .string(item.priority.name),
-            "bytes": .integer(Int64(item.body.count)), "created": .string(item.created.description),
+            "bytes": .integer(Int64(item.size.bytes)), "created": .string(item.created.description),
             "age_ms": .integer(item.age), "lifetime_ms": .integer(item.lifetime), "state": .string(item.state.rawValue),
         ]
+    }
+
+    /// What is in custody for a destination, or for all.
+    public static func list(
+        for destination: Party?, limit: Int, in transaction: some SpoolTransaction
+    ) throws -> [JSONValue] {
+        try transaction.summaries(for: destination, limit: limit).map { .object(object($0)) }
     }
 
     /// The 16 characters of `item`, a message id, or 64 hexadecimal digits.
@@ -22,19 +29,19 @@ public enum SpoolListing {
         return name
     }
 
-    /// Where the copies of an item are.
+    /// Where the copies of an item are: `copies` in custody, `gone` what was handed over or has expired.
     public static func show(_ name: String, in transaction: some SpoolTransaction) throws -> JSONObject {
-        let copies = try transaction.items(for: nil, limit: 100_000).filter {
-            Base32.encode($0.id.bytes.prefix(10)) == name
-        }
-        guard let first = copies.first else {
+        guard let prefix = Base32.decode(name), let id = try transaction.ids(beginning: prefix).first else {
             throw ProtocolError(
-                .invalidMessageFormat, "No such item is in custody here.",
-                hint: "It was handed over, has expired, or never came here.")
+                .invalidMessageFormat, "No such item is known here.",
+                hint: "It never came here, or left longer ago than duplicates are remembered.")
         }
+        let gone = try transaction.custody(of: id).filter { $0.state == .forwarded || $0.state == .expired }
         return [
-            "item": .string(name), "kind": .string("\(first.kind)"),
-            "copies": .array(copies.map { .object(object($0)) }),
+            "item": .string(name),
+            "copies": .array(try transaction.summaries(of: id).map { .object(object($0)) }),
+            "gone": .array(
+                gone.map { ["destination": .string($0.destination.text), "state": .string($0.state.rawValue)] }),
         ]
     }
 

@@ -12,6 +12,12 @@ extension NodeTransaction {
             "channels": try count("SELECT count(*) FROM node_channel"),
             "messages": try count("SELECT count(*) FROM node_message"),
             "message_bytes": try count("SELECT coalesce(sum(length(body)), 0) FROM node_message"),
+            // Of authors at home elsewhere: what has come here over links, as the canonical JSON that the journal keeps.
+            "arrived_bytes": try count(
+                """
+                SELECT coalesce(sum(length(body)), 0) FROM node_message
+                WHERE author NOT IN (SELECT user FROM node_user WHERE is_local)
+                """),
             "peers": try count("SELECT count(*) FROM node_peer"),
             "held": try count("SELECT count(*) FROM node_held"),
         ]

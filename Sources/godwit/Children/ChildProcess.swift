@@ -21,11 +21,26 @@ final class ChildProcess: Sendable {
         _ arguments: [String], log: String, namespace: String? = nil
     ) async throws -> ChildProcess {
         let input = try pipe()
-        let output = try pipe()
-        let command = try command(arguments, in: namespace)
-        let pid = try spawn(command, input: input.read, output: output.write, log: log)
-        Glibc.close(input.read)
-        Glibc.close(output.write)
+        let output: (read: Int32, write: Int32)
+        do {
+            output = try pipe()
+        } catch {
+            Glibc.close(input.read)
+            Glibc.close(input.write)
+            throw error
+        }
+        let pid: pid_t
+        do {
+            defer {
+                Glibc.close(input.read)
+                Glibc.close(output.write)
+            }
+            pid = try spawn(command(arguments, in: namespace), input: input.read, output: output.write, log: log)
+        } catch {
+            Glibc.close(input.write)
+            Glibc.close(output.read)
+            throw error
+        }
         let channel = try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .takingOwnershipOfDescriptors(input: output.read, output: input.write) { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -25,6 +25,9 @@ struct SendCommand: AsyncParsableCommand {
 
     private func send(over files: ClientFiles, _ device: Device) async throws {
         let body = text == "-" ? try Self.text(Wiring.read("-")) : text
+        guard !body.isEmpty else {
+            throw ProtocolError.malformed("The text is empty.", hint: "Give one, or - to read standard input.")
+        }
         let entry = try await device.send(
             text: body, format: markdown ? .markdown : .plain,
             to: MessageTarget(to, defaultNode: device.userID.node))
@@ -61,6 +64,8 @@ struct ReadCommand: AsyncParsableCommand {
     var conversation: String?
     @Option(help: "Only what came after this row.")
     var after: Int64 = 0
+    @Flag(help: "Only what was not shown before.")
+    var unread = false
     @Option(help: "At most so many.")
     var limit = 100
 
@@ -72,7 +77,8 @@ struct ReadCommand: AsyncParsableCommand {
         let filter = try conversation.map { text throws(ProtocolError) in
             try MessageTarget(text, defaultNode: device.userID.node).conversation(of: device.userID)
         }
-        let entries = try await device.inbox(conversation: filter, after: after, limit: limit)
+        let entries = try await device.inbox(
+            conversation: filter, after: after, onlyUnread: unread, limit: limit)
         for entry in entries {
             if home.json {
                 Console.json([

@@ -73,7 +73,7 @@ struct SpoolCommand: AsyncParsableCommand {
         @OptionGroup var home: HomeOptions
         @Option(help: "Node id of the peer.")
         var to: String
-        @Option(name: .customLong("max-bytes"), help: "At most about so many bytes.")
+        @Option(name: .customLong("max-bytes"), help: "At most about so many bytes, 512 to 16777216.")
         var maxBytes: Int64 = 16_777_216
         @Argument(help: "File to write.")
         var file: String
@@ -104,12 +104,7 @@ struct SpoolCommand: AsyncParsableCommand {
                 throw ProtocolError.malformed("The file cannot be read: \(file)", hint: "Check the path.")
             }
             let contents = try ExchangeFile.read(from: file)
-            let result = try await NodeControl.ask(
-                [
-                    "request": "import",
-                    "records": .array(contents.records.map { .string(Base64.encode($0)) }),
-                ], home)
-            let summary = (result.object ?? [:]).setting("complete", .bool(contents.isComplete))
+            let summary = try await takeIn(contents.records).setting("complete", .bool(contents.isComplete))
             if home.json {
                 Console.json(summary)
             } else {
@@ -123,5 +118,28 @@ struct SpoolCommand: AsyncParsableCommand {
             // A file for somebody else, or with an altered frame.
             if summary["refused_frames"]?.integer ?? 0 > 0 { throw ExitCode(Failure.badData) }
         }
+
+        /// Gives the node a file in parts that its control socket takes, and adds up what it says.
+        private func takeIn(_ records: [[UInt8]]) async throws -> JSONObject {
+            var summary: JSONObject = [:]
+            var rest = records[...]
+            repeat {
+                var part: [JSONValue] = []
+                var bytes = 0
+                while let record = rest.first, part.isEmpty || bytes + record.count <= Self.partMax {
+                    part.append(.string(Base64.encode(record)))
+                    bytes += record.count
+                    rest = rest.dropFirst()
+                }
+                let result = try await NodeControl.ask(["request": "import", "records": .array(part)], home)
+                for (name, value) in result.object?.members ?? [] {
+                    summary[name] = .integer((summary[name]?.integer ?? 0) + (value.integer ?? 0))
+                }
+            } while !rest.isEmpty
+            return summary
+        }
+
+        /// Bytes of records in one request; base64 makes four of three.
+        private static let partMax = 8_388_608
     }
 }

@@ -42,12 +42,19 @@ enum Console {
         }
     }
 
+    /// What cannot be written ends the command: whoever did not see a message must not have it marked as read.
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
+            guard count > 0 else {
+                if descriptor == STDOUT_FILENO {
+                    note("godwit: Standard output cannot be written (error \(errno)).")
+                    exit(Failure.outputFailed)
+                }
+                return
+            }
             bytes = bytes.dropFirst(count)
         }
     }

@@ -3,6 +3,7 @@ import Glibc
 import GodwitCrypto
 import GodwitProtocol
 import GodwitSpool
+import NIOCore
 
 /// How failures reach people: one line what, one line what to do, and an honest exit code (sysexits.h). With `--json`
 /// it is one error object on standard error.
@@ -10,21 +11,21 @@ enum Failure {
     static let failed: Int32 = 1
     static let badData: Int32 = 65
     static let unavailable: Int32 = 69
+    static let outputFailed: Int32 = 74
     static let tryAgain: Int32 = 75
     static let refused: Int32 = 77
 
     static func exit(with error: any Error) -> Never {
-        if let failure = error as? ProtocolError {
-            if wantsJSON {
-                Console.jsonNote(failure.object(at: Wiring.now))
-            } else {
-                Console.note("godwit: \(failure.message) [\(failure.code.number) \(failure.code.name)]")
-                if let hint = failure.hint { Console.note("  hint: \(hint)") }
-            }
-            Glibc.exit(code(of: failure.code))
-        }
+        if let failure = error as? ProtocolError { exit(with: failure, code: code(of: failure.code)) }
         if let failure = error as? SpoolError {
-            exit(with: ProtocolError(.internalError, failure.message, hint: failure.hint))
+            let known = ProtocolError(.internalError, failure.message, hint: failure.hint)
+            exit(with: known, code: failure.code == .locked ? tryAgain : failed)
+        }
+        if let failure = error as? IOError, failure.errnoCode == EADDRINUSE {
+            exit(
+                with: ProtocolError(
+                    .internalError, "Another program listens at the node's address.",
+                    hint: "Stop it, or set another `listen` in node.yaml."), code: unavailable)
         }
         if let failure = error as? CryptoError {
             exit(with: ProtocolError(.invalidCredentials, "A key or a seal could not be used (\(failure.rawValue))."))
@@ -39,6 +40,16 @@ enum Failure {
             Glibc.exit(code.rawValue)
         }
         Godwit.exit(withError: error)
+    }
+
+    private static func exit(with failure: ProtocolError, code: Int32) -> Never {
+        if wantsJSON {
+            Console.jsonNote(failure.object(at: Wiring.now))
+        } else {
+            Console.note("godwit: \(failure.message) [\(failure.code.number) \(failure.code.name)]")
+            if let hint = failure.hint { Console.note("  hint: \(hint)") }
+        }
+        Glibc.exit(code)
     }
 
     private static var wantsJSON: Bool { CommandLine.arguments.contains("--json") }

@@ -271,15 +271,18 @@ actor Demo {
         }
     }
 
-    /// Canonical JSON of what crossed: the shore node has all channel messages; direct ones count if sites differ.
+    /// Canonical JSON of the messages that crossed: those which a node's journal has from authors of the other.
     private func jsonBytes(_ nodes: [DemoNode]) async throws -> Int {
-        let status = await nodes[0].ask(["request": "status"])
-        let all = Int(status?.object?["message_bytes"]?.integer ?? 0)
-        let count = max(1, Int(status?.object?["messages"]?.integer ?? 1))
-        let crossing = corpus.messages.count { message in
-            corpus.readers(of: message).contains { site($0) != site(message.author) }
+        var bytes = 0
+        for node in nodes {
+            guard let arrived = await node.ask(["request": "status"])?.object?["arrived_bytes"]?.integer else {
+                throw ProtocolError(
+                    .nodeUnreachable, "The node \(node.descriptor.name) does not say what has arrived.",
+                    hint: "Run the demo again with --keep and look into the node's log.")
+            }
+            bytes += Int(arrived)
         }
-        return all / count * crossing
+        return bytes
     }
 
     private func killAtRandom(_ nodes: [DemoNode]) async throws {

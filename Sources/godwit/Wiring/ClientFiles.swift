@@ -92,6 +92,8 @@ struct ClientFiles {
             username: username, node: node.id, endpoint: Self.socketURL(url), nodeName: node.name,
             displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
         try Wiring.makeDirectory(directory)
+        // Of a run that was cut off: nobody has seen its keys.
+        if Wiring.exists(devicePath) { try FileManager.default.removeItem(atPath: devicePath) }
         _ = try await Device.create(
             directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
         try DurableFile.write(node.object.canonicalBytes(), to: nodePath)
@@ -117,7 +119,7 @@ enum Passphrase {
             return text.hasSuffix("\n") ? String(text.dropLast()) : text
         }
         if let text = ProcessInfo.processInfo.environment["GODWIT_PASSPHRASE"] { return text }
-        guard Console.isTerminal, let text = Terminal.secret("Passphrase: ") else {
+        guard Terminal.isThere, let text = Terminal.secret("Passphrase:") else {
             throw ProtocolError(
                 .invalidCredentials, "A passphrase is needed.",
                 hint: "Use --passphrase-file or the environment variable GODWIT_PASSPHRASE.")

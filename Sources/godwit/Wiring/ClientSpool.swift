@@ -16,7 +16,7 @@ struct ClientSpool {
             let limit = Int(try fields.optionalInteger("limit", in: 1...10_000) ?? 100)
             return .array(
                 try await device.spool.read { transaction in
-                    try transaction.items(for: destination, limit: limit).map { .object(SpoolListing.object($0)) }
+                    try SpoolListing.list(for: destination, limit: limit, in: transaction)
                 })
         case "spool_show":
             let name = try SpoolListing.itemID(fields.string("item"))

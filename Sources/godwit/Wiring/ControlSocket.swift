@@ -9,9 +9,22 @@ import ServiceLifecycle
 /// The operator's door to a running node: a Unix socket in its home, one JSON request and one answer a connection.
 struct ControlServer: Service {
     static let messageMax = 33_554_432
+    /// Bytes that the kernel leaves for a path, unix(7), without the closing zero.
+    static let pathMax = 107
 
     let path: String
     let answer: @Sendable (JSONObject) async -> JSONObject
+
+    /// - Throws: `ProtocolError` 2000 for a path that no socket can have.
+    init(path: String, answer: @escaping @Sendable (JSONObject) async -> JSONObject) throws(ProtocolError) {
+        guard path.utf8.count <= Self.pathMax else {
+            throw ProtocolError(
+                .invalidMessageFormat, "The path of the control socket is too long: \(path)",
+                hint: "Use a --home whose path is at least \(path.utf8.count - Self.pathMax) bytes shorter.")
+        }
+        self.path = path
+        self.answer = answer
+    }
 
     func run() async throws {
         unlink(path)

@@ -20,7 +20,7 @@ struct NodeProcess {
         let server = try NodeServer(
             configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
             logger: logger, onBound: listening)
-        let control = ControlServer(path: home.controlPath, answer: { await node.control($0) })
+        let control = try ControlServer(path: home.controlPath, answer: { await node.control($0) })
         var configuration = ServiceGroupConfiguration(
             services: [NodeService(node: node), control, server],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
