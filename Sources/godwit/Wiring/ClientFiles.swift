@@ -94,8 +94,10 @@ struct ClientFiles {
         try Wiring.makeDirectory(directory)
         // Of a run that was cut off: nobody has seen its keys.
         if Wiring.exists(devicePath) { try FileManager.default.removeItem(atPath: devicePath) }
-        _ = try await Device.create(
+        let device = try await Device.create(
             directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
+        // Closed here and now: the lock must be free for whoever opens the device next.
+        try await device.close()
         try DurableFile.write(node.object.canonicalBytes(), to: nodePath)
         try DurableFile.write(
             (["endpoint": .string(url)] as JSONObject).canonicalBytes(), to: settingsPath)
