@@ -14,6 +14,9 @@ public struct ContactReport: Sendable, Hashable {
     public var releasedItems = 0
     public var sent = ByteCount.zero
     public var received = ByteCount.zero
+    /// Bytes of an exchange that has begun and of which nothing came back yet: how many of them went out only the
+    /// carrier knows, and one that fails does not say. Zero in the report of a contact that ended well.
+    public var underWay = ByteCount.zero
     /// Milliseconds in exchanges.
     public var duration: Int64 = 0
     public var exchanges = 0
@@ -32,7 +35,8 @@ public struct ContactReport: Sendable, Hashable {
 /// committed, so nothing crosses twice but the frame that was in flight.
 public struct ContactCaller<Store: Spool, Receiver: ItemReceiver>: Sendable
 where Store.Transaction == Receiver.Transaction {
-    /// Called after each committed frame with what the exchange has brought so far.
+    /// Called when an exchange begins and after each frame of its answer, with what the contact has done so far. The
+    /// last one tells what a contact did that then broke.
     public typealias Progress = @Sendable (ContactReport) -> Void
 
     private let intake: FrameIntake<Store, Receiver>
@@ -51,11 +55,20 @@ where Store.Transaction == Receiver.Transaction {
         progress: @escaping Progress = { _ in }
     ) async throws -> ContactReport {
         var report = ContactReport()
+        func exchange(_ records: [[UInt8]]) async throws {
+            let before = report
+            let done = try await self.exchange(records, peer, carrier) { now in
+                var all = before
+                all.add(now)
+                progress(all)
+            }
+            report.add(done)
+        }
         if try await !outlet.unacknowledged(to: peer).isEmpty {
-            report.add(try await exchange([outlet.loose(to: peer, hasMore: true)], peer, carrier, progress))
+            try await exchange([outlet.loose(to: peer, hasMore: true)])
         }
         repeat {
-            report.add(try await exchange(records(to: peer, limits), peer, carrier, progress))
+            try await exchange(records(to: peer, limits))
         } while report.more && report.exchanges < exchangesMax
         return report
     }
@@ -76,13 +89,26 @@ where Store.Transaction == Receiver.Transaction {
     private func exchange(
         _ records: [[UInt8]], _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
     ) async throws -> ContactReport {
-        let report = Mutex(ContactReport())
+        var begun = ContactReport()
+        begun.underWay = ByteCount(records.reduce(0) { $0 + $1.count })
+        progress(begun)
+        let report = Mutex(begun)
         let (intake, outlet) = (intake, outlet)
         let statistics = try await carrier.exchange(records) { record in
-            let taken = try await intake.take(record, from: peer)
+            let taken: TakenFrame
+            do { taken = try await intake.take(record, from: peer) } catch {
+                // Refused here, but paid for.
+                progress(
+                    report.withLock { report in
+                        report.arrived(record)
+                        return report
+                    })
+                throw error
+            }
             await outlet.heard(taken)
             progress(
                 report.withLock { report in
+                    report.arrived(record)
                     report.note(taken)
                     return report
                 })
@@ -92,6 +118,7 @@ where Store.Transaction == Receiver.Transaction {
         result.sentFrames = records.count - 1
         result.sent = statistics.sent
         result.received = statistics.received
+        result.underWay = .zero
         result.duration = statistics.duration
         let stillBusy = try await outlet.isBusy(for: peer.party)
         result.more = result.more || stillBusy
@@ -100,6 +127,13 @@ where Store.Transaction == Receiver.Transaction {
 }
 
 extension ContactReport {
+    /// A record of the answer has come: the request has gone out whole.
+    mutating func arrived(_ record: [UInt8]) {
+        sent += underWay
+        underWay = .zero
+        received += ByteCount(record.count)
+    }
+
     mutating func note(_ taken: TakenFrame) {
         receivedFrames += 1
         receivedItems += taken.items
@@ -117,6 +151,7 @@ extension ContactReport {
         releasedItems += other.releasedItems
         sent += other.sent
         received += other.received
+        underWay += other.underWay
         duration += other.duration
         exchanges += other.exchanges
         more = other.more

@@ -15,7 +15,7 @@ public final class HomeNode: Sendable {
     let home: NodeHome
     let configuration: NodeConfiguration
     let authenticator: Authenticator
-    let presence = PresenceBoard()
+    let presence: PresenceBoard
     let links: LinkBoard
 
     /// The answering end of `/batch/v1/exchange`.
@@ -33,11 +33,11 @@ public final class HomeNode: Sendable {
         }
         let context = NodeContext(id: home.id, signingKey: home.signingKey)
         let directory = NodeDirectory(spool: spool, own: home.noiseKey.publicKey)
-        let core = NodeCore(
-            spool: spool, context: context, time: time, notifier: QueueNotifier(), directoryCache: directory.cache,
-            logger: logger)
+        let presence = PresenceBoard()
+        let handler = AftermathHandler(notifier: QueueNotifier(), cache: directory.cache, presence: presence)
+        let core = NodeCore(spool: spool, context: context, time: time, aftermath: handler, logger: logger)
         let identity = ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey)
-        let receiver = NodeReceiver(context: context, time: time, notifier: core.notifier)
+        let receiver = NodeReceiver(context: context, time: time, handler: handler)
         let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier)
@@ -48,6 +48,7 @@ public final class HomeNode: Sendable {
             tokens: tokens,
             registration: configuration.registration, nodeInfo: Self.info(home, tokens))
         self.core = core
+        self.presence = presence
         self.home = home
         self.configuration = configuration
         self.links = links
@@ -98,18 +99,15 @@ public final class HomeNode: Sendable {
         try await core.write { transaction in
             let expired = try transaction.spool.expire(elapsed: elapsed)
             for item in expired where item.kind == .message {
-                let author = NodeTransaction.attribution(
-                    of: BatchItem(
-                        kind: .message, body: item.body, created: item.created, priority: item.priority),
-                    from: item.destination
-                ).author
                 try transaction.refuse(
-                    item.id.bytes, of: author,
+                    item.id.bytes, of: NodeTransaction.author(of: item),
                     because: ProtocolError(
                         .nodeUnreachable, "The message expired before it could be delivered.",
                         details: ["destination": .string(item.destination.text)]))
             }
-            return expired.count
+            let held = try transaction.expireHeld()
+            try transaction.repeatQuestions()
+            return max(expired.count, held)
         }
     }
 }

@@ -8,24 +8,28 @@ struct NodeCore: Sendable {
     let spool: SQLiteSpool
     let context: NodeContext
     let time: any TimeSource
-    let notifier: QueueNotifier
-    let directoryCache: HintCache
+    let aftermath: AftermathHandler
     let logger: Logger
 
-    /// Runs node logic in one durable transaction, then wakes whoever empties the queues that it filled.
+    /// Runs node logic in one durable transaction, then carries out what follows from it.
+    ///
+    /// - Throws: also for a join that cannot be carried out; nothing is written then.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (NodeTransaction) throws -> Value
     ) async throws -> Value {
         let (context, now) = (context, time.now())
-        let (value, touched) = try await spool.write { transaction in
+        let (value, aftermath) = try await spool.write { transaction in
             let node = NodeTransaction(transaction, context: context, now: now)
             let value = try body(node)
-            try node.finish()
-            return (value, node.touched)
+            if let refused = try node.finish().first { throw refused.error }
+            return (value, node.aftermath)
         }
-        notifier.notify(touched)
+        await self.aftermath.carryOut(aftermath)
         return value
     }
+
+    var notifier: QueueNotifier { aftermath.notifier }
+    var directoryCache: HintCache { aftermath.cache }
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (NodeTransaction) throws -> Value

@@ -40,7 +40,7 @@ public struct SQLiteTransaction: SpoolTransaction {
     // MARK: Common look-ups
 
     /// Milliseconds that this spool has been in use, over all its openings.
-    func uptime() throws -> Int64 { try integer("SELECT uptime FROM spool_state") ?? 0 }
+    public func uptime() throws -> Int64 { try integer("SELECT uptime FROM spool_state") ?? 0 }
 
     /// Row of a party; nil if it is unknown.
     func find(_ party: Party) throws -> Int64? {

@@ -132,6 +132,21 @@ struct DurabilityTests {
         }
     }
 
+    @Test("a device is not made from an identity file whose signed section was altered")
+    func alteredIdentity() async throws {
+        let hub = try Hub()
+        let scratch = try Scratch()
+        let key = try SigningKey.generate()
+        let file = try Hub.identity("ines", on: hub.id, key: key)
+        let altered = try IdentityFile(
+            file.object.setting("identity", .object(file.identity.setting("display_name", "Mallory"))))
+        let error = await #expect(throws: ProtocolError.self) {
+            _ = try await Device.create(
+                directory: scratch.path, identity: altered, identityKey: key, node: hub.descriptor, time: hub.time)
+        }
+        #expect(error?.code == .invalidCredentials)
+    }
+
     @Test("the seed of the identity key stands nowhere in the device's directory (ID-24)")
     func identitySeed() async throws {
         let hub = try Hub()

@@ -67,6 +67,58 @@ struct HostileContactTests {
         #expect(try await ines.codes() == [.malformed])
     }
 
+    @Test("a joiner whose device has left its user's list gets no keys and holds up no epoch (D-14)")
+    func unlistedJoiner() async throws {
+        let hub = try Hub()
+        let scratches = [try Scratch(), try Scratch(), try Scratch()]
+        let ines = try await hub.enrol("ines", in: scratches[0])
+        let key = try SigningKey.generate()
+        let rafiq = try await hub.enrol("rafiq", in: scratches[1], key: key)
+        let olena = try await hub.enrol("olena", in: scratches[2])
+        let id = try hub.channelID("#flood-response")
+        try await ines.createChannel(id.name)
+        try await hub.settle([ines])
+        // Rafiq's user has replaced the device by another one.
+        let publication = try await rafiq.publication()
+        let signing = try SigningKey.generate()
+        let old = try #require(publication.deviceList.devices.first)
+        let entry = key.signed(
+            old.object.setting("device", .string(DeviceEntry.id(of: signing.publicKey.bytes).text))
+                .setting("signing_key", .string(signing.publicKey.text)), purpose: .device)
+        let list = key.signed(
+            publication.deviceList.object.setting("version", 2).setting("devices", .array([.object(entry)])),
+            purpose: .deviceList)
+        await hub.push(
+            Introduction(userID: rafiq.userID, publicKey: key.publicKey.bytes, deviceList: try DeviceList(list)).object,
+            to: ines.party)
+        try await rafiq.joinChannel(id)
+        try await hub.collect(from: rafiq)
+        try await olena.joinChannel(id)
+        try await hub.settle([ines, olena])
+        #expect(try await olena.channels().map(\.state) == [.member])
+        try await ines.send(text: "Road 7 is open", to: .channel(id))
+        try await hub.settle([ines, olena])
+        #expect(try await olena.texts() == ["Road 7 is open"])
+        #expect(try await ines.warnings().map(\.subject) == [rafiq.userID.text])
+    }
+
+    @Test("a sponsor waits for the device list of a joiner of whom it knows nothing yet (D-14)")
+    func unknownJoiner() async throws {
+        let hub = try Hub()
+        let scratches = [try Scratch(), try Scratch()]
+        let ines = try await hub.enrol("ines", in: scratches[0])
+        let olena = try await hub.enrol("olena", in: scratches[1])
+        let id = try hub.channelID("#flood-response")
+        try await ines.createChannel(id.name)
+        try await hub.settle([ines])
+        try await olena.joinChannel(id)
+        try await hub.collect(from: olena)
+        for item in await hub.drain(ines.party).reversed() { try await ines.deliver([item]) }
+        try await hub.settle([ines, olena])
+        #expect(try await olena.channels().map(\.state) == [.member])
+        #expect(try await ines.codes() == [])
+    }
+
     @Test("an answer to a lookup that does not verify ends the wait, and the next message asks again")
     func badLookupAnswer() async throws {
         let hub = try Hub()

@@ -45,8 +45,10 @@ actor Hub {
     nonisolated func channelID(_ name: String) throws -> ChannelID { ChannelID(name: try ChannelName(name), node: id) }
 
     /// A new user with one device, known to the hub.
-    func enrol(_ name: String, in scratch: Scratch) async throws -> Device {
-        let identityKey = try SigningKey.generate()
+    ///
+    /// - Parameter key: the user's identity key, where a test signs with it later.
+    func enrol(_ name: String, in scratch: Scratch, key: SigningKey? = nil) async throws -> Device {
+        let identityKey = try key ?? .generate()
         let file = try Self.identity(name, on: id, key: identityKey)
         let device = try await Device.create(
             directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time)

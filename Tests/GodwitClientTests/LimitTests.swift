@@ -7,36 +7,6 @@ import Testing
 
 @Suite("Limits of the device's store (GW-09)")
 struct LimitTests {
-    @Test("4,096 items wait for keys; with one more the oldest is dropped, with a warning")
-    func pending() async throws {
-        let hub = try Hub()
-        let scratch = try Scratch()
-        let reader = try await hub.enrol("ines", in: scratch)
-        let stranger = try SigningKey.generate()
-        let author = UserID(node: hub.id, username: try Username("stranger"))
-        let items = try (0..<4_097).map { number in
-            let draft = MessageDraft(
-                author: author, device: DeviceEntry.id(of: stranger.publicKey.bytes), target: .user(reader.userID),
-                created: hub.time.now().adding(milliseconds: Int64(number)), sequence: 0, previous: nil, epoch: nil)
-            let message = try draft.sealed(
-                Message.Encryption(
-                    keyID: "aaaaaaaaaaaaaaaa", nonce: [UInt8](repeating: 0, count: 12),
-                    header: [UInt8](repeating: 0, count: 37)),
-                ciphertext: [UInt8](repeating: 0, count: 32), signedBy: stranger)
-            return BatchItem(
-                kind: .message, body: message.canonicalBytes, created: message.timestamp, priority: .directText)
-        }
-        try await reader.deliver(Array(items.prefix(4_096)))
-        #expect(try await reader.status().pending == 4_096)
-        #expect(try await reader.codes() == [])
-        // A repeat is not kept twice.
-        try await reader.deliver([items[0]])
-        #expect(try await reader.status().pending == 4_096)
-        try await reader.deliver([items[4_096]])
-        #expect(try await reader.status().pending == 4_096)
-        #expect(try await reader.codes() == [.overflow])
-    }
-
     @Test("1,000 warnings are kept; the oldest go first")
     func warnings() async throws {
         let hub = try Hub()

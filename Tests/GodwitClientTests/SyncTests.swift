@@ -9,93 +9,6 @@ import Testing
 
 @testable import GodwitClient
 
-/// The hub's end of real exchanges: sealed frames, acknowledgements and all, over a carrier in memory.
-private final class Gate: Carrier {
-    let hub: Hub
-    let spool = MemorySpool()
-    let service: ContactAnswerer<MemorySpool, Inbound>
-    /// Records of the next answer after which the link breaks.
-    let breaksAfter = Mutex<Int?>(nil)
-
-    /// Notes what frames brought; the hub looks at it after the exchange.
-    final class Inbound: ItemReceiver {
-        let items = Mutex<[(BatchItem, Party)]>([])
-
-        func commit(_ new: [BatchItem], from peer: Party, in transaction: MemoryTransaction) throws {
-            items.withLock { $0 += new.map { ($0, peer) } }
-        }
-        func committed(from peer: Party) async {}
-    }
-
-    struct Directory: PeerDirectory {
-        let hub: Hub
-
-        func candidates(for hint: FrameHint) async throws -> [PeerKey] {
-            try await hub.publications.compactMap { party, publication in
-                guard let entry = publication.deviceList.devices.first else { return nil }
-                let key = try AgreementPublicKey(entry.noiseKey)
-                guard FrameHint(sender: key, receiver: hub.noise.publicKey) == hint else { return nil }
-                return PeerKey(party: party, noiseKey: key)
-            }
-        }
-    }
-
-    let inbound = Inbound()
-
-    init(_ hub: Hub) {
-        self.hub = hub
-        let identity = ContactIdentity(party: .node(hub.id), noiseKey: hub.noise)
-        let outlet = FrameOutlet(
-            spool: spool, identity: identity,
-            weights: ClassWeights(
-                revocation: 1, directText: 1, channelText: 1, voice: 1, document: 1, image: 1, bulk: 1))
-        service = ContactAnswerer(
-            intake: FrameIntake(
-                spool: spool, receiver: inbound, identity: identity, directory: Directory(hub: hub))
-        ) { _ in (outlet, OutletLimits(frame: .kibibytes(1), exchange: .kibibytes(64))) }
-    }
-
-    /// Lets the hub act on what came, and queues what it has for its devices.
-    func work() async throws {
-        let items = inbound.items.withLock { items in
-            defer { items = [] }
-            return items
-        }
-        for (item, party) in items { try await hub.take(item, from: party) }
-        for party in await hub.publications.keys {
-            for item in await hub.drain(party) {
-                let id = ItemID(
-                    item.kind == .message ? try Message(parsing: item.body).hash.bytes : SHA256Digest.of(item.body))
-                let kind: ItemKind = item.kind == .message ? .message : item.kind == .receipt ? .receipt : .object
-                _ = try await spool.write { transaction in
-                    try transaction.enqueue(
-                        NewItem(
-                            id: id, kind: kind, body: item.body, destination: party, priority: item.priority,
-                            created: item.created, lifetime: item.lifetime))
-                }
-            }
-        }
-    }
-
-    func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
-    ) async throws -> ExchangeStatistics {
-        let session = await service.openExchange()
-        for record in records { try await session.receive(record) }
-        try await work()
-        var handed = 0
-        while let record = try await session.next() {
-            if breaksAfter.withLock({ $0 }) == handed {
-                throw ProtocolError(.nodeUnreachable, "The link broke.")
-            }
-            try await receive(record)
-            handed += 1
-        }
-        return ExchangeStatistics(
-            sent: ByteCount(records.reduce(0) { $0 + $1.count }), received: .zero, duration: 1, reusedConnection: true)
-    }
-}
-
 @Suite("Sync over a carrier (D-8, D-11)")
 struct SyncTests {
     @Test("devices that speak to their node only in bursts hold a conversation in a channel and in private")
@@ -150,6 +63,83 @@ struct SyncTests {
         #expect(complete)
         #expect(try await olena.status().held == 0)
         #expect(try await olena.codes() == [])
+    }
+
+    /// A carrier over which a contact fails while the device's store goes away.
+    private struct FailingCarrier: Carrier {
+        let device: Device
+        let error: any Error
+
+        func exchange(
+            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        ) async throws -> ExchangeStatistics {
+            try await device.close()
+            throw error
+        }
+    }
+
+    @Test("when contact and store both fail, the contact's failure is told first, and the other is not hidden")
+    func bothFail() async throws {
+        let hub = try Hub()
+        let (one, two) = (try Scratch(), try Scratch())
+        let (ines, olena) = (try await hub.enrol("ines", in: one), try await hub.enrol("olena", in: two))
+        let broken = ProtocolError(.nodeUnreachable, "The link broke.", hint: "Try again.")
+        let error = await #expect(throws: ProtocolError.self) {
+            _ = try await ines.sync(over: FailingCarrier(device: ines, error: broken))
+        }
+        #expect(error?.code == .nodeUnreachable && error?.message == "The link broke." && error?.hint == "Try again.")
+        #expect(error?.details["afterwards"]?.string?.contains("spool_closed") == true)
+        let failure = await #expect(throws: SyncFailure.self) {
+            _ = try await olena.sync(over: FailingCarrier(device: olena, error: CancellationError()))
+        }
+        #expect(failure?.contact is CancellationError)
+        #expect((failure?.afterwards as? SpoolError)?.code == .closed)
+    }
+
+    @Test("frames of an incarnation that was forgotten show nothing twice when they come again (D-8)")
+    func forgottenIncarnation() async throws {
+        let hub = try Hub()
+        let (one, two) = (try Scratch(), try Scratch())
+        let (ines, olena) = (try await hub.enrol("ines", in: one), try await hub.enrol("olena", in: two))
+        let gate = Gate(hub)
+        let id = try hub.channelID("#flood-response")
+        try await ines.createChannel(id.name)
+        try await olena.joinChannel(id)
+        try await olena.send(text: "private", to: .user(ines.userID))
+        for _ in 0..<5 { for device in [ines, olena] { _ = try await device.sync(over: gate) } }
+        gate.handedOut.withLock { $0 = [] }
+        try await ines.send(text: "Road 7 is open", to: .channel(id))
+        try await ines.send(text: "for olena", to: .user(olena.userID))
+        _ = try await ines.sync(over: gate)
+        _ = try await olena.sync(over: gate)
+        let frames = gate.handedOut.withLock { $0 }.filter { record in
+            (try? SealedFrame(record)).map { $0.header.number > 0 } ?? false
+        }
+        let before = try await olena.inbox()
+        #expect(Set(before.map(\.text)) == ["Road 7 is open", "for olena"])
+        _ = try await olena.sync(over: gate)
+        let home = Party.node(hub.id)
+        // The node draws incarnations until the device has forgotten the one of those frames.
+        let olenas = olena.party
+        for incarnation in 1...UInt32(SpoolConfiguration.incarnationsMax) {
+            try await gate.spool.write { try $0.renewIncarnation(to: olenas, incarnation: incarnation) }
+            _ = try await olena.sync(over: gate)
+        }
+        let store = olena.store
+        let old = try #require(try frames.first.map { try SealedFrame($0).header.incarnation })
+        let known = try await store.spool.read { try $0.inbound(from: home) }
+        #expect(!known.contains { $0.incarnation == old })
+        let intake = FrameIntake(
+            spool: store.spool, receiver: DeviceReceiver(store: store),
+            identity: ContactIdentity(party: olena.party, noiseKey: store.context.noise),
+            directory: HomeDirectory(home: try olena.homeKey, own: store.context.noise.publicKey))
+        var items = 0
+        for frame in frames { items += try await intake.take(frame).items }
+        #expect(items >= 2, "the frames are committed anew, so what is in them has to be recognised")
+        #expect(try await olena.inbox() == before)
+        #expect(try await olena.codes() == [])
+        #expect(try await olena.status().queued == 0, "no second receipt")
+        #expect(try await olena.status().pending == 0)
     }
 
     @Test("a node that does not know the device refuses it with 1000, and everything stays queued")

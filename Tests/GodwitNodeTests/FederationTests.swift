@@ -293,16 +293,25 @@ private final class Disk: Sendable {
 
 extension TestNode {
     /// Puts something into the queue for a peer past all checks of this node.
-    func put(_ object: JSONObject, for other: TestNode, kind: ItemKind = .message) async throws {
+    func put(
+        _ object: JSONObject, for other: TestNode, kind: ItemKind = .message,
+        lifetime: Int64 = Message.defaultLifetime, created: Timestamp? = nil
+    ) async throws {
         let body = object.canonicalBytes()
-        let now = time.now()
+        let now = created ?? time.now()
         let destination = Party.node(other.id)
         try await node.core.write { transaction in
             try transaction.enqueue(
                 NewItem(
                     id: ItemID(SHA256Digest.of(body)), kind: kind, body: body, destination: destination,
-                    priority: kind == .message ? .directText : .control, created: now,
-                    lifetime: Message.defaultLifetime))
+                    priority: kind == .message ? .directText : .control, created: now, lifetime: lifetime))
+        }
+    }
+
+    /// Takes everything out of a queue, as if it had expired or been refused.
+    func lose(for party: Party) async throws {
+        try await node.core.spool.write { transaction in
+            try transaction.release(try transaction.items(for: party, limit: 10_000).map(\.row))
         }
     }
 }

@@ -1,3 +1,4 @@
+import GRDB
 import GodwitCrypto
 import GodwitProtocol
 import Testing
@@ -48,7 +49,7 @@ struct KeyTests {
         }
     }
 
-    @Test("a node keeps the first 200 one-time pre-keys of a publication, and says so")
+    @Test("a node keeps 200 one-time pre-keys of a device, the oldest; what is over gets 3002")
     func oneTimeLimit() async throws {
         try await TestNode.with { node in
             let person = try Person("alice", at: node.id)
@@ -56,11 +57,45 @@ struct KeyTests {
             try await client.register(person, at: node)
             let taken = try await client.command("publish_keys", person.keys(oneTime: 1..<201))
             #expect(taken["one_time_pre_keys"]?.integer == 200)
-            #expect(try await node.count("node_one_time_key") == 200)
-            let more = try await client.command("publish_keys", person.keys(oneTime: 1000..<1201))
-            #expect(more["one_time_pre_keys"]?.integer == 200)
-            #expect(try await node.count("node_one_time_key") == 400)
+            // The same again is no more than there was.
+            let again = try await client.command("publish_keys", person.keys(oneTime: 1..<201))
+            #expect(again["one_time_pre_keys"]?.integer == 200)
+            let rotated = person.keys(oneTime: 201..<202).setting("signed_pre_key", .object(person.signedPreKey(2)))
+            let error = try await refusal { try await client.command("publish_keys", rotated) }
+            #expect(error.code == .rateLimited && error.hint != nil)
+            #expect(error.details["limit"]?.string == "one_time_pre_keys" && error.details["value"]?.integer == 200)
+            #expect(try await Self.ids(node) == Array(1...200))
+            // Three were given out: three of ten have room; the signed pre-key was taken all the same.
+            for _ in 0..<3 { try await client.command("lookup_user", ["user_id": .string(person.id.text)]) }
+            try await eventually("three answers") { client.outbox.objects("user_lookup_result").count == 3 }
+            let answer = try #require(client.outbox.objects("user_lookup_result").first)
+            #expect(answer["signed_pre_key"]?.object?["id"]?.integer == 2)
+            let some = try await client.command("publish_keys", person.keys(oneTime: 301..<311))
+            #expect(some["one_time_pre_keys"]?.integer == 3)
+            #expect(try await Self.ids(node) == Array(4...200) + [301, 302, 303])
         }
+    }
+
+    @Test("in a batch the one-time pre-keys that find no room are refused with 3002, the rest is taken")
+    func oneTimeLimitInBatch() async throws {
+        try await TestNode.with { node in
+            let person = try Person("alice", at: node.id)
+            let client = await TestClient(node)
+            try await client.register(person, at: node)
+            try await client.command("publish_keys", person.keys(oneTime: 1..<200))
+            let command = person.command(
+                "publish_keys", person.keys(oneTime: 400..<402).omitting(["device_list"]))
+            try await client.command("submit", ["object": .object(command)])
+            try await eventually("the refusal") { !client.outbox.objects("refusal").isEmpty }
+            let report = try #require(client.outbox.objects("refusal").first)
+            #expect(ProtocolError(object: report)?.code == .rateLimited)
+            #expect(report["item"]?.string == Base64.encode(SHA256Digest.of(command.canonicalBytes())))
+            #expect(try await Self.ids(node) == Array(1...199) + [400])
+        }
+    }
+
+    private static func ids(_ node: TestNode) async throws -> [Int64] {
+        try await node.node.core.read { try $0.rows("SELECT id FROM node_one_time_key ORDER BY id").map { $0["id"] } }
     }
 
     @Test("keys with a bad signature, of another user or of an unlisted device are refused and nothing is kept")

@@ -85,6 +85,39 @@ struct KeyObjectTests {
         #expect(wrong.isNamed(by: error))
     }
 
+    @Test("an endpoint in clear text is accepted on loopback only (SEC-02)")
+    func clearEndpoints() {
+        func read(_ url: String) -> ProtocolError? {
+            let object = Sample.descriptor.setting("endpoints", [.string(url)])
+            return refusal { () throws(ProtocolError) in try NodeDescriptor(object) }
+        }
+        for host in ["127.0.0.1:8080", "127.255.0.9", "localhost", "LOCALHOST:1/x", "[::1]", "[::1]:8080"] {
+            #expect(read("http://" + host) == nil, "\(host)")
+        }
+        for host in [
+            "chat.example.com", "10.0.0.1:8080", "127.0.0.1.example.com", "localhost.example.com", "1270.0.0.1",
+            "127.1",
+            "localhost@example.com", "127.0.0.1:1@example.com", "[::2]", "[::1].example.com", "", "127.0.0.256",
+        ] {
+            #expect(WrongMember("endpoints", nil).isNamed(by: read("http://" + host)), "\(host)")
+        }
+    }
+
+    @Test("a node descriptor of another version is refused with 9002, one without a version with 2000")
+    func descriptorVersion() {
+        func read(_ version: JSONValue?) -> ProtocolError? {
+            let object = WrongMember("version", version).applied(to: Sample.descriptor)
+            return refusal { () throws(ProtocolError) in try NodeDescriptor(object) }
+        }
+        #expect(read("1.0") == nil)
+        for version in ["1.1", "2.0", "1", ""] as [JSONValue] {
+            #expect(read(version)?.code == .protocolVersionMismatch)
+            #expect(read(version)?.hint != nil)
+        }
+        #expect(read(nil)?.code == .invalidMessageFormat)
+        #expect(read(1)?.code == .invalidMessageFormat)
+    }
+
     @Test("a node descriptor is built as it is read; 8 endpoints and 4 pins are accepted, 9 and 5 are refused (D-17)")
     func descriptorLimits() throws {
         let node = try NodeDescriptor(Sample.descriptor)

@@ -19,6 +19,10 @@ public struct ClientWarning: Sendable, Hashable {
         case fork
         /// More is waiting than is kept; the oldest was dropped.
         case overflow
+        /// Something waited for longer than messages live.
+        case expired
+        /// A device takes part that its user does not list.
+        case unlistedDevice = "unlisted_device"
         /// The node refused something that this device sent.
         case refused
     }

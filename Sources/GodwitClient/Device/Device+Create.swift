@@ -1,7 +1,9 @@
 import FoundationEssentials
 import GRDB
+import GodwitCompression
 public import GodwitContact
 public import GodwitCrypto
+public import GodwitLink
 public import GodwitProtocol
 import GodwitSpool
 
@@ -9,19 +11,22 @@ extension Device {
     /// Enrols a new device of a user: makes its keys, its signed entry, a device list of version 1 and its pre-keys.
     /// The identity key signs them and is not stored.
     ///
-    /// - Parameter node: descriptor of the home node, got over a way that the user trusts.
+    /// - Parameters:
+    ///   - node: descriptor of the home node, got over a way that the user trusts.
+    ///   - link: the link to the home node, whose tier says how contents are padded (D-9).
     /// - Throws: `ProtocolError` 1000 when identity, key and node do not belong together or a signature does not verify,
     ///   1002 if there is a device in the directory already; what `SQLiteSpool` throws.
     public static func create(
         directory: String, identity: IdentityFile, identityKey: SigningKey, node: NodeDescriptor,
-        time: any TimeSource
+        time: any TimeSource, link: Profile = .preset(.satellite)
     ) async throws -> Device {
         try check(identity, identityKey, node)
         let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
         let signing = try SigningKey.generate()
         let context = DeviceContext(
             identityFile: identity, device: DeviceEntry.id(of: signing.publicKey.bytes), signing: signing,
-            agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw())
+            agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw(),
+            padding: Padding(over: link))
         let list = try makeList(of: context, signedBy: identityKey, at: time.now())
         let store = DeviceStore(spool: spool, context: context, time: time)
         try await store.write { transaction in
@@ -38,6 +43,7 @@ extension Device {
                 .invalidCredentials, "Identity, key and home node do not belong together.",
                 hint: "Check which identity file and which node descriptor were given.")
         }
+        try KeyChecks.verify(identity)
         try KeyChecks.verify(node.object, signedBy: node.publicKey, purpose: .descriptor)
         guard try NodeIDDerivation.derive(from: VerifyingKey(node.publicKey)) == node.id else {
             throw ProtocolError(

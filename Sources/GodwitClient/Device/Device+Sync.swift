@@ -15,7 +15,8 @@ extension Device {
     ///
     /// Each frame is committed as it comes: when the link breaks, what arrived until then stays.
     ///
-    /// - Throws: what the carrier throws; 1000 when the node does not know this device.
+    /// - Throws: what the carrier throws; 1000 when the node does not know this device. When the store fails besides, so
+    ///   that it is not known what was handed over, the same error with `details.afterwards`, or `SyncFailure`.
     public func sync(
         over carrier: any Carrier, limits: OutletLimits = usualLimits, exchangesMax: Int = usualExchanges,
         progress: @escaping @Sendable (ContactReport) -> Void = { _ in }
@@ -28,16 +29,21 @@ extension Device {
                 spool: store.spool, receiver: DeviceReceiver(store: store), identity: identity,
                 directory: HomeDirectory(home: home, own: identity.noiseKey.publicKey)),
             outlet: outlet)
+        let report: ContactReport
         do {
-            let report = try await caller.contact(
+            report = try await caller.contact(
                 with: home, over: carrier, limits: limits, exchangesMax: exchangesMax, progress: progress)
-            try await settle()
-            return report
         } catch {
             // What was acknowledged before the link broke counts.
-            try await settle()
+            do {
+                try await settle()
+            } catch let settling {
+                throw SyncFailure.joining(error, settling)
+            }
             throw error
         }
+        try await settle()
+        return report
     }
 
     /// What is due by time: items that have expired, joins to repeat, messages held back for too long.

@@ -1,6 +1,7 @@
+import GodwitCompression
 public import GodwitContact
 import GodwitCrypto
-import GodwitLink
+public import GodwitLink
 public import GodwitProtocol
 public import GodwitSpool
 
@@ -19,13 +20,17 @@ public final class Device: Sendable {
     ///
     /// Blocks for as long as the disk takes: call it at start, not from a busy task.
     ///
+    /// - Parameter link: the link to the home node, whose tier says how contents are padded (D-9).
     /// - Throws: `ProtocolError` 1000 if there is no device in the directory; what `SQLiteSpool` throws.
-    public convenience init(directory: String, time: any TimeSource) async throws {
+    public convenience init(
+        directory: String, time: any TimeSource, link: Profile = .preset(.satellite)
+    ) async throws {
         let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
-        guard let context = try await DeviceContext.load(from: spool) else {
+        guard var context = try await DeviceContext.load(from: spool) else {
             throw ProtocolError(
                 .invalidCredentials, "There is no device in this directory.", hint: "Enrol one with `godwit register`.")
         }
+        context.padding = Padding(over: link)
         self.init(DeviceStore(spool: spool, context: context, time: time))
     }
 

@@ -70,17 +70,23 @@ public enum IdentityBuilder {
     }
 
     public static func verify(_ file: IdentityFile) -> Checks {
-        guard let key = try? VerifyingKey(file.publicKey) else {
-            return Checks(identitySignature: false, fileSignature: file.object["file_signature"].map { _ in false })
-        }
-        let identity = file.object["signature"]?.string.flatMap { try? Signature(text: $0) }
-        let whole = file.object["file_signature"]?.string.map { try? Signature(text: $0) }
+        let section = try? IdentityFile(file.object.omitting(["file_signature"]))
         return Checks(
-            identitySignature: identity.map {
-                key.verify(object: file.identity, signature: $0, purpose: .identity)
-            } ?? false,
-            fileSignature: whole.map { signature in
-                signature.map { key.verify(object: file.object, signature: $0, purpose: .identityFile) } ?? false
+            identitySignature: section.map { file in Self.passes { try KeyChecks.verify(file) } } ?? false,
+            fileSignature: file.object["file_signature"].map { _ in
+                Self.passes {
+                    try KeyChecks.verify(
+                        file.object, signedBy: file.publicKey, purpose: .identityFile, member: "file_signature")
+                }
             })
+    }
+
+    private static func passes(_ check: () throws -> Void) -> Bool {
+        do {
+            try check()
+            return true
+        } catch {
+            return false
+        }
     }
 }

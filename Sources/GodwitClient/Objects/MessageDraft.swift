@@ -49,8 +49,8 @@ struct MessageDraft {
     // MARK: Content
 
     /// The content packed and padded as it is encrypted.
-    static func pack(_ content: JSONObject) throws(ProtocolError) -> [UInt8] {
-        Padding.steps.pad(try ContentCodec.pack(try ClearContent(content).encoded()))
+    static func pack(_ content: JSONObject, padding: Padding = .steps) throws(ProtocolError) -> [UInt8] {
+        padding.pad(try ContentCodec.pack(try ClearContent(content).encoded()))
     }
 
     /// Bytes of the largest message that this content can become: with the longest header and place in the chain.

@@ -2,10 +2,12 @@ import GodwitProtocol
 
 /// Something that has not come yet and without which an item cannot be used.
 enum Awaited: Hashable {
-    /// A (newer) device list of a user.
-    case user(UserID)
-    /// A member list or a change of a channel's membership.
+    /// A device list of a user in which the device stands.
+    case device(UserID, DeviceID)
+    /// A member list or any change of a channel's membership.
     case channel(ChannelID)
+    /// One change of a channel's membership.
+    case membership(ChannelID, Int64)
     /// The starting object of an epoch, by its name.
     case epoch([UInt8])
     /// The first message of a session, by the session's id.
@@ -14,8 +16,9 @@ enum Awaited: Hashable {
     /// How it stands in the store.
     var text: String {
         switch self {
-        case .user(let user): "user:" + user.text
+        case .device(let user, let device): "device:" + user.text + "/" + device.text
         case .channel(let channel): "channel:" + channel.text
+        case .membership(let channel, let version): "membership:" + channel.text + " \(version)"
         case .epoch(let name): "epoch:" + Base64.encode(name)
         case .session(let id): "session:" + id
         }

@@ -3,9 +3,16 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) {
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 2) }
+
+    /// - Parameter version: the last one, as an earlier program would have it.
+    static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
         migrator.registerMigration("client 1") { database in
             for table in identity + keys + channels + boxes + rest { try database.execute(sql: table) }
+        }
+        guard version > 1 else { return }
+        migrator.registerMigration("client 2") { database in
+            for statement in ages + pendingShares + epochsEnd { try database.execute(sql: statement) }
         }
     }
 
@@ -204,5 +211,65 @@ enum ClientSchema {
           subject TEXT
         ) STRICT
         """,
+    ]
+
+    /// `age` is for how many milliseconds of uptime the device has been in use; `came` and `asked` are on that scale.
+    private static let ages = [
+        "ALTER TABLE client_identity ADD COLUMN age INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE client_outbox ADD COLUMN came INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE client_lookup ADD COLUMN asked INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE client_pending ADD COLUMN came INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX client_pending_came ON client_pending (came)",
+    ]
+
+    /// Whom a pending item counts against, and how much; triggers keep the sums. Items that waited for any list of a user wait for one that has
+    /// their author's device.
+    private static let pendingShares = [
+        "ALTER TABLE client_pending ADD COLUMN author TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE client_pending ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE client_pending SET size = length(body),
+          author = coalesce(json_extract(CAST(body AS TEXT), '$.author'), '')
+        """,
+        """
+        UPDATE client_pending SET waits_for =
+          'device:' || substr(waits_for, 6) || '/' || json_extract(CAST(body AS TEXT), '$.device')
+        WHERE waits_for LIKE 'user:%' AND json_extract(CAST(body AS TEXT), '$.device') IS NOT NULL
+        """,
+        "ALTER TABLE client_pending DROP COLUMN chain",
+        "ALTER TABLE client_pending DROP COLUMN seq",
+        "CREATE INDEX client_pending_author ON client_pending (author, pending)",
+        """
+        CREATE TABLE client_pending_share (
+          author TEXT PRIMARY KEY NOT NULL,
+          items INTEGER NOT NULL CHECK (items > 0),
+          bytes INTEGER NOT NULL CHECK (bytes >= 0)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        INSERT INTO client_pending_share (author, items, bytes)
+          SELECT author, count(*), sum(size) FROM client_pending GROUP BY author
+        """,
+        """
+        CREATE TRIGGER client_pending_came_in AFTER INSERT ON client_pending BEGIN
+          INSERT INTO client_pending_share (author, items, bytes) VALUES (NEW.author, 1, NEW.size)
+            ON CONFLICT (author) DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;
+        END
+        """,
+        """
+        CREATE TRIGGER client_pending_left AFTER DELETE ON client_pending BEGIN
+          DELETE FROM client_pending_share WHERE author = OLD.author AND items = 1;
+          UPDATE client_pending_share SET items = items - 1, bytes = bytes - OLD.size WHERE author = OLD.author;
+        END
+        """,
+    ]
+
+    /// `epoch` names the epoch that a message was sealed in; `unsent` is a starting object that has expired in the
+    /// queue and found no room there since; a channel is `expired` if its command has.
+    private static let epochsEnd = [
+        "ALTER TABLE client_outbox ADD COLUMN epoch BLOB",
+        "ALTER TABLE client_epoch ADD COLUMN unsent BLOB",
+        "ALTER TABLE client_channel ADD COLUMN expired INTEGER NOT NULL DEFAULT 0 CHECK (expired IN (0, 1))",
+        "ALTER TABLE client_membership DROP COLUMN is_verified",
     ]
 }

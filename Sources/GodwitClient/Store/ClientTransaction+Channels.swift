@@ -12,7 +12,9 @@ struct KnownChannel {
 
     init(_ row: Row) throws {
         self.row = row["channel"]
-        id = ChannelID(name: try ChannelName(row["name"] as String), node: try NodeID(row["node"] as String))
+        id = try ClientTransaction.stored {
+            ChannelID(name: try ChannelName(row["name"] as String), node: try NodeID(row["node"] as String))
+        }
         state = ChannelSummary.State(rawValue: row["state"]) ?? .refused
     }
 }
@@ -54,6 +56,7 @@ extension ClientTransaction {
     }
 
     /// Sends joins again that have been handed over and brought no epoch for too long: the next sponsor gets its turn.
+    /// So too those that have expired here.
     func repeatJoins() throws {
         let waiting = try rows("SELECT * FROM client_channel WHERE state = 'joining' AND created = 0")
         for row in waiting {
@@ -75,6 +78,23 @@ extension ClientTransaction {
             try run(
                 "UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1 WHERE channel = ?",
                 [Data(command), uptime, channel.row])
+        }
+    }
+
+    /// Asks again for a channel whose `create_channel` never reached the home node.
+    func repeatCreations() throws {
+        for row in try rows("SELECT * FROM client_channel WHERE state = 'joining' AND created = 1 AND expired = 1") {
+            let channel = try KnownChannel(row)
+            do {
+                let command = try askToEnter(channel.id, creating: true)
+                try run(
+                    """
+                    UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1, expired = 0
+                    WHERE channel = ?
+                    """, [Data(command), uptime, channel.row])
+            } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                return
+            }
         }
     }
 
@@ -108,8 +128,7 @@ extension ClientTransaction {
         guard let channel = try channel(membership.channel) else {
             throw Rejected(.misdirected, "A change of a channel arrived that this device has not joined.")
         }
-        let isHome = membership.channel.node == context.home.id
-        if isHome {
+        if membership.channel.node == context.home.id {
             try KeyChecks.verify(membership.object, signedBy: context.home.publicKey, purpose: .order)
         }
         for joiner in membership.joined {
@@ -117,27 +136,28 @@ extension ClientTransaction {
         }
         try run(
             """
-            INSERT OR IGNORE INTO client_membership (channel, version, body, is_verified, has_duty)
-            VALUES (?, ?, ?, ?, ?)
+            INSERT OR IGNORE INTO client_membership (channel, version, body, has_duty) VALUES (?, ?, ?, ?)
             """,
             [
-                channel.row, membership.version, Data(membership.object.canonicalBytes()), isHome,
+                channel.row, membership.version, Data(membership.object.canonicalBytes()),
                 membership.sponsor == context.party,
             ])
-        arrived.append(.channel(channel.id))
+        arrived += [.membership(channel.id, membership.version), .channel(channel.id)]
     }
 
     func membership(_ version: Int64, of channel: KnownChannel) throws -> Membership? {
         try row(
             "SELECT body FROM client_membership WHERE channel = ? AND version = ?", [channel.row, version]
-        ).map { try Membership(JSONObject.parse($0.blob("body"))) }
+        ).map { row in try Self.stored { try Membership(JSONObject.parse(row.blob("body"))) } }
     }
 
     /// All member devices at one version.
     func members(of channel: KnownChannel, at version: Int64) throws -> MemberList {
         let devices = try rows(
             "SELECT user, device FROM client_member WHERE channel = ? AND since <= ?", [channel.row, version]
-        ).map { Party.device(try UserID($0["user"] as String), try DeviceID($0["device"] as String)) }
+        ).map { row in
+            try Self.stored { Party.device(try UserID(row["user"] as String), try DeviceID(row["device"] as String)) }
+        }
         return MemberList(channel: channel.id, version: version, devices: devices)
     }
 

@@ -17,6 +17,11 @@ extension ClientTransaction {
         ).map { KnownDevice(signingKey: $0.blob("signing_key"), agreementKey: $0.blob("agreement_key")) }
     }
 
+    /// Whether a device list of the user is known.
+    func isKnown(_ user: UserID) throws -> Bool {
+        try row("SELECT 1 FROM client_contact WHERE user = ?", [user.text]) != nil
+    }
+
     /// Takes over a user's device list. The identity key is pinned when first seen; versions only grow.
     ///
     /// - Throws: `Rejected` `.keyChanged` for another key than the pinned one, `ProtocolError` 1000 for a bad signature.
@@ -40,8 +45,8 @@ extension ClientTransaction {
             try run(
                 "INSERT INTO client_device (user, device, signing_key, agreement_key) VALUES (?, ?, ?, ?)",
                 [user.text, entry.device.text, Data(entry.signingKey), Data(entry.agreementKey)])
+            arrived.append(.device(user, entry.device))
         }
-        arrived.append(.user(user))
     }
 
     // MARK: Looking up
@@ -53,8 +58,8 @@ extension ClientTransaction {
             userID: user, requestingNode: context.user.node, requester: context.party, at: now)
         let item = try enqueue(lookup.object, nonce: nextCounter())
         try run(
-            "INSERT INTO client_lookup (user, item, since) VALUES (?, ?, ?)",
-            [user.text, Data(item), now.milliseconds])
+            "INSERT INTO client_lookup (user, item, since, asked) VALUES (?, ?, ?, ?)",
+            [user.text, Data(item), now.milliseconds, try age()])
     }
 
     func take(_ result: UserLookupResult) throws {
@@ -77,7 +82,7 @@ extension ClientTransaction {
             }
         } catch let rejected as Rejected {
             try failWaiting(for: result.userID, rejected)
-        } catch let error as ProtocolError {
+        } catch let error as ProtocolError where !error.isOfStore {
             try failWaiting(for: result.userID, Rejected(error))
         } catch is CryptoError {
             try failWaiting(

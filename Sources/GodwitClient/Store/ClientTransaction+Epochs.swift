@@ -14,7 +14,9 @@ struct KnownEpoch {
         name = row.blob("name")
         channel = row["channel"]
         membership = row["membership"]
-        next = try row.optionalBlob("next").map { try EpochNext(Secret($0)) }
+        next = try row.optionalBlob("next").map { bytes in
+            try ClientTransaction.stored { try EpochNext(Secret(bytes)) }
+        }
     }
 }
 
@@ -44,11 +46,12 @@ extension ClientTransaction {
             throw Waiting(.channel(channel.id))
         }
         guard start.membership >= mine else {
-            try insert(start, of: channel, next: nil)
+            try checkSponsor(of: start)
+            try notePast(start.name, membership: start.membership, of: channel)
             return
         }
         guard let membership = try membership(start.membership, of: channel) else {
-            throw Waiting(.channel(channel.id))
+            throw Waiting(.membership(channel.id, start.membership))
         }
         try check(start, against: membership, of: channel)
         let secret = try secret(of: start, membership)
@@ -58,14 +61,43 @@ extension ClientTransaction {
                 hint: "The sponsor's device gave members different secrets, or is broken.")
         }
         try adopt(start, secret, in: channel)
+        if start.membership == mine, let predecessor = start.predecessor, try epoch(predecessor) == nil {
+            // What the epoch of the own coming follows from was never for this device.
+            try notePast(predecessor, membership: start.membership - 1, of: channel)
+        }
+    }
+
+    /// Epochs from before the own coming that are remembered for each channel, so that nothing waits for their keys.
+    static let pastEpochsMax = 64
+
+    /// Remembers an epoch that cannot be read here; the oldest of too many is forgotten.
+    private func notePast(_ name: [UInt8], membership: Int64, of channel: KnownChannel) throws {
+        try run(
+            "INSERT INTO client_epoch (name, channel, membership, created) VALUES (?, ?, ?, ?)",
+            [Data(name), channel.row, membership, now.milliseconds])
+        try run(
+            """
+            DELETE FROM client_epoch WHERE name IN (
+              SELECT name FROM client_epoch
+              WHERE channel = ?1 AND next IS NULL AND membership <
+                (SELECT since FROM client_member WHERE channel = ?1 AND user = ?2 AND device = ?3)
+              ORDER BY membership DESC, created DESC, name LIMIT -1 OFFSET ?4)
+            """, [channel.row, context.user.text, context.device.text, Self.pastEpochsMax])
+        arrived.append(.epoch(name))
+    }
+
+    private func checkSponsor(of start: EpochStart) throws {
+        guard let sponsor = try device(start.author, start.device) else {
+            throw Waiting(.device(start.author, start.device))
+        }
+        try KeyChecks.verify(start.object, signedBy: sponsor.signingKey, purpose: .epoch)
     }
 
     private func check(_ start: EpochStart, against membership: Membership, of channel: KnownChannel) throws {
         guard start.sponsor == membership.sponsor, start.deviceSet == membership.deviceSet else {
             throw Rejected(.epochMismatch, "An epoch is not by its sponsor, or for other devices than were signed.")
         }
-        guard let sponsor = try device(start.author, start.device) else { throw Waiting(.user(start.author)) }
-        try KeyChecks.verify(start.object, signedBy: sponsor.signingKey, purpose: .epoch)
+        try checkSponsor(of: start)
         guard try members(of: channel, at: start.membership).hash == start.deviceSet else {
             // A change in between is missing.
             throw Waiting(.channel(channel.id))
@@ -97,7 +129,13 @@ extension ClientTransaction {
 
     /// Derives all chains and `next`; the secret goes when the caller lets it go.
     func adopt(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil) throws {
-        try insert(start, of: channel, next: secret.next, item: item)
+        try run(
+            "INSERT INTO client_epoch (name, channel, membership, next, item, created) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                Data(start.name), channel.row, start.membership, Data(secret.next.secret.copyBytes()),
+                item.map { Data($0) }, now.milliseconds,
+            ])
+        arrived.append(.epoch(start.name))
         let name = try EpochName(start.name)
         for case .device(let user, let device) in try members(of: channel, at: start.membership).devices {
             try run(
@@ -112,25 +150,13 @@ extension ClientTransaction {
             [channel.row])
     }
 
-    private func insert(
-        _ start: EpochStart, of channel: KnownChannel, next: EpochNext?, item: [UInt8]? = nil
-    ) throws {
-        try run(
-            "INSERT INTO client_epoch (name, channel, membership, next, item, created) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                Data(start.name), channel.row, start.membership, next.map { Data($0.secret.copyBytes()) },
-                item.map { Data($0) }, now.milliseconds,
-            ])
-        arrived.append(.epoch(start.name))
-    }
-
     // MARK: Chains
 
     func chain(_ epoch: [UInt8], of user: UserID, _ device: DeviceID) throws -> SenderChain? {
         try row(
             "SELECT state FROM client_chain WHERE epoch = ? AND user = ? AND device = ?",
             [Data(epoch), user.text, device.text]
-        ).map { try SenderChain(decoding: $0.blob("state")) }
+        ).map { row in try Self.stored { try SenderChain(decoding: row.blob("state")) } }
     }
 
     func store(_ chain: SenderChain, _ epoch: [UInt8], of user: UserID, _ device: DeviceID) throws {

@@ -22,7 +22,9 @@ extension ClientTransaction {
         if case .direct(let address) = message.address, address.user != context.user {
             throw Rejected(.misdirected, "A direct message for another user arrived here.")
         }
-        guard let known = try device(message.author, message.device) else { throw Waiting(.user(message.author)) }
+        guard let known = try device(message.author, message.device) else {
+            throw Waiting(.device(message.author, message.device))
+        }
         // The signature first, then the ratchet (D-2).
         try KeyChecks.verify(message, signedBy: known.signingKey)
         let opened =

@@ -80,11 +80,6 @@ extension ClientTransaction {
             INSERT INTO client_head (conversation, user, device, seq, hash) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (conversation, user, device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
             """, chain.key + [seq, Data(hash)])
-        guard head == nil, seq > 0 else { return }
-        // What this author wrote before this device joined can never be read here.
-        try run(
-            "DELETE FROM client_pending WHERE chain = ? AND seq < ?",
-            [chain.conversation + " " + chain.user + "/" + chain.device, seq])
     }
 
     private func noteFork(at seq: Int64, in chain: Chain) throws {

@@ -27,20 +27,14 @@ extension ClientTransaction {
     /// - Returns: row of the entry.
     /// - Throws: `ProtocolError` 2000, 2001, 2002, 2003; 3003 when the spool is full. Nothing is kept then.
     func compose(_ content: JSONObject, to target: MessageTarget) throws -> Int64 {
-        let size = MessageDraft.sizeMax(
-            of: try MessageDraft.pack(content), author: context.user, device: context.device, target: target,
-            created: now)
-        guard size <= Message.bytesMax else {
-            throw ProtocolError.tooLarge(
-                "The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
-        }
+        _ = try pack(content, to: target, created: now)
         try prepare(target)
         let conversation = target.conversation(of: context.user).text
         try run(
             """
-            INSERT INTO client_outbox (conversation, target, content, created, state)
-            VALUES (?, ?, ?, ?, 'waiting_keys')
-            """, [conversation, target.description, Data(content.canonicalBytes()), now.milliseconds])
+            INSERT INTO client_outbox (conversation, target, content, created, state, came)
+            VALUES (?, ?, ?, ?, 'waiting_keys', ?)
+            """, [conversation, target.description, Data(content.canonicalBytes()), now.milliseconds, try age()])
         let number = database.lastInsertedRowID
         try flush(conversation)
         return number
@@ -71,28 +65,15 @@ extension ClientTransaction {
             [Data(error.object(at: now).canonicalBytes()), target.description])
     }
 
-    /// Takes over from the queue what has been handed over and what has expired.
+    /// Takes over from the queue what has been handed over.
     func settleOutbox() throws {
         for row in try rows("SELECT row, hash FROM client_outbox WHERE state = 'sealed'") {
             let custody = try spool.custody(of: ItemID(row.blob("hash")))
-            let state: OutboxEntry.State? =
-                switch custody.first(where: { $0.destination == context.homeParty })?.state {
-                case .forwarded: .atNode
-                case .expired: .expired
-                default: nil
-                }
-            guard let state else { continue }
-            try run("UPDATE client_outbox SET state = ? WHERE row = ?", [state.rawValue, row["row"] as Int64])
+            guard custody.contains(where: { $0.destination == context.homeParty && $0.state == .forwarded }) else {
+                continue
+            }
+            try run("UPDATE client_outbox SET state = 'at_node' WHERE row = ?", [row["row"] as Int64])
         }
-    }
-
-    /// Ends items whose lifetime is over, by the time that the machine was up.
-    func expire() throws {
-        let last = try integer("SELECT uptime FROM client_identity") ?? 0
-        // An uptime below the last one: the machine was started anew since.
-        let elapsed = uptime >= last ? uptime - last : uptime
-        try run("UPDATE client_identity SET uptime = ?", [uptime])
-        _ = try spool.expire(elapsed: last == 0 ? 0 : elapsed)
     }
 
     /// Something that this device sent goes no further.
@@ -118,7 +99,12 @@ extension ClientTransaction {
             try failWaiting(for: .channel(channel.id), refusal.error)
             return
         }
-        // An epoch that nobody else gets must not be written in.
+        // An epoch that nobody else gets must not be written in, and what was can be read by nobody.
+        try run(
+            """
+            UPDATE client_outbox SET state = 'refused', error = ?
+            WHERE state IN ('sealed', 'at_node') AND epoch = (SELECT name FROM client_epoch WHERE item = ?)
+            """, [error, Data(refusal.item)])
         try run("UPDATE client_epoch SET next = NULL WHERE item = ?", [Data(refusal.item)])
         try warn(Rejected(.refused, refusal.error.message, hint: refusal.error.hint))
     }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GRDB
+import GodwitCompression
 import GodwitCrypto
 import GodwitProtocol
 import GodwitSpool
@@ -43,11 +44,28 @@ extension ClientTransaction {
                 let chain = try chain(epoch.name, of: context.user, context.device)
             else { return nil }
             draft.epoch = epoch.name
-            return try seal(draft, MessageDraft.pack(entry.content), epoch: epoch.name, chain)
+            let content = try pack(entry.content, to: entry.target, created: entry.created)
+            return try seal(draft, content, epoch: epoch.name, chain)
         case .user(let user):
             guard let (device, session) = try sendingSession(with: user) else { return nil }
-            return try seal(draft, MessageDraft.pack(entry.content), session, with: user, device)
+            let content = try pack(entry.content, to: entry.target, created: entry.created)
+            return try seal(draft, content, session, with: user, device)
         }
+    }
+
+    /// The content as it is encrypted: padded as the link asks for, or in steps where the message would else become too
+    /// large. So what may be written does not depend on the link.
+    ///
+    /// - Throws: `ProtocolError` 2001.
+    func pack(_ content: JSONObject, to target: MessageTarget, created: Timestamp) throws(ProtocolError) -> [UInt8] {
+        var size = 0
+        for padding in [context.padding, .steps] {
+            let packed = try MessageDraft.pack(content, padding: padding)
+            size = MessageDraft.sizeMax(
+                of: packed, author: context.user, device: context.device, target: target, created: created)
+            if size <= Message.bytesMax { return packed }
+        }
+        throw .tooLarge("The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
     }
 
     private func seal(
@@ -85,8 +103,8 @@ extension ClientTransaction {
                 destination: context.homeParty, priority: message.priority, created: message.timestamp,
                 lifetime: message.lifetime))
         try run(
-            "UPDATE client_outbox SET state = 'sealed', hash = ? WHERE row = ?",
-            [Data(message.hash.bytes), entry.row])
+            "UPDATE client_outbox SET state = 'sealed', hash = ?, epoch = ? WHERE row = ?",
+            [Data(message.hash.bytes), message.epoch.map { Data($0) }, entry.row])
         try run(
             """
             INSERT INTO client_head (conversation, user, device, seq, hash) VALUES (?, ?, ?, ?, ?)

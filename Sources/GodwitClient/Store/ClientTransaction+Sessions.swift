@@ -8,7 +8,7 @@ extension ClientTransaction {
         try row(
             "SELECT state FROM client_session WHERE user = ? AND device = ? AND session = ?",
             [user.text, device.text, id]
-        ).map { try Session(decoding: $0.blob("state")) }
+        ).map { row in try Self.stored { try Session(decoding: row.blob("state")) } }
     }
 
     /// The session on which a user is written to: of all with devices that the user still lists, the one with the
@@ -21,8 +21,9 @@ extension ClientTransaction {
             WHERE s.user = ? ORDER BY s.session
             """, [user.text])
         for row in candidates {
-            let session = try Session(decoding: row.blob("state"))
-            if session.ratchet.canSend { return (try DeviceID(row["device"] as String), session) }
+            let session = try Self.stored { try Session(decoding: row.blob("state")) }
+            guard session.ratchet.canSend else { continue }
+            return (try Self.stored { try DeviceID(row["device"] as String) }, session)
         }
         return nil
     }
@@ -65,7 +66,7 @@ extension ClientTransaction {
             guard
                 let row = try row("SELECT secret FROM client_one_time_key WHERE id = ?", [Int64(id)])
             else { throw Rejected(.unreadable, "A first message uses a one-time pre-key for the second time.") }
-            oneTime = try AgreementKey(Secret(row.blob("secret")))
+            oneTime = try Self.stored { try AgreementKey(Secret(row.blob("secret"))) }
         }
         let session = try Session.respond(
             identity: context.agreement, signedPreKey: signedPreKey, oneTimePreKey: oneTime,
@@ -80,7 +81,7 @@ extension ClientTransaction {
 
     func signedPreKey(_ id: UInt32) throws -> AgreementKey? {
         try row("SELECT secret FROM client_signed_pre_key WHERE id = ?", [Int64(id)])
-            .map { try AgreementKey(Secret($0.blob("secret"))) }
+            .map { row in try Self.stored { try AgreementKey(Secret(row.blob("secret"))) } }
     }
 
     /// The newest signed pre-key, as it is published.
@@ -90,7 +91,7 @@ extension ClientTransaction {
                 .internalError, "The device's store has no pre-key.",
                 hint: "The store is damaged; enrol as a new device.")
         }
-        return try SignedPreKey(JSONObject.parse(row.blob("object")))
+        return try Self.stored { try SignedPreKey(JSONObject.parse(row.blob("object"))) }
     }
 
     /// Makes a signed pre-key and one-time pre-keys.

@@ -26,7 +26,7 @@ extension ClientTransaction {
             } catch let error as ProtocolError where error.code == .bandwidthExceeded {
                 // The duty stays until there is room. A contact, which makes room, must not fail for it.
                 continue
-            } catch let error as ProtocolError {
+            } catch let error as ProtocolError where !error.isOfStore {
                 try warn(Rejected(error), about: channel.id.text)
                 isDone = true
             } catch let error as CryptoError {
@@ -104,11 +104,20 @@ extension ClientTransaction {
         let ephemeral = try AgreementKey.generate()
         var wraps: [EpochStart.Wrap] = []
         for joiner in joiners {
-            guard let known = try device(joiner.userID, joiner.device) else { throw Waiting(.user(joiner.userID)) }
+            guard let known = try device(joiner.userID, joiner.device) else {
+                guard try isKnown(joiner.userID) else { throw Waiting(.device(joiner.userID, joiner.device)) }
+                // A device that has left its user's list gets nothing, and keeps nobody else out. One that is to come
+                // asks again, and is listed by then.
+                try warn(
+                    Rejected(
+                        .unlistedDevice, "A device that joins a channel is not in its user's device list.",
+                        hint: "It gets no keys; if it is new, it will ask again."), about: joiner.userID.text)
+                continue
+            }
             // One joiner's bad signature or key must not keep the others out.
             do {
                 wraps.append(try wrap(secret, for: joiner, known, epoch: epoch, ephemeral: ephemeral))
-            } catch let error as ProtocolError {
+            } catch let error as ProtocolError where !error.isOfStore {
                 try warn(Rejected(error), about: joiner.userID.text)
             } catch is CryptoError {
                 try warn(

@@ -23,6 +23,26 @@ extension ClientTransaction {
     }
 }
 
+extension ProtocolError {
+    /// The store is full or broken, which says nothing about the item that was looked at.
+    var isOfStore: Bool { code == .bandwidthExceeded || code == .internalError }
+}
+
+extension ClientTransaction {
+    /// Reads what this device has stored itself. What does not read back is damage, no fault of the item at hand.
+    ///
+    /// - Throws: `ProtocolError` 9000.
+    static func stored<Value>(_ read: () throws -> Value) throws -> Value {
+        do {
+            return try read()
+        } catch  where error is ProtocolError || error is CryptoError {
+            throw ProtocolError(
+                .internalError, "The device's store holds something that does not read back.",
+                hint: "Run `godwit spool verify`; if the store is damaged, enrol as a new device.")
+        }
+    }
+}
+
 extension Rejected {
     /// What a failed check says to the device's user.
     init(_ error: ProtocolError) {

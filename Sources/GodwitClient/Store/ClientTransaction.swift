@@ -18,6 +18,8 @@ final class ClientTransaction {
     var arrived: [Awaited] = []
     /// Direct messages read in this transaction, by their author's device.
     var delivered: [Party: [[UInt8]]] = [:]
+    /// How many waiting items were dropped in this transaction for want of room, by author.
+    var dropped: [String: Int] = [:]
 
     var database: Database { spool.database }
 
@@ -89,6 +91,7 @@ final class ClientTransaction {
         } while !arrived.isEmpty
         try flush()
         try sendReceipts()
+        try warnOfDropped()
     }
 }
 

@@ -1,4 +1,6 @@
+import GodwitCompression
 import GodwitCrypto
+import GodwitLink
 import GodwitProtocol
 
 /// Who the device is, for everything that it does inside a transaction.
@@ -11,8 +13,17 @@ struct DeviceContext: Sendable {
     let home: NodeDescriptor
     /// Drawn when the store was opened (D-6).
     let salt: NonceSalt
+    /// How contents are padded that go out over the link to the home node.
+    var padding = Padding.steps
 
     var user: UserID { identityFile.userID }
     var party: Party { .device(user, device) }
     var homeParty: Party { .node(home.id) }
+}
+
+extension Padding {
+    /// D-9: steps at Tier 1, where bytes are dear; Padmé from Tier 2 up.
+    init(over link: Profile) {
+        self = (link.tierUp ?? Tier(rate: link.bandwidthUp)) == .ultraLow ? .steps : .padme
+    }
 }

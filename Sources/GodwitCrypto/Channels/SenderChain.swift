@@ -27,8 +27,6 @@ public struct SenderChain: Sendable, Equatable {
     public var position: UInt64 { chain.position }
     /// Number of passed-over keys that are kept.
     public var skippedCount: Int { skipped.count }
-    /// True when everything below `end` was read (or dropped), so that the chain can be deleted.
-    public func isComplete(upTo end: UInt64) -> Bool { chain.position >= end && skipped.isEmpty }
 
     /// Encrypts the next message of the own chain.
     ///

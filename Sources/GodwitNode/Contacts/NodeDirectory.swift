@@ -14,9 +14,9 @@ struct NodeDirectory: PeerDirectory {
     func candidates(for hint: FrameHint) async throws -> [PeerKey] {
         if let known = cache.find(hint) { return known }
         // Something may have registered since the cache was filled.
+        let clearings = cache.clearings
         let keys = try await spool.read { try Self.keys(in: $0.database) }
-        cache.fill(keys, towards: own)
-        return cache.find(hint) ?? []
+        return cache.fill(keys, readAt: clearings, towards: own, finding: hint)
     }
 
     private static func keys(in database: Database) throws -> [PeerKey] {

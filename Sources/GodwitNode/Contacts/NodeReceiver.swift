@@ -8,26 +8,28 @@ import Synchronization
 final class NodeReceiver: ItemReceiver {
     private let context: NodeContext
     private let time: any TimeSource
-    private let notifier: QueueNotifier
-    // Parties for whom a frame's transaction queued something; told once it is durable.
-    private let touched = Mutex<[Party: Set<Party>]>([:])
+    private let handler: AftermathHandler
+    // What follows from the frames of a party; carried out once they are durable.
+    private let aftermaths = Mutex<[Party: Aftermath]>([:])
 
-    init(context: NodeContext, time: any TimeSource, notifier: QueueNotifier) {
+    init(context: NodeContext, time: any TimeSource, handler: AftermathHandler) {
         self.context = context
         self.time = time
-        self.notifier = notifier
+        self.handler = handler
     }
 
     func commit(_ items: [BatchItem], from peer: Party, in spool: SQLiteTransaction) throws {
         let transaction = NodeTransaction(spool, context: context, now: time.now())
         for item in items { try transaction.take(item, from: peer) }
-        try transaction.finish()
-        let parties = transaction.touched
-        touched.withLock { $0[peer, default: []].formUnion(parties) }
+        for refused in try transaction.finish() {
+            try transaction.refuse(refused.join.item, of: refused.author, because: refused.error)
+        }
+        let aftermath = transaction.aftermath
+        aftermaths.withLock { $0[peer, default: Aftermath()].add(aftermath) }
     }
 
     func committed(from peer: Party) async {
-        let parties = touched.withLock { $0.removeValue(forKey: peer) ?? [] }
-        notifier.notify(parties)
+        guard let aftermath = aftermaths.withLock({ $0.removeValue(forKey: peer) }) else { return }
+        await handler.carryOut(aftermath)
     }
 }

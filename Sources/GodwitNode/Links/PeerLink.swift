@@ -5,6 +5,7 @@ import GodwitLink
 import GodwitProtocol
 import GodwitSpool
 import Logging
+import Synchronization
 
 typealias NodeCaller = ContactCaller<SQLiteSpool, NodeReceiver>
 typealias NodeIntake = FrameIntake<SQLiteSpool, NodeReceiver>
@@ -24,7 +25,6 @@ actor PeerLink {
     private var ledger: BudgetLedger
     private var random = SystemRandomNumberGenerator()
     private var total = ContactReport()
-    private var current = ContactReport()
     private var contacts = 0
     private var nextContact: Duration?
     private var lastError: ProtocolError?
@@ -97,11 +97,15 @@ actor PeerLink {
 
     private func contact() async {
         contacts += 1
-        current = ContactReport()
+        let latest = Mutex(ContactReport())
+        let began = core.time.uptime()
         do {
             let limits = OutletLimits(frame: FrameSizing.payload(up: profile), exchange: exchangeLimit())
             let report = try await caller.contact(
-                with: key, over: carrier, limits: limits, exchangesMax: Self.exchangesMax)
+                with: key, over: carrier, limits: limits, exchangesMax: Self.exchangesMax
+            ) { report in
+                latest.withLock { $0 = report }
+            }
             lastError = nil
             ended(.success(useful: report.wasUseful, more: report.more), report)
         } catch {
@@ -113,7 +117,7 @@ actor PeerLink {
             let outcome = ContactMachine.Outcome.failure(
                 failure.code.retry == .userIntervention ? failure.code : .nodeUnreachable,
                 retryAfter: failure.retryAfter.map { .seconds($0) })
-            ended(outcome, current)
+            ended(outcome, broken(latest.withLock { $0 }, after: core.time.uptime() - began))
         }
         try? await saveLedger()
     }
@@ -126,6 +130,26 @@ actor PeerLink {
         let frame = FrameSizing.payload(up: profile).bytes
         let left = ledger.remaining(for: .control, at: core.time.now()).bytes
         return min(ByteCount(frame * 4), left ?? ByteCount(frame * 4))
+    }
+
+    /// What a contact that broke has cost: what came, what went before, and of the last request as much as the link
+    /// carries in the time that it took, for nobody knows how far it got.
+    private func broken(_ report: ContactReport, after time: Duration) -> ContactReport {
+        var report = report
+        // Both are bounded, so that the product cannot overflow: 24 days at two gigabits.
+        let passed = min(max(0, time.milliseconds), 1 << 31)
+        let carried = passed * Int64(min(profile.bandwidthUp.bitsPerSecond, 1 << 31)) / 8_000
+        report.sent += min(report.underWay, ByteCount(Int(clamping: carried)))
+        report.underWay = .zero
+        report.duration = min(
+            passed, Self.airtime(of: report.sent + report.received, at: profile.bandwidthUp))
+        return report
+    }
+
+    /// Milliseconds, rounded up.
+    private static func airtime(of bytes: ByteCount, at rate: BitRate) -> Int64 {
+        guard rate.bitsPerSecond > 0 else { return 0 }
+        return Int64((Double(bytes.bytes) * 8_000 / Double(rate.bitsPerSecond)).rounded(.up))
     }
 
     private func ended(_ outcome: ContactMachine.Outcome, _ report: ContactReport) {

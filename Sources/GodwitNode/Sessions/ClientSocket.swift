@@ -11,6 +11,10 @@ import Logging
 actor ClientSocket: SocketSession {
     /// Items pushed and not acknowledged; further ones wait for `received`.
     private static let inFlightMax = 128
+    /// Bytes of them; one item may be larger.
+    private static let inFlightBytesMax = 1_048_576
+    /// Joiners of one change that are named one by one to clients that only show channels.
+    static let updatesMax = 8
 
     private let core: NodeCore
     private let authenticator: Authenticator
@@ -21,7 +25,7 @@ actor ClientSocket: SocketSession {
     private var watch: Int?
     private var pump: Task<Void, Never>?
     private var pushedUpTo: Int64 = 0
-    private var inFlight: [Int64] = []
+    private var inFlight: [(row: Int64, bytes: Int)] = []
     private var isPushing = false
     private var wantsPush = false
 
@@ -69,6 +73,13 @@ actor ClientSocket: SocketSession {
         pump?.cancel()
         self.session = nil
         await presence.left(session.user, self)
+    }
+
+    /// The session's device was taken off its user's list: nothing more goes in or out.
+    func revoke(_ device: DeviceID) async {
+        guard session?.device == device else { return }
+        await closed()
+        outbox.close(code: 4401, reason: "The device was revoked.")
     }
 
     /// Opens a session for a token that came with the handshake.
@@ -172,15 +183,15 @@ actor ClientSocket: SocketSession {
         guard list.userID == session.user, case .device(_, let device) = party else {
             throw ProtocolError(.insufficientPermissions, "The device list is another user's.")
         }
-        try await core.write { transaction in
+        let taken = try await core.write { transaction in
             guard let user = try transaction.user(session.user) else {
                 throw ProtocolError(.userNotFound, "The user is not registered.")
             }
             try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
-            try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
+            return try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
         }
-        core.directoryCache.clear()
-        return ["one_time_pre_keys": .integer(Int64(min(oneTime.count, NodeTransaction.oneTimeKeysMax)))]
+        guard taken > 0 || oneTime.isEmpty else { throw ProtocolError.oneTimeKeysFull(taken: 0) }
+        return ["one_time_pre_keys": .integer(Int64(taken))]
     }
 
     private func sendMessage(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
@@ -192,7 +203,6 @@ actor ClientSocket: SocketSession {
                 details: ["member": "message"])
         }
         let message = try Message(data.value("message"))
-        try FrameRoom.check(message.canonicalBytes, .message)
         let isNew = try await core.write { transaction in
             do {
                 return try transaction.accept(message, from: party, arrival: .live)
@@ -226,10 +236,13 @@ actor ClientSocket: SocketSession {
 
     private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
         let party = try device(session)
-        try FrameRoom.check(object.object.canonicalBytes(), .object)
         try await core.write { transaction in
             do {
                 try transaction.dispatch(object, from: party)
+            } catch let unknown as MembershipUnknown {
+                let item = BatchItem(
+                    kind: .object, body: object.object.canonicalBytes(), created: transaction.now, priority: .control)
+                try transaction.postpone(item, from: party, until: unknown)
             } catch is AuthorUnknown {
                 throw ProtocolError(
                     .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
@@ -257,21 +270,33 @@ actor ClientSocket: SocketSession {
             wantsPush = false
             guard let session, let device = session.device else { return }
             let room = Self.inFlightMax - inFlight.count
-            guard room > 0 else { return }
-            let after = pushedUpTo
+            let bytes = Self.inFlightBytesMax - inFlight.reduce(0) { $0 + $1.bytes }
+            guard room > 0, bytes > 0 else { return }
+            let (party, after) = (Party.device(session.user, device), pushedUpTo)
             guard
                 let items = try? await core.spool.read({ transaction in
-                    try transaction.waitingInOrder(for: .device(session.user, device), after: after, count: room)
+                    try transaction.waitingInOrder(for: party, after: after, count: room, bytes: ByteCount(bytes))
                 })
             else { return }
-            for item in items {
-                guard let event = Self.event(of: item), outbox.send(event.object.canonicalBytes()) else { return }
-                pushedUpTo = item.row
-                inFlight.append(item.row)
-                for update in Self.updates(in: item) { push(update) }
-            }
-            if items.count == room { wantsPush = true }
+            // Revoked or closed meanwhile.
+            guard self.session != nil else { return }
+            guard push(items) else { return }
+            if !items.isEmpty { wantsPush = true }
         } while wantsPush
+    }
+
+    /// - Returns: false when the outbox takes no more.
+    private func push(_ items: [SpoolItem]) -> Bool {
+        for item in items {
+            // One that cannot be shown holds up nothing; it stays in the spool until it expires.
+            if let event = Self.event(of: item) {
+                guard outbox.send(event.object.canonicalBytes()) else { return false }
+                inFlight.append((item.row, item.body.count))
+            }
+            pushedUpTo = item.row
+            for update in Self.updates(in: item) { push(update) }
+        }
+        return true
     }
 
     private static func event(of item: SpoolItem) -> SocketEvent? {
@@ -292,20 +317,24 @@ actor ClientSocket: SocketSession {
         guard item.kind == .object, case .membership(let membership)? = try? ProtocolObject(parsing: item.body) else {
             return []
         }
-        return membership.joined.map { joiner in
+        func update(_ details: JSONObject) -> SocketEvent {
             SocketEvent(
                 "channel_update",
                 [
                     "channel": .string(membership.channel.name.text),
                     "channel_node": .string(membership.channel.node.text), "action": "member_joined",
-                    "details": ["user_id": .string(joiner.userID.text), "version": .integer(membership.version)],
+                    "details": .object(details.setting("version", .integer(membership.version))),
                 ])
         }
+        // Many at once are told as one, lest they fill the socket: the membership names them all.
+        let joined = membership.joined
+        guard joined.count <= updatesMax else { return [update(["count": .integer(Int64(joined.count))])] }
+        return joined.map { update(["user_id": .string($0.userID.text)]) }
     }
 
     private func acknowledge(_ upTo: Int64) async throws {
-        let rows = inFlight.filter { $0 <= upTo }
-        inFlight.removeAll { $0 <= upTo }
+        let rows = inFlight.map(\.row).filter { $0 <= upTo }
+        inFlight.removeAll { $0.row <= upTo }
         try await core.spool.write { try $0.release(rows) }
         await pushQueue()
     }

@@ -19,6 +19,12 @@ actor PresenceBoard {
         if users[user]?.sockets.isEmpty ?? false { users[user] = nil }
     }
 
+    /// Ends the sockets of a device that was taken off its user's list.
+    func revoke(_ user: UserID, _ device: DeviceID) async {
+        guard let sockets = users[user]?.sockets.values else { return }
+        for socket in Array(sockets) { await socket.revoke(device) }
+    }
+
     /// Number of open sockets with a session.
     var count: Int { users.values.reduce(0) { $0 + $1.sockets.count } }
 

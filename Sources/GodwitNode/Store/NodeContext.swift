@@ -5,12 +5,17 @@ public import GodwitProtocol
 public struct NodeContext: Sendable {
     public var id: NodeID
     public var signingKey: SigningKey
-    /// Most items that are kept until their authors are introduced; beyond it the oldest is refused.
+    /// Most items that are kept until what they need has come; beyond it the oldest is refused.
     public var heldMax: Int
+    /// Most member devices of a channel of this node.
+    public var membersMax: Int
 
-    public init(id: NodeID, signingKey: SigningKey, heldMax: Int = 4096) {
+    public init(
+        id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax
+    ) {
         self.id = id
         self.signingKey = signingKey
         self.heldMax = heldMax
+        self.membersMax = membersMax
     }
 }

@@ -7,6 +7,9 @@ public enum NodeSchema {
         migrator.registerMigration("node 1") { database in
             for table in tables { try database.execute(sql: table) }
         }
+        migrator.registerMigration("node 2") { database in
+            for change in orders { try database.execute(sql: change) }
+        }
     }
 
     private static let tables = [
@@ -135,6 +138,37 @@ public enum NodeSchema {
         CREATE TABLE node_budget (
           peer TEXT PRIMARY KEY NOT NULL,
           ledger TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    /// Held items age; changes of own channels are kept for sites that missed them; gaps in the channels of other nodes
+    /// are remembered until they are closed. `ends` and `asked` are on the scale of the spool's uptime.
+    private static let orders = [
+        "ALTER TABLE node_held ADD COLUMN ends INTEGER NOT NULL DEFAULT 0",
+        "UPDATE node_held SET ends = (SELECT uptime FROM spool_state) + lifetime - age",
+        "ALTER TABLE node_held DROP COLUMN age",
+        "CREATE INDEX node_held_ends ON node_held (ends)",
+        "ALTER TABLE node_channel ADD COLUMN listed INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE node_order (
+          channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+          version INTEGER NOT NULL,
+          membership BLOB NOT NULL,
+          epoch BLOB,
+          UNIQUE (channel, version)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE node_gap (
+          name TEXT NOT NULL,
+          node TEXT NOT NULL,
+          wanted INTEGER NOT NULL,
+          needs_list INTEGER NOT NULL CHECK (needs_list IN (0, 1)),
+          question BLOB NOT NULL CHECK (length(question) = 32),
+          asked INTEGER NOT NULL,
+          attempts INTEGER NOT NULL,
+          PRIMARY KEY (name, node)
         ) STRICT, WITHOUT ROWID
         """,
     ]

@@ -9,6 +9,8 @@ struct KnownChannel {
     var row: Int64
     var id: ChannelID
     var version: Int64
+    /// Version of the last member list; 0: none came, as on the channel's node.
+    var listed: Int64
 }
 
 /// A device in a channel.
@@ -24,8 +26,9 @@ struct KnownMember {
 extension NodeTransaction {
     func channel(_ id: ChannelID) throws -> KnownChannel? {
         try row(
-            "SELECT channel, version FROM node_channel WHERE name = ? AND node = ?", [id.name.text, id.node.text]
-        ).map { KnownChannel(row: $0["channel"], id: id, version: $0["version"]) }
+            "SELECT channel, version, listed FROM node_channel WHERE name = ? AND node = ?",
+            [id.name.text, id.node.text]
+        ).map { KnownChannel(row: $0["channel"], id: id, version: $0["version"], listed: $0["listed"]) }
     }
 
     func members(of channel: KnownChannel) throws -> [KnownMember] {
@@ -39,53 +42,9 @@ extension NodeTransaction {
         }
     }
 
-    /// Creates a channel of this node with its creator as owner.
-    /// - Throws: `ProtocolError` 1002 if it exists or belongs to another node.
-    func createChannel(_ id: ChannelID, by joiner: Joiner) throws {
-        guard id.node == context.id, joiner.userID.node == context.id else {
-            throw ProtocolError(
-                .insufficientPermissions, "A channel is created on its creator's home node.",
-                hint: "Leave channel_node out, or join the channel there.")
-        }
-        guard try channel(id) == nil else {
-            throw ProtocolError(
-                .insufficientPermissions, "The channel exists already.", hint: "Join it with `godwit channel join`.")
-        }
-        try run(
-            "INSERT INTO node_channel (name, node, version, created, last_activity) VALUES (?, ?, 0, ?, ?)",
-            [id.name.text, id.node.text, now.milliseconds, now.milliseconds])
-        joins[id, default: []].append(joiner)
-    }
-
-    /// Takes a device into a channel of this node, or passes the command on to the channel's node.
-    func joinChannel(_ id: ChannelID, by joiner: Joiner, command: SignedCommand?) throws {
-        guard id.node == context.id else {
-            guard let command else {
-                throw ProtocolError(
-                    .invalidMessageFormat, "Joining a channel of another node needs a signed command.",
-                    hint: "Send the member command with the signed join_channel object.")
-            }
-            try requirePeer(id.node)
-            try route(command.object, to: .node(id.node), about: [joiner.userID])
-            return
-        }
-        guard try channel(id) != nil else {
-            throw ProtocolError(
-                .channelNotFound, "There is no such channel on this node.", hint: "`godwit channel list` shows them.")
-        }
-        joins[id, default: []].removeAll { $0.userID == joiner.userID && $0.device == joiner.device }
-        joins[id, default: []].append(joiner)
-    }
-
-    /// Makes one numbered, signed change of the membership out of all joins of a frame, and tells everybody.
-    func changeMembership(of id: ChannelID, joining all: [Joiner]) throws {
-        for start in stride(from: 0, to: all.count, by: Membership.joinedMax) {
-            try changeMembership(
-                of: id, joiningAtMost: Array(all[start..<min(all.count, start + Membership.joinedMax)]))
-        }
-    }
-
-    private func changeMembership(of id: ChannelID, joiningAtMost joiners: [Joiner]) throws {
+    /// Makes one numbered, signed change of the membership, and tells everybody.
+    /// - Throws: `ProtocolError` 1002 when the channel has no room, 2001 when the change or the list fits nowhere.
+    func changeMembership(of id: ChannelID, joining joiners: [Joiner]) throws {
         guard var channel = try channel(id) else { return }
         let before = try members(of: channel)
         channel.version += 1
@@ -93,11 +52,13 @@ extension NodeTransaction {
         for joiner in joiners { try insertMember(joiner, into: channel) }
         let list = MemberList(
             channel: id, version: channel.version, devices: try members(of: channel).map(\.party))
+        guard list.devices.count <= context.membersMax else { throw full(id) }
         let unsigned = Membership.unsigned(
             channel: id, version: channel.version, at: now, joined: joiners, deviceSet: list.hash, sponsor: sponsor)
         let membership = try Membership(context.signingKey.signed(unsigned, purpose: .order))
         try store(membership, channel)
-        try distribute(membership, list, before: before)
+        try keepOrder(membership, channel)
+        try distribute(membership, list, before: before, isComplete: false)
     }
 
     private func insertMember(_ joiner: Joiner, into channel: KnownChannel) throws {
@@ -130,37 +91,66 @@ extension NodeTransaction {
         return ordered[Int(attempt % Int64(ordered.count))].party
     }
 
-    private func store(_ membership: Membership, _ channel: KnownChannel) throws {
+    func store(_ membership: Membership, _ channel: KnownChannel) throws {
         try run("UPDATE node_channel SET version = ? WHERE channel = ?", [membership.version, channel.row])
         try run(
             "INSERT INTO node_epoch (channel, membership, sponsor, device_set) VALUES (?, ?, ?, ?)",
             [channel.row, membership.version, membership.sponsor.text, Data(membership.deviceSet)])
     }
 
-    /// Sends a change to the sites and the local devices of all members; whoever is new gets the whole list first.
-    private func distribute(_ membership: Membership, _ list: MemberList, before: [KnownMember]) throws {
-        let users = list.devices.compactMap(\.user)
+    /// Whose keys the sponsor of a change needs: the joiners', and everybody's where one has had to ask again, for then
+    /// the secret is wrapped for all who joined since the last epoch (docs/protocol.md §7).
+    func concerned(by membership: Membership, _ list: MemberList, before: [KnownMember]) -> [UserID] {
         let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
-        let sites = Set(users.map(\.node)).subtracting([context.id])
-        let known = Set(before.map(\.user.node))
+        guard before.contains(where: { joined.contains($0.party) }) else { return membership.joined.map(\.userID) }
+        return list.devices.compactMap(\.user)
+    }
+
+    /// Sends a change to the sites and the local devices of all members; whoever is new gets the whole list first.
+    ///
+    /// Keys go only where they are needed at once: the joiners' to the sponsor, the sponsor's to the joiners. Everybody
+    /// else learns them with the first epoch or message that needs them, so that N joiners cause some 4 N objects, not N².
+    ///
+    /// - Parameter isComplete: the devices here may have missed changes, and all get the list.
+    func distribute(
+        _ membership: Membership, _ list: MemberList, before: [KnownMember], isComplete: Bool
+    ) throws {
+        let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
+        let concerned = concerned(by: membership, list, before: before)
+        let sponsor = membership.sponsor.user.map { [$0] } ?? []
         if membership.channel.node == context.id {
-            for site in sites.sorted() {
-                let about = known.contains(site) ? membership.joined.map(\.userID) : users
-                if !known.contains(site) { try route(list.object, to: .node(site), about: about) }
+            let known = Set(before.map(\.user.node))
+            for site in Set(list.devices.compactMap(\.user?.node)).subtracting([context.id]).sorted() {
+                if !known.contains(site) { try route(list.object, to: .node(site), about: []) }
+                let about = membership.sponsor.user?.node == site ? concerned : sponsor
                 try route(membership.object, to: .node(site), about: about)
             }
         }
-        for device in list.devices where device.user?.node == context.id {
+        let listed = try listedDevices()
+        for device in list.devices where listed.contains(device) {
             let isNew = joined.contains(device)
-            if isNew { try route(list.object, to: device, about: users) }
-            try route(membership.object, to: device, about: isNew ? users : membership.joined.map(\.userID))
+            if isNew || isComplete { try route(list.object, to: device, about: []) }
+            let about = device == membership.sponsor ? concerned : isNew ? sponsor : []
+            try route(membership.object, to: device, about: about)
         }
     }
 
-    /// A member list from a channel's node: the base on which later changes are applied.
+    /// The devices of this node's users that are on their users' lists: nothing is kept for one that was revoked.
+    func listedDevices() throws -> Set<Party> {
+        let rows = try rows(
+            "SELECT d.user, d.device FROM node_device d JOIN node_user u ON u.user = d.user WHERE u.is_local")
+        return Set(try rows.map { .device(try UserID($0["user"] as String), try DeviceID($0["device"] as String)) })
+    }
+
+    /// A member list from a channel's node: the base on which later changes are applied. An empty one, sent to that node,
+    /// asks for what is missing.
     func accept(_ list: MemberList, from peer: Party) throws {
+        if list.channel.node == context.id, list.devices.isEmpty { return try answer(list, from: peer) }
         guard peer == .node(list.channel.node) else {
             throw ProtocolError(.insufficientPermissions, "A member list comes from the channel's node only.")
+        }
+        guard !list.devices.isEmpty, list.devices.count <= context.membersMax else {
+            throw ProtocolError.malformed("A channel's node sends lists with members.", member: "members")
         }
         if try channel(list.channel) == nil {
             try run(
@@ -168,17 +158,24 @@ extension NodeTransaction {
                 [list.channel.name.text, list.channel.node.text, now.milliseconds, now.milliseconds])
         }
         guard let channel = try channel(list.channel), channel.version < list.version else { return }
-        for device in list.devices {
-            guard case .device(let user, let id) = device else { continue }
+        try run("DELETE FROM node_member WHERE channel = ?", [channel.row])
+        try insert(list.devices, into: channel, at: list.version)
+        try run("UPDATE node_channel SET listed = ? WHERE channel = ?", [list.version, channel.row])
+        arrived.append(.version(list.channel, list.version))
+    }
+
+    private func insert(_ devices: [Party], into channel: KnownChannel, at version: Int64) throws {
+        for case .device(let user, let id) in devices {
             try run(
                 """
                 INSERT OR IGNORE INTO node_member (channel, user, device, role, joined)
                 VALUES (?, ?, ?, 'member', ?)
-                """, [channel.row, user.text, id.text, list.version])
+                """, [channel.row, user.text, id.text, version])
         }
     }
 
     /// A change from a channel's node: applied, then passed on to the members here.
+    /// - Throws: `MembershipUnknown` where an earlier change is missing.
     func accept(_ membership: Membership, from peer: Party) throws {
         guard peer == .node(membership.channel.node),
             let row = try row("SELECT public_key FROM node_peer WHERE node = ?", [membership.channel.node.text])
@@ -187,36 +184,51 @@ extension NodeTransaction {
         }
         try KeyChecks.verify(
             membership.object, signedBy: [UInt8](row["public_key"] as Data), purpose: .order)
+        let version = membership.version
         guard let channel = try channel(membership.channel) else {
-            throw ProtocolError(.channelNotFound, "The member list of the channel has not come yet.")
+            throw MembershipUnknown(channel: membership.channel, version: version, needsList: true)
         }
-        guard membership.version > channel.version else { return }
+        guard version > channel.version else { return }
+        let isListed = channel.listed == version
+        guard isListed || version == channel.version + 1 else {
+            throw MembershipUnknown(channel: membership.channel, version: version - 1, needsList: false)
+        }
         let before = try members(of: channel)
-        for joiner in membership.joined {
-            try run(
-                """
-                INSERT OR IGNORE INTO node_member (channel, user, device, role, joined)
-                VALUES (?, ?, ?, 'member', ?)
-                """, [channel.row, joiner.userID.text, joiner.device.text, membership.version])
-        }
+        let joined = membership.joined.map { Party.device($0.userID, $0.device) }
         let list = MemberList(
-            channel: membership.channel, version: membership.version, devices: try members(of: channel).map(\.party))
+            channel: membership.channel, version: version, devices: Array(Set(before.map(\.party)).union(joined)))
         guard list.hash == membership.deviceSet else {
-            throw ProtocolError(
-                .federationError, "The members known here are not those that the channel's node has signed.",
-                hint: "A change is missing; the channel's node must send its member list again.")
+            guard !isListed else {
+                throw ProtocolError(
+                    .federationError, "The members listed are not those that the channel's node has signed.")
+            }
+            throw MembershipUnknown(channel: membership.channel, version: version, needsList: true)
         }
+        try insert(joined, into: channel, at: version)
         try store(membership, channel)
-        try distribute(membership, list, before: before)
+        try distribute(membership, list, before: before, isComplete: isListed)
+        arrived.append(.version(membership.channel, version))
+        try closeGap(of: membership.channel, at: version)
     }
 
     /// An epoch's start: checked against the membership that it belongs to, then passed on.
+    ///
+    /// - Throws: `MembershipUnknown` where the membership of a channel of another node has not come yet.
     func accept(_ epoch: EpochStart, from peer: Party) throws {
-        guard let channel = try channel(epoch.channel),
+        let known = try channel(epoch.channel)
+        guard let channel = known,
             let row = try row(
                 "SELECT sponsor, device_set, name FROM node_epoch WHERE channel = ? AND membership = ?",
                 [channel.row, epoch.membership])
-        else { throw ProtocolError(.channelNotFound, "The epoch belongs to no membership known here.") }
+        else {
+            if epoch.channel.node != context.id, known?.version ?? 0 < epoch.membership,
+                peer == .node(epoch.channel.node) || peer.user?.node == context.id
+            {
+                throw MembershipUnknown(
+                    channel: epoch.channel, version: epoch.membership, needsList: known == nil)
+            }
+            throw ProtocolError(.channelNotFound, "The epoch belongs to no membership known here.")
+        }
         guard row["sponsor"] as String == epoch.sponsor.text, [UInt8](row["device_set"] as Data) == epoch.deviceSet
         else {
             throw ProtocolError(.insufficientPermissions, "The epoch is not by its sponsor, or for other devices.")
@@ -239,6 +251,9 @@ extension NodeTransaction {
         try run(
             "UPDATE node_epoch SET name = ? WHERE channel = ? AND membership = ?",
             [Data(epoch.name), channel.row, epoch.membership])
+        try run(
+            "UPDATE node_order SET epoch = ? WHERE channel = ? AND version = ?",
+            [Data(epoch.object.canonicalBytes()), channel.row, epoch.membership])
         try distribute(epoch, in: channel)
     }
 
@@ -250,7 +265,8 @@ extension NodeTransaction {
                 try route(object, to: .node(site), about: [epoch.author])
             }
         }
-        for member in members where member.user.node == context.id {
+        let listed = try listedDevices()
+        for member in members where listed.contains(member.party) {
             let object = epoch.keepingWraps { $0.userID == member.user && $0.device == member.device }
             try route(object, to: member.party, about: [epoch.author])
         }

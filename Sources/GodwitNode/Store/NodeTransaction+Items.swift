@@ -6,29 +6,36 @@ import GodwitProtocol
 import GodwitSpool
 
 extension NodeTransaction {
-    /// Takes one item of a frame. What cannot be accepted is answered with a refusal to its author; only failures of
-    /// the store (full, broken) are thrown, so that the frame stays with its sender.
+    /// Takes one item of a frame. What cannot be accepted is answered with a refusal to its author, what lacks something
+    /// is held; only failures of the store (full, broken) are thrown, so that the frame stays with its sender.
     func take(_ item: BatchItem, from source: Party) throws {
+        try attempt(item, from: source)
+        try takeUpHeld()
+    }
+
+    func attempt(_ item: BatchItem, from source: Party) throws {
         do {
             try inSavepoint { try self.dispatch(item, from: source) }
         } catch let unknown as AuthorUnknown where unknown.user.node != context.id {
-            try hold(item, from: source, until: unknown.user)
-        } catch let error as ProtocolError where error.code != .bandwidthExceeded && error.code != .internalError {
-            let (hash, author) = Self.attribution(of: item, from: source)
-            try refuse(hash, of: author, because: error)
+            try hold(item, from: source, until: unknown.user.text)
+        } catch let unknown as MembershipUnknown {
+            try postpone(item, from: source, until: unknown)
         } catch is AuthorUnknown {
             // A user of this node: nobody else will introduce the device.
-            let (hash, author) = Self.attribution(of: item, from: source)
+            try refuse(item, from: source, because: .deviceUnlisted)
+        } catch let error as ProtocolError where !error.isOfStore {
+            try refuse(item, from: source, because: error)
+        } catch is CryptoError {
             try refuse(
-                hash, of: author, because: ProtocolError(.userNotFound, "The author's device is not listed here."))
+                item, from: source,
+                because: ProtocolError(.invalidCredentials, "A key in the item cannot be used."))
         }
     }
 
-    private func inSavepoint(_ body: () throws -> Void) throws {
-        try database.inSavepoint {
-            try body()
-            return .commit
-        }
+    /// Tells an item's author that it goes no further, as far as the item names one.
+    func refuse(_ item: BatchItem, from source: Party, because error: ProtocolError) throws {
+        let (hash, author) = Self.attribution(of: item, from: source)
+        try refuse(hash, of: author, because: error)
     }
 
     private func dispatch(_ item: BatchItem, from source: Party) throws {
@@ -71,11 +78,7 @@ extension NodeTransaction {
         if case .device(let user, _) = source, user != introduction.userID {
             throw ProtocolError(.insufficientPermissions, "A device introduces its own user only.")
         }
-        if try introduce(
-            introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList)
-        {
-            try releaseHeld(of: introduction.userID)
-        }
+        try introduce(introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList)
     }
 
     /// Keys of a user come from the user's home node only: whoever is first would pin them.
@@ -83,10 +86,8 @@ extension NodeTransaction {
         guard source == .node(result.userID.node) else {
             throw ProtocolError(.insufficientPermissions, "The answer to a lookup comes from the user's home node.")
         }
-        if let found = result.found,
+        if let found = result.found {
             try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
-        {
-            try releaseHeld(of: result.userID)
         }
         try forward(result.object, toDevice: result.requester)
     }
@@ -117,12 +118,17 @@ extension NodeTransaction {
         guard try advanceCounter(command) else { return }
         let fields = ObjectReader(command.data, what: "command")
         switch command.name {
-        case "create_channel": try createChannel(command.channel(), by: joiner(fields, command))
-        case "join_channel": try joinChannel(command.channel(), by: joiner(fields, command), command: command)
+        case "create_channel": try createChannel(command.channel(), by: join(fields, command))
+        case "join_channel": try joinChannel(command.channel(), by: join(fields, command), command: command)
         case "publish_keys":
-            try publish(
-                SignedPreKey(fields.value("signed_pre_key")), oneTime: Self.oneTimeKeys(fields),
-                of: command.userID, command.device)
+            let oneTime = try Self.oneTimeKeys(fields)
+            let taken = try publish(
+                SignedPreKey(fields.value("signed_pre_key")), oneTime: oneTime, of: command.userID, command.device)
+            guard taken < oneTime.count else { return }
+            // What could be taken stays: only the rest is refused.
+            try refuse(
+                SHA256Digest.of(command.object.canonicalBytes()), of: .device(command.userID, command.device),
+                because: .oneTimeKeysFull(taken: taken))
         default:
             throw ProtocolError.malformed(
                 "The command is unknown.", member: "command", hint: "The sender may speak a newer version.")
@@ -140,57 +146,14 @@ extension NodeTransaction {
         return keys
     }
 
-    private func joiner(_ fields: ObjectReader, _ command: SignedCommand) throws -> Joiner {
+    private func join(_ fields: ObjectReader, _ command: SignedCommand) throws -> PendingJoin {
         let preKey = try SignedPreKey(fields.value("pre_key"))
         guard preKey.userID == command.userID, preKey.device == command.device,
             let key = try signingKey(of: preKey.userID, preKey.device)
         else { throw ProtocolError(.insufficientPermissions, "The pre-key is another device's.") }
         try KeyChecks.verify(preKey.object, signedBy: key, purpose: .preKey)
-        return Joiner(preKey: preKey)
-    }
-
-    // MARK: Held items
-
-    /// Keeps an item whose author is not known yet; beyond the limit the oldest is refused.
-    private func hold(_ item: BatchItem, from source: Party, until user: UserID) throws {
-        try run(
-            """
-            INSERT INTO node_held (waits_for, source, kind, body, created, lifetime, age)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                user.text, source.text, item.kind.rawValue, Data(item.body), item.created.milliseconds, item.lifetime,
-                item.age,
-            ])
-        let count = try row("SELECT count(*) AS n FROM node_held")?["n"] as Int64? ?? 0
-        guard count > Int64(context.heldMax), let oldest = try row("SELECT * FROM node_held ORDER BY held LIMIT 1")
-        else { return }
-        let dropped = try heldItem(oldest)
-        try run("DELETE FROM node_held WHERE held = ?", [oldest["held"] as Int64])
-        let (hash, author) = Self.attribution(of: dropped.item, from: dropped.source)
-        try refuse(
-            hash, of: author,
-            because: ProtocolError(.userNotFound, "The author's device was never introduced to the reader's node."))
-    }
-
-    private func releaseHeld(of user: UserID) throws {
-        let held = try rows("SELECT * FROM node_held WHERE waits_for = ? ORDER BY held", [user.text])
-        for row in held {
-            try run("DELETE FROM node_held WHERE held = ?", [row["held"] as Int64])
-            let (item, source) = try heldItem(row)
-            try take(item, from: source)
-        }
-    }
-
-    private func heldItem(_ row: Row) throws -> (item: BatchItem, source: Party) {
-        (
-            BatchItem(
-                kind: BatchItem.Kind(rawValue: Int(row["kind"] as Int64)) ?? .object,
-                body: [UInt8](row["body"] as Data),
-                created: Timestamp(milliseconds: row["created"]), lifetime: row["lifetime"], age: row["age"],
-                priority: .control),
-            try Party(row["source"] as String)
-        )
+        return PendingJoin(
+            joiner: Joiner(preKey: preKey), item: SHA256Digest.of(command.object.canonicalBytes()))
     }
 
     /// Hash of an item and the device to which a refusal goes, as far as the item says.

@@ -97,22 +97,28 @@ extension NodeTransaction {
     }
 
     private func channelTargets(of message: Message, _ id: ChannelID, from source: Party) throws -> [Party] {
+        // What the channel's node sends on has been judged there: if it seems wrong here, a change was missed.
+        let isVouchedFor = id.node != context.id && source == .node(id.node)
         guard let channel = try channel(id) else {
+            if isVouchedFor { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
             throw ProtocolError(
                 .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
                 details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
         }
         let members = try members(of: channel)
-        guard let author = members.first(where: { $0.user == message.author && $0.device == message.device }),
-            author.role.may(.sendMessages)
-        else {
+        let author = members.first { $0.user == message.author && $0.device == message.device }
+        if author == nil, isVouchedFor {
+            throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
+        }
+        guard let author, author.role.may(.sendMessages) else {
             throw ProtocolError(
                 .insufficientPermissions, "The author may not send messages to this channel.",
                 hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
         }
         try run(
             "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
-        var targets = members.filter { $0.user.node == context.id && $0.party != author.party }.map(\.party)
+        let listed = try listedDevices()
+        var targets = members.map(\.party).filter { listed.contains($0) && $0 != author.party }
         if id.node == context.id {
             let sites = Set(members.map(\.user.node)).subtracting([context.id, message.author.node])
             targets += sites.sorted().map(Party.node).filter { $0 != source }

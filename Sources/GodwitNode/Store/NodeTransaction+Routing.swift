@@ -38,7 +38,8 @@ extension NodeTransaction {
             "SELECT version FROM node_introduction WHERE party = ? AND user = ?", [party.text, user.text])
         guard (given?["version"] as Int64? ?? 0) < list.version else { return }
         let introduction = Introduction(userID: user, publicKey: known.publicKey, deviceList: list)
-        try enqueue(introduction.object, to: party)
+        // Given once for each version, as the table says; so it is new, also where an earlier one was lost on the way.
+        try enqueueAnew(introduction.object, to: party)
         try run(
             """
             INSERT INTO node_introduction (party, user, version) VALUES (?, ?, ?)
@@ -57,9 +58,9 @@ extension NodeTransaction {
         guard case .device(let user, let device) = author else { return }
         let refusal = Refusal(item: item, to: author, error: error, at: now)
         if user.node == context.id, try signingKey(of: user, device) == nil { return }
-        // An author whose node cannot be reached cannot be told either.
+        // An author whose node cannot be reached cannot be told either; nor one for whom too much waits already.
         guard let hop = try? hop(towards: user, device) else { return }
-        try enqueue(refusal.object, to: hop)
+        do { try enqueue(refusal.object, to: hop) } catch let error as ProtocolError where !error.isOfStore {}
     }
 
     /// Passes on an object that is for one device.

@@ -50,18 +50,22 @@ extension NodeTransaction {
 
     /// Takes over a user's device list: the identity key is pinned when first seen, versions only grow.
     ///
-    /// - Returns: false when nothing was new.
-    /// - Throws: `ProtocolError` 1000 for another key than the pinned one or a bad signature.
-    @discardableResult
-    func introduce(_ id: UserID, publicKey: [UInt8], list: DeviceList) throws -> Bool {
+    /// What is held until the user is known is taken up afterwards.
+    ///
+    /// - Throws: `ProtocolError` 1000 for another key than the pinned one or a bad signature, 2001 for a list that could
+    ///   not be introduced to others.
+    func introduce(_ id: UserID, publicKey: [UInt8], list: DeviceList) throws {
         let known = try user(id)
         if let known, known.publicKey != publicKey {
             throw ProtocolError(
                 .invalidCredentials, "The user is known here with another key.",
                 hint: "The user's identity was replaced, or somebody pretends to be the user.")
         }
-        guard list.version > known?.listVersion ?? 0 else { return false }
+        guard list.version > known?.listVersion ?? 0 else { return }
         try KeyChecks.verify(list, signedBy: publicKey)
+        // A lookup's answer holds pre-keys besides the list.
+        try FrameRoom.check(
+            Introduction(userID: id, publicKey: publicKey, deviceList: list).object, keeping: 2 * Self.preKeyMax)
         let body = Data(list.object.canonicalBytes())
         if known == nil {
             try run(
@@ -73,16 +77,15 @@ extension NodeTransaction {
             try run(
                 "UPDATE node_user SET device_list = ?, list_version = ? WHERE user = ?", [body, list.version, id.text])
         }
-        try replaceDevices(of: id, by: list)
-        return true
+        try replaceDevices(of: id, by: list, isLocal: known?.isLocal ?? false)
+        arrived.append(.user(id))
     }
 
-    private func replaceDevices(of id: UserID, by list: DeviceList) throws {
-        for row in try rows("SELECT device FROM node_device WHERE user = ?", [id.text]) {
-            let device: String = row["device"]
-            if !list.devices.contains(where: { $0.device.text == device }) {
-                try run("DELETE FROM node_device WHERE user = ? AND device = ?", [id.text, device])
-            }
+    private func replaceDevices(of id: UserID, by list: DeviceList, isLocal: Bool) throws {
+        var gone: [DeviceID] = []
+        for device in try devices(of: id) where !list.devices.contains(where: { $0.device == device }) {
+            try run("DELETE FROM node_device WHERE user = ? AND device = ?", [id.text, device.text])
+            gone.append(device)
         }
         for entry in list.devices {
             try run(
@@ -91,6 +94,9 @@ extension NodeTransaction {
                 ON CONFLICT (user, device) DO UPDATE SET noise_key = excluded.noise_key
                 """, [id.text, entry.device.text, Data(entry.signingKey), Data(entry.noiseKey)])
         }
+        guard isLocal else { return }
+        aftermath.keysChanged = true
+        for device in gone { try revoke(device, of: id) }
     }
 
     /// The Ed25519 key of a listed device.
@@ -104,8 +110,13 @@ extension NodeTransaction {
             .map { try DeviceID($0["device"] as String) }
     }
 
-    /// Stores what a device publishes. The signed pre-key must be the device's own.
-    func publish(_ signedPreKey: SignedPreKey, oneTime: [OneTimePreKey], of user: UserID, _ device: DeviceID) throws {
+    /// Stores what a device publishes. The signed pre-key must be the device's own. Of the one-time pre-keys those are
+    /// taken, from the first, for which there is room; none that is here is given up for another.
+    ///
+    /// - Returns: how many of `oneTime` are here now.
+    func publish(
+        _ signedPreKey: SignedPreKey, oneTime: [OneTimePreKey], of user: UserID, _ device: DeviceID
+    ) throws -> Int {
         guard signedPreKey.userID == user, signedPreKey.device == device,
             let key = try signingKey(of: user, device)
         else {
@@ -114,18 +125,34 @@ extension NodeTransaction {
                 hint: "Publish the device list first.")
         }
         try KeyChecks.verify(signedPreKey.object, signedBy: key, purpose: .preKey)
+        let body = signedPreKey.object.canonicalBytes()
+        guard body.count <= Self.preKeyMax else {
+            throw ProtocolError.tooLarge(
+                "The pre-key is too large.", actual: body.count, firstRefused: Self.preKeyMax + 1)
+        }
         try run(
             "UPDATE node_device SET signed_pre_key = ? WHERE user = ? AND device = ?",
-            [Data(signedPreKey.object.canonicalBytes()), user.text, device.text])
-        for oneTimeKey in oneTime.prefix(Self.oneTimeKeysMax) {
+            [Data(body), user.text, device.text])
+        var here = Set(
+            try rows("SELECT id FROM node_one_time_key WHERE user = ? AND device = ?", [user.text, device.text])
+                .map { $0["id"] as Int64 })
+        var taken = 0
+        for oneTimeKey in oneTime {
+            let id = Int64(oneTimeKey.id)
+            guard here.contains(id) || here.count < Self.oneTimeKeysMax else { break }
+            here.insert(id)
+            taken += 1
             try run(
                 "INSERT OR REPLACE INTO node_one_time_key (user, device, id, key) VALUES (?, ?, ?, ?)",
-                [user.text, device.text, Int64(oneTimeKey.id), Data(oneTimeKey.key)])
+                [user.text, device.text, id, Data(oneTimeKey.key)])
         }
+        return taken
     }
 
-    /// One-time pre-keys taken from one publication.
+    /// One-time pre-keys of a device, over all its publications.
     static let oneTimeKeysMax = 200
+    /// Bytes of a signed pre-key; without members that this version does not know it has some 330.
+    static let preKeyMax = 1024
 
     /// The answer to a lookup of a user of this node; takes one one-time pre-key out of the store.
     func lookUp(_ lookup: UserLookup) throws -> UserLookupResult {
@@ -169,5 +196,19 @@ extension NodeTransaction {
             "UPDATE node_device SET counter = ? WHERE user = ? AND device = ?",
             [command.counter, command.userID.text, command.device.text])
         return true
+    }
+}
+
+extension ProtocolError {
+    static var deviceUnlisted: Self { Self(.userNotFound, "The author's device is not listed here.") }
+
+    static func oneTimeKeysFull(taken: Int) -> Self {
+        Self(
+            .rateLimited, "The device has as many one-time pre-keys here as are kept.",
+            hint: "Publish more when some have been given out. All else in the publication was taken.",
+            details: [
+                "limit": "one_time_pre_keys", "value": .integer(Int64(NodeTransaction.oneTimeKeysMax)),
+                "taken": .integer(Int64(taken)),
+            ])
     }
 }

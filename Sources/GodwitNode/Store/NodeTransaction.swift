@@ -6,14 +6,18 @@ import GodwitSpool
 
 /// What the node does inside one transaction of its store: journal and queues change together.
 ///
-/// Lives only inside the closure that made it. `touched` says afterwards for whom something new waits; `finish` must be
-/// the last call, for it settles what is gathered over a frame (joins become one membership change).
+/// Lives only inside the closure that made it. `aftermath` says afterwards what follows; `finish` must be the last call,
+/// for it settles what is gathered over a frame (joins become one membership change).
 final class NodeTransaction {
     let spool: SQLiteTransaction
     let context: NodeContext
     let now: Timestamp
-    private(set) var touched: Set<Party> = []
-    var joins: [ChannelID: [Joiner]] = [:]
+    var aftermath = Aftermath()
+    var joins: [ChannelID: [PendingJoin]] = [:]
+    /// What came for which items are held; they are taken up when the item at hand is done with.
+    var arrived: [Arrived] = []
+    /// The last item that was found to fit into a frame: copies of it for others fit as well.
+    private var fitting: ItemID?
 
     var database: Database { spool.database }
 
@@ -35,9 +39,29 @@ final class NodeTransaction {
         try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments)
     }
 
+    /// Runs `body`; if it throws, nothing of what it did is left.
+    func inSavepoint(_ body: () throws -> Void) throws {
+        let (aftermath, joins, arrived) = (aftermath, joins, arrived)
+        do {
+            try database.inSavepoint {
+                try body()
+                return .commit
+            }
+        } catch {
+            (self.aftermath, self.joins, self.arrived) = (aftermath, joins, arrived)
+            throw error
+        }
+    }
+
     /// Puts an item into a party's queue.
+    /// - Throws: `ProtocolError` 2001 for one that could never leave, 3003 where there is no room.
     func enqueue(_ item: NewItem) throws {
-        if case .accepted = try spool.enqueue(item) { touched.insert(item.destination) }
+        if case .device = item.destination { try FrameRoom.checkEvent(item.body) }
+        if fitting != item.id {
+            try FrameRoom.check(item)
+            fitting = item.id
+        }
+        if case .accepted = try spool.enqueue(item) { aftermath.touched.insert(item.destination) }
     }
 
     /// Puts an object into a party's queue, class control.
@@ -50,19 +74,36 @@ final class NodeTransaction {
     }
 
     /// Puts a question or an answer into a party's queue: asked again with the same words it is no duplicate.
-    func enqueueAnew(_ object: JSONObject, to party: Party) throws {
+    @discardableResult
+    func enqueueAnew(
+        _ object: JSONObject, to party: Party, lifetime: Int64 = Message.defaultLifetime
+    ) throws -> ItemID {
         let body = object.canonicalBytes()
+        let id = ItemID(SHA256Digest.of(SystemRandom().bytes(32)))
         try enqueue(
             NewItem(
-                id: ItemID(SHA256Digest.of(SystemRandom().bytes(32))), kind: .object, body: body, destination: party,
-                priority: .control, created: now, lifetime: Message.defaultLifetime))
+                id: id, kind: .object, body: body, destination: party, priority: .control, created: now,
+                lifetime: lifetime))
+        return id
     }
 
     /// Settles what was gathered. Call once, last.
-    func finish() throws {
-        for (channel, joiners) in joins.sorted(by: { $0.key.text < $1.key.text }) {
-            try changeMembership(of: channel, joining: joiners)
+    /// - Returns: the joins that cannot be carried out; nothing of them was written.
+    func finish() throws -> [RefusedJoin] {
+        try takeUpHeld()
+        var refused: [RefusedJoin] = []
+        for (channel, pending) in joins.sorted(by: { $0.key.text < $1.key.text }) {
+            refused += try settle(pending, in: channel)
         }
         joins = [:]
+        return refused
+    }
+}
+
+extension ProtocolError {
+    /// A failure of this node's store rather than of an item: what it hits stays with its sender and comes again. A
+    /// destination that takes no more is the item's affair: the items of a frame for others must not wait for it.
+    var isOfStore: Bool {
+        code == .internalError || (code == .bandwidthExceeded && details["limit"]?.string != "destination_items")
     }
 }

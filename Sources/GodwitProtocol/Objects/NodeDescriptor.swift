@@ -6,7 +6,7 @@ public struct NodeDescriptor: Hashable, Sendable {
     public let publicKey: [UInt8]
     /// X25519, 32 bytes: static key of frame seals.
     public let noiseKey: [UInt8]
-    /// Base URLs, `https://host:port`, best first.
+    /// Base URLs, `https://host:port`, best first; `http://` on loopback only.
     public let endpoints: [String]
     /// SHA-256 of the certificate's SubjectPublicKeyInfo, 32 bytes each.
     public let pins: [[UInt8]]
@@ -14,9 +14,19 @@ public struct NodeDescriptor: Hashable, Sendable {
     public let sequence: Int64
     public let expires: Timestamp
 
+    /// The version of this form.
+    public static let version = "1.0"
+
+    /// - Throws: `ProtocolError` 9002 for another version, else 2000 naming the member.
     public init(_ object: JSONObject) throws(ProtocolError) {
         let fields = ObjectReader(object, what: "node descriptor")
         try fields.expect(type: "descriptor")
+        guard try fields.string("version") == Self.version else {
+            throw ProtocolError(
+                .protocolVersionMismatch, "The node descriptor is of another version.",
+                hint: "This version reads node descriptors of version 1.0; update the older of both programs.",
+                details: ["member": "version"])
+        }
         id = try fields.nodeID("id")
         publicKey = try fields.key("public_key", prefix: "ed25519", count: 32)
         noiseKey = try fields.key("noise_key", prefix: "x25519", count: 32)
@@ -32,12 +42,27 @@ public struct NodeDescriptor: Hashable, Sendable {
     private static func endpoints(_ fields: ObjectReader) throws(ProtocolError) -> [String] {
         var endpoints: [String] = []
         for entry in try fields.array("endpoints") {
-            guard let url = entry.string, url.hasPrefix("https://") || url.hasPrefix("http://"), url.utf8.count <= 2048
-            else { throw .malformed("An endpoint is an http or https URL.", member: "endpoints") }
+            guard let url = entry.string, url.hasPrefix("https://") || isClearOnLoopback(url), url.utf8.count <= 2048
+            else {
+                throw .malformed(
+                    "An endpoint is an https URL, or an http URL on loopback.", member: "endpoints",
+                    hint: "Clear text leaves no machine: use https://.")
+            }
             endpoints.append(url)
         }
         guard endpoints.count <= 8 else { throw .malformed("At most 8 endpoints.", member: "endpoints") }
         return endpoints
+    }
+
+    /// `http://` and a host that is this machine: `localhost`, `127.x.x.x` or `[::1]`.
+    private static func isClearOnLoopback(_ url: String) -> Bool {
+        guard url.hasPrefix("http://") else { return false }
+        let authority = url.dropFirst(7).prefix { !"/?#\\".contains($0) }
+        guard !authority.contains("@") else { return false }
+        if authority == "[::1]" || authority.hasPrefix("[::1]:") { return true }
+        let host = authority.prefix { $0 != ":" }.lowercased()
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return host == "localhost" || parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
     private static func pins(_ fields: ObjectReader) throws(ProtocolError) -> [[UInt8]] {
@@ -57,7 +82,7 @@ public struct NodeDescriptor: Hashable, Sendable {
         sequence: Int64, expires: Timestamp
     ) -> JSONObject {
         [
-            "type": "descriptor", "version": "1.0", "id": .string(id.text),
+            "type": "descriptor", "version": .string(version), "id": .string(id.text),
             "public_key": .string(PublicKeyText.text(ed25519: publicKey)),
             "noise_key": .string(PublicKeyText.text(x25519: noiseKey)),
             "endpoints": .array(endpoints.map { .string($0) }),

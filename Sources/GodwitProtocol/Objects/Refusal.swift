@@ -18,7 +18,7 @@ public struct Refusal: Sendable, Hashable {
         let fields = ObjectReader(object, what: "refusal")
         item = try fields.hash("item").bytes
         to = try fields.party("to")
-        at = try fields.timestamp("at")
+        at = try fields.canonicalTimestamp("at")
         guard let error = ProtocolError(object: object) else {
             throw .malformed("A refusal carries an error.", member: "error")
         }
@@ -60,7 +60,7 @@ public struct Receipt: Sendable, Hashable {
         self.state = state
         to = try fields.party("to")
         from = try fields.party("from")
-        at = try fields.timestamp("at")
+        at = try fields.canonicalTimestamp("at")
         let bytes = try fields.base64("items")
         guard bytes.count.isMultiple(of: 10), (1...Self.itemsMax).contains(bytes.count / 10) else {
             throw .malformed("items are 1 to 1,024 hashes cut to 10 bytes, joined.", member: "items")

@@ -19,7 +19,7 @@ public struct UserLookup: Sendable, Hashable {
         userID = try fields.userID("user_id")
         requestingNode = try fields.nodeID("requesting_node")
         requester = try fields.party("requester")
-        at = try fields.timestamp("at")
+        at = try fields.canonicalTimestamp("at")
         guard case .device(let user, _) = requester, user.node == requestingNode else {
             throw .malformed("The requester is a device of the requesting node.", member: "requester")
         }
@@ -69,7 +69,7 @@ public struct UserLookupResult: Sendable, Hashable {
         let fields = ObjectReader(object, what: "lookup result")
         userID = try fields.userID("user_id")
         requester = try fields.party("requester")
-        asOf = try fields.timestamp("as_of")
+        asOf = try fields.canonicalTimestamp("as_of")
         guard try fields.bool("found") else {
             found = nil
             return
