@@ -20,6 +20,8 @@ struct ColumnReader {
     private var positions: ColumnCursor<Int64>
     private var lengths: ColumnCursor<UInt32>
     private var bodyLengths: ColumnCursor<UInt32>
+    private var covers: ColumnCursor<UInt32>
+    private var runs: SignatureRuns?
     private let linksGiven: Set<Int>
     private let saltsGiven: Set<Int>
     private let recipientsAt: Set<Int>
@@ -28,12 +30,13 @@ struct ColumnReader {
     private var messages = 0
     private var recipientsRead = 0
     private var total = 0
+    private var inlineProofs: [MessageProof] = []
 
     /// - Throws: `ProtocolError` 2000.
     init(_ wire: WireColumns, opaque: [UInt8]) throws(ProtocolError) {
-        guard wire.unsigned.isEmpty, wire.linksKnown.isEmpty else {
+        guard wire.signatures <= 1, wire.linksKnown.isEmpty else {
             throw ProtocolError(
-                .invalidMessageFormat, "the frame leaves out signatures or links, which is not read here",
+                .invalidMessageFormat, "The frame leaves out what this version needs.",
                 hint: "A newer version of Godwit may read it.")
         }
         kinds = try Runs.read(wire.kinds, shift: 2, limit: FrameLimits.itemsMax)
@@ -61,71 +64,117 @@ struct ColumnReader {
         positions = ColumnCursor(wire.positions)
         lengths = ColumnCursor(wire.lengths)
         bodyLengths = ColumnCursor(wire.bodyLengths)
+        covers = ColumnCursor(wire.covers)
+        runs = wire.signatures == 1 ? SignatureRuns() : nil
     }
 
     /// All items, in order.
     /// - Throws: `ProtocolError` 2000 for columns that contradict each other or are not used up, 2001 beyond a limit.
     mutating func items() throws(ProtocolError) -> [BatchItem] {
-        var items: [BatchItem] = []
-        items.reserveCapacity(kinds.count)
+        var drafts: [Draft] = []
+        drafts.reserveCapacity(kinds.count)
         for (index, kind) in kinds.enumerated() {
-            items.append(try item(kind, priority: priorities[index]))
+            drafts.append(try draft(kind, priority: priorities[index]))
         }
+        let proofs = try proofs(of: drafts.compactMap(\.message))
         guard isUsedUp else { throw .malformed("the frame holds more than its items need") }
+        var items: [BatchItem] = []
+        items.reserveCapacity(drafts.count)
+        var read = proofs[...]
+        for draft in drafts {
+            var item = draft.item
+            if let message = draft.message, let proof = read.popFirst() { item.body = message.body(with: proof) }
+            items.append(item)
+        }
         return items
+    }
+
+    /// An item, and what is known of it as long as its signature has not been read.
+    private struct Draft {
+        /// Without its body if it is a message in columns.
+        var item: BatchItem
+        var message: MessageRow.Rebuilt?
+    }
+
+    /// What proves each message in columns, in their order.
+    private mutating func proofs(of messages: [MessageRow.Rebuilt]) throws(ProtocolError) -> [MessageProof] {
+        guard let runs else { return inlineProofs }
+        var proofs = [MessageProof?](repeating: nil, count: messages.count)
+        var (covers, opaque) = (covers, opaque)
+        let provers = try runs.provers { index throws(ProtocolError) in
+            let count = Int(covers.next())
+            guard count <= MessageProof.hashesMax else { throw .malformed("a signature of the frame is too far away") }
+            var hashes: [[UInt8]] = []
+            for _ in 0..<count { hashes.append(try opaque.take(32)) }
+            proofs[index] = MessageProof(of: messages[index].hash, hashes: hashes, signature: try opaque.take(64))
+            return count
+        }
+        (self.covers, self.opaque) = (covers, opaque)
+        for (index, prover) in provers.enumerated().reversed() {
+            // It comes after what it proves, so its own proof is there.
+            guard let prover, let proof = proofs[prover] else { continue }
+            proofs[index] = proof.extended(by: messages[prover].bodyHash, to: messages[index].hash)
+        }
+        return proofs.compactMap(\.self)
     }
 
     private var isUsedUp: Bool {
         opaque.isAtEnd && bodies.isAtEnd && times.isAtEnd && ages.isAtEnd && lifetimes.isAtEnd && chains.isAtEnd
             && chainDevices.isAtEnd && chainConversations.isAtEnd && forms.isAtEnd && keys.isAtEnd && keyMarks.isAtEnd
             && headerLengths.isAtEnd && sequences.isAtEnd && positions.isAtEnd && lengths.isAtEnd
-            && bodyLengths.isAtEnd && recipientsRead == wire.recipients.count
+            && bodyLengths.isAtEnd && covers.isAtEnd && recipientsRead == wire.recipients.count
             && state.devices.count == wire.authors.count && state.conversations.count == wire.conversations.count
             && state.forms.count == wire.forms.count
     }
 
-    private mutating func item(_ wireKind: UInt32, priority: UInt32) throws(ProtocolError) -> BatchItem {
+    private mutating func draft(_ wireKind: UInt32, priority: UInt32) throws(ProtocolError) -> Draft {
         let time = state.expectedTime &+ times.next()
         guard FrameLimits.times.contains(time) else { throw .malformed("a time of the frame is out of range") }
         let age = state.expectedAge(at: time) &+ ages.next()
         guard (0...FrameLimits.ageMax).contains(age) else { throw .malformed("an age of the frame is out of range") }
         state.walked(time: time, age: age)
-        let body: [UInt8]
+        var body: [UInt8] = []
+        var message: MessageRow.Rebuilt?
         let usual: UsualCourse
         let kind = BatchItem.Kind(rawValue: Int(wireKind)) ?? .message
         if wireKind == ColumnWriter.columnMessage {
-            let row = try row(time: time)
-            usual = UsualCourse(row.row)
-            body = row.body
+            let (row, rebuilt) = try row(time: time)
+            usual = UsualCourse(row)
+            message = rebuilt
+            try checkSize(rebuilt.object.canonicalBytes().count + Self.signatureMember, kind: kind)
         } else {
             usual = UsualCourse(kind)
             body = try bodies.take(Int(bodyLengths.next()))
+            try checkSize(body.count, kind: kind)
         }
-        try checkSize(of: body, kind: kind)
         let lifetime = lifetimes.next()
         guard lifetime <= UInt64(JSONValue.integerMax) + 1 else {
             throw .malformed("a lifetime of the frame is out of range")
         }
-        return BatchItem(
+        let item = BatchItem(
             kind: kind, body: body, created: Timestamp(milliseconds: time),
             lifetime: lifetime == 0 ? usual.lifetime : Int64(lifetime - 1), age: age * 1000,
             priority: PriorityClass(rawValue: (usual.priority.rawValue + Int(priority)) & 7) ?? usual.priority)
+        return Draft(item: item, message: message)
     }
 
-    private mutating func checkSize(of body: [UInt8], kind: BatchItem.Kind) throws(ProtocolError) {
+    /// Bytes of `"signature":"ed25519:…",`: sizes count as if each message had its own.
+    private static let signatureMember = 111
+
+    private mutating func checkSize(_ size: Int, kind: BatchItem.Kind) throws(ProtocolError) {
         let bodyMax = kind == .message ? FrameLimits.messageMax : FrameLimits.objectMax
-        guard body.count <= bodyMax else {
-            throw .tooLarge("an item of the frame is too large", actual: body.count, firstRefused: bodyMax + 1)
+        guard size <= bodyMax else {
+            throw .tooLarge("an item of the frame is too large", actual: size, firstRefused: bodyMax + 1)
         }
-        guard !body.isEmpty else { throw .malformed("an item of the frame is empty") }
-        total += body.count
+        guard size > 0 else { throw .malformed("an item of the frame is empty") }
+        total += size
         guard total <= FrameLimits.bodiesMax else {
             throw .tooLarge(
                 "the items of the frame are too large", actual: total, firstRefused: FrameLimits.bodiesMax + 1)
         }
     }
 
-    private mutating func row(time: Int64) throws(ProtocolError) -> (row: MessageRow, body: [UInt8]) {
+    private mutating func row(time: Int64) throws(ProtocolError) -> (MessageRow, MessageRow.Rebuilt) {
         let chain = try chain()
         let device = state.chains[chain].device
         let form = try form(in: chain)
@@ -142,17 +191,19 @@ struct ColumnReader {
             throw .malformed("a position in a chain is out of range")
         }
         let previous = try link(in: chain, sequence: sequence)
-        let signature = try opaque.take(64)
+        let signature = runs == nil ? try opaque.take(64) : nil
         let ciphertext = try opaque.take(Int(lengths.next()))
         let row = MessageRow(
             device: state.devices[device], conversation: state.conversations[state.chains[chain].conversation],
             form: state.forms[form], key: state.keys[key], salt: salt, position: position, sequence: sequence,
-            previous: previous, time: time, ciphertext: ciphertext, signature: signature,
+            previous: previous, time: time, ciphertext: ciphertext,
             recipients: try recipients())
-        let (body, hash) = row.rebuild()
-        state.walked(row, hash: hash, chain: chain, form: form, key: key)
+        let rebuilt = row.rebuild()
+        if let signature { inlineProofs.append(MessageProof(of: rebuilt.hash, signature: signature)) }
+        runs?.append(chain: chain, hash: rebuilt.hash, previous: previous)
+        state.walked(row, hash: rebuilt.hash, chain: chain, form: form, key: key)
         messages += 1
-        return (row, body)
+        return (row, rebuilt)
     }
 
     /// `prev`: null at the beginning of the chain, else the chain's message before, unless it is given.

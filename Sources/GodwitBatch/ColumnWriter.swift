@@ -14,6 +14,12 @@ struct ColumnWriter {
     private var linksGiven = Gaps()
     private var saltsGiven = Gaps()
     private var recipientsAt = Gaps()
+    /// Nil: each signature stands with its message.
+    private var runs: SignatureRuns?
+    private var proofs: [MessageProof] = []
+
+    /// - Parameter runs: one signature for messages that follow each other.
+    init(runs: Bool) { self.runs = runs ? SignatureRuns() : nil }
 
     static let columnMessage: UInt32 = 0
 
@@ -26,15 +32,15 @@ struct ColumnWriter {
         let lifetime = item.item.lifetime
         columns.lifetimes.append(lifetime == item.usual.lifetime ? 0 : UInt64(lifetime) + 1)
         priorities.append(UInt32((item.item.priority.rawValue - item.usual.priority.rawValue) & 7))
-        if let row = item.row, let hash = item.hash {
-            append(row, hash: hash)
+        if let row = item.row, let message = item.message {
+            append(row, message)
         } else {
             columns.bodyLengths.append(UInt32(item.item.body.count))
             bodies += item.item.body
         }
     }
 
-    private mutating func append(_ row: MessageRow, hash: MessageHash) {
+    private mutating func append(_ row: MessageRow, _ message: GodwitProtocol.Message) {
         let chain = chain(of: row)
         let device = state.chains[chain].device
         let form = form(row.form, in: chain)
@@ -50,14 +56,16 @@ struct ColumnWriter {
             if state.ends[chain] != nil { linksGiven.append(messages) }
             opaque += previous.bytes
         }
-        opaque += row.signature
+        if runs == nil { opaque += message.proof.signature }
+        runs?.append(chain: chain, hash: message.hash, previous: row.previous)
+        proofs.append(message.proof)
         columns.lengths.append(UInt32(row.ciphertext.count))
         opaque += row.ciphertext
         if let recipients = row.recipients {
             recipientsAt.append(messages)
             columns.recipients.append(recipients.canonicalText)
         }
-        state.walked(row, hash: hash, chain: chain, form: form, key: key)
+        state.walked(row, hash: message.hash, chain: chain, form: form, key: key)
         messages += 1
     }
 
@@ -136,8 +144,26 @@ struct ColumnWriter {
         return state.keys.append(key)
     }
 
-    /// The columns with what stands at their ends as zero left out: the reader adds it.
-    func finished() -> WireColumns {
+    /// Writes the signatures that have to stand, the last message's first, each after the hashes that lead to what it
+    /// signs.
+    private mutating func finishRuns() throws(ProtocolError) {
+        guard let runs else { return }
+        columns.signatures = 1
+        var standing: [MessageProof] = []
+        _ = try runs.provers { index in
+            standing.append(proofs[index])
+            return proofs[index].hashes.count
+        }
+        for proof in standing {
+            columns.covers.append(UInt32(proof.hashes.count))
+            for hash in proof.hashes { opaque += hash }
+            opaque += proof.signature
+        }
+    }
+
+    /// The columns with what stands at their ends as zero left out: the reader adds it. Call once.
+    mutating func finished() throws(ProtocolError) -> WireColumns {
+        try finishRuns()
         var result = columns
         result.kinds = kinds.values
         result.priorities = priorities.isAllZero ? [] : priorities.values
@@ -157,6 +183,7 @@ struct ColumnWriter {
         result.messageKeys.trim()
         result.keyIDLengths.trim()
         result.headerLengths.trim()
+        result.covers.trim()
         return result
     }
 }

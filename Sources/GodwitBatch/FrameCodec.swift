@@ -6,9 +6,12 @@ import SwiftProtobuf
 public enum FrameCodec {
     /// Writes a frame. The same frame always gives the same bytes on the same libbrotli.
     ///
+    /// - Parameter runs: one signature for messages of one chain that follow each other (D-5); the receiver gets each of
+    ///   them with the way to that signature in place of its own. Where a message has no signature of its own it is so
+    ///   in any case.
     /// - Throws: `ProtocolError` 2001 when an item, the items together or the result is beyond `FrameLimits`; 9000 when a
     ///   value is out of the range that its type states.
-    public static func encode(_ frame: Frame) throws(ProtocolError) -> [UInt8] {
+    public static func encode(_ frame: Frame, runs: Bool = false) throws(ProtocolError) -> [UInt8] {
         guard frame.items.count <= FrameLimits.itemsMax else {
             throw .tooLarge(
                 "a frame holds at most 1,024 items", actual: frame.items.count,
@@ -16,7 +19,7 @@ public enum FrameCodec {
         }
         var prepared: [PreparedItem] = []
         for item in frame.items { prepared.append(try PreparedItem(item)) }
-        let bytes = try encode(prepared[...], of: frame)
+        let bytes = try encode(prepared[...], of: frame, runs: runs)
         guard bytes.count <= FrameLimits.frameMax else {
             throw .tooLarge(
                 "the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
@@ -25,7 +28,9 @@ public enum FrameCodec {
     }
 
     /// Writes a frame with these items in place of its own. The size is not checked.
-    static func encode(_ items: ArraySlice<PreparedItem>, of frame: Frame) throws(ProtocolError) -> [UInt8] {
+    static func encode(
+        _ items: ArraySlice<PreparedItem>, of frame: Frame, runs: Bool
+    ) throws(ProtocolError) -> [UInt8] {
         let total = items.reduce(0) { $0 + $1.item.body.count }
         guard total <= FrameLimits.bodiesMax else {
             throw .tooLarge(
@@ -38,9 +43,10 @@ public enum FrameCodec {
         wire.floor = frame.floor
         wire.more = frame.hasMore
         for acknowledgement in frame.acknowledgements { wire.acknowledgements.append(try acknowledgement.wire()) }
-        var writer = ColumnWriter()
+        let isCovered = items.contains { $0.message.map { !$0.proof.hashes.isEmpty } ?? false }
+        var writer = ColumnWriter(runs: runs || isCovered)
         for item in items { writer.append(item) }
-        let columns = try serialize(writer.finished())
+        let columns = try serialize(try writer.finished())
         if let packed = BrotliPrimer.envelope?.compress(columns), packed.count < columns.count {
             wire.packedColumns = WireBytes.make(packed)
         } else {

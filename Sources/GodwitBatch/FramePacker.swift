@@ -14,36 +14,44 @@ public enum FramePacker {
     ///
     /// `hasMore` is set in the bytes when items are left over, besides when `frame.hasMore` says so.
     ///
-    /// - Parameter limit: bytes of the frame before sealing; above `FrameLimits.frameMax` it counts as that.
+    /// - Parameters:
+    ///   - limit: bytes of the frame before sealing; above `FrameLimits.frameMax` it counts as that.
+    ///   - runs: one signature for messages that follow each other, as `FrameCodec.encode` says.
     /// - Returns: `count` 0 when not even the first item fits: it needs a larger frame or has to be split.
     /// - Throws: `ProtocolError` 2001 when the frame does not fit without any item, or the first item is beyond
     ///   `FrameLimits`; 9000 when a value is out of range.
-    public static func pack(_ frame: Frame, limit: ByteCount) throws(ProtocolError) -> Packed {
+    public static func pack(
+        _ frame: Frame, limit: ByteCount, runs: Bool = false
+    ) throws(ProtocolError) -> Packed {
         let limit = min(limit.bytes, FrameLimits.frameMax)
-        let prepared = try prepare(frame.items, limit: limit)
+        let prepared = try prepare(frame.items, limit: limit, runs: runs)
         var search = PackingSearch(limit: limit, most: prepared.count)
         var best: Packed?
         while let count = search.next() {
-            let bytes = try encode(prepared.prefix(count), of: frame)
+            let bytes = try encode(prepared.prefix(count), of: frame, runs)
             search.learn(count: count, bytes: bytes.count)
             if bytes.count <= limit { best = Packed(count: count, bytes: bytes) }
         }
         guard let best else {
-            let least = try encode([], of: frame)
+            let least = try encode([], of: frame, runs)
             throw .tooLarge(
                 "the acknowledgements do not fit into the frame", actual: least.count, firstRefused: limit + 1)
         }
         return best
     }
 
-    private static func encode(_ items: ArraySlice<PreparedItem>, of frame: Frame) throws(ProtocolError) -> [UInt8] {
+    private static func encode(
+        _ items: ArraySlice<PreparedItem>, of frame: Frame, _ runs: Bool
+    ) throws(ProtocolError) -> [UInt8] {
         var head = frame
         head.hasMore = frame.hasMore || items.count < frame.items.count
-        return try FrameCodec.encode(items, of: head)
+        return try FrameCodec.encode(items, of: head, runs: runs)
     }
 
     /// Takes items as long as what cannot be compressed, and their number and size, leave room.
-    private static func prepare(_ items: [BatchItem], limit: Int) throws(ProtocolError) -> [PreparedItem] {
+    private static func prepare(
+        _ items: [BatchItem], limit: Int, runs: Bool
+    ) throws(ProtocolError) -> [PreparedItem] {
         var prepared: [PreparedItem] = []
         var least = 0
         var total = 0
@@ -54,7 +62,7 @@ public enum FramePacker {
                 if prepared.isEmpty { throw error }
                 break
             }
-            least += next.least
+            least += next.least(runs: runs)
             total += item.body.count
             if least > limit || total > FrameLimits.bodiesMax { break }
             prepared.append(next)

@@ -56,20 +56,17 @@ struct MessageRow: Hashable, Sendable {
     /// Milliseconds since 1970.
     var time: Int64
     var ciphertext: [UInt8]
-    /// 64 bytes.
-    var signature: [UInt8]
     var recipients: JSONValue?
 }
 
 extension MessageRow {
-    static let signaturePrefix = "ed25519:"
     static let keyIDMax = 40
 
     /// Nil unless `body` is a valid message that its row rebuilds bit for bit. Also returns the message's hash.
     static func take(_ body: [UInt8]) -> (row: MessageRow, message: Message)? {
         guard let message = try? Message(parsing: body), let row = MessageRow(message) else { return nil }
-        let (rebuilt, hash) = row.rebuild()
-        guard rebuilt == body, hash == message.hash else { return nil }
+        let rebuilt = row.rebuild()
+        guard rebuilt.hash == message.hash, rebuilt.body(with: message.proof) == body else { return nil }
         return (row, message)
     }
 
@@ -77,8 +74,7 @@ extension MessageRow {
         guard let id = Base32.decode(message.device.text), id.count == 5,
             let keyID = Base32.decode(message.encryption.keyID), keyID.count <= Self.keyIDMax,
             message.encryption.nonce.count == 12,
-            let signature = Base64.decode(String(message.signature.dropFirst(Self.signaturePrefix.count))),
-            signature.count == 64, FrameLimits.times.contains(message.timestamp.milliseconds),
+            FrameLimits.times.contains(message.timestamp.milliseconds),
             let metadata = message.object["metadata"]?.object,
             let name = message.object["channel"]?.string
         else { return nil }
@@ -93,12 +89,25 @@ extension MessageRow {
         previous = message.previous
         time = message.timestamp.milliseconds
         ciphertext = message.ciphertext
-        self.signature = signature
         recipients = message.object["recipients"]
     }
 
-    /// The message's canonical JSON and its hash.
-    func rebuild() -> (body: [UInt8], hash: MessageHash) {
+    /// A message but for its proof.
+    struct Rebuilt {
+        /// Without the members that prove it.
+        var object: JSONObject
+        var bodyHash: [UInt8]
+        var hash: MessageHash
+
+        /// Canonical JSON.
+        func body(with proof: MessageProof) -> [UInt8] {
+            var object = object
+            proof.write(to: &object)
+            return object.canonicalBytes()
+        }
+    }
+
+    func rebuild() -> Rebuilt {
         let nonce = salt + (0..<8).map { UInt8(truncatingIfNeeded: position >> (56 - 8 * $0)) }
         var object: JSONObject = [
             "author": .string(device.author),
@@ -119,11 +128,11 @@ extension MessageRow {
         if !conversation.node.isEmpty { object["channel_node"] = .string(conversation.node) }
         if !key.epoch.isEmpty { object["epoch"] = .string(Base64.encode(key.epoch)) }
         if let lifetime = form.lifetime { object["lifetime"] = .integer(lifetime) }
-        let hash = MessageHash(linking: SHA256Digest.of(object.canonicalBytes()), after: previous)
+        let bodyHash = SHA256Digest.of(object.canonicalBytes())
+        let hash = MessageHash(linking: bodyHash, after: previous)
         object["id"] = .string(hash.id.text)
         object["prev"] = previous.map { .string($0.base64) } ?? .null
-        object["signature"] = .string(Self.signaturePrefix + Base64.encode(signature))
         object["recipients"] = recipients
-        return (object.canonicalBytes(), hash)
+        return Rebuilt(object: object, bodyHash: bodyHash, hash: hash)
     }
 }

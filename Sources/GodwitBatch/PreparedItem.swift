@@ -5,8 +5,8 @@ struct PreparedItem: Sendable {
     let item: BatchItem
     /// Nil: the body travels verbatim.
     let row: MessageRow?
-    /// Hash of the message; only with `row`.
-    let hash: MessageHash?
+    /// The message; only with `row`.
+    let message: Message?
     /// What the receiver assumes when the frame says nothing.
     let usual: UsualCourse
 
@@ -22,11 +22,11 @@ struct PreparedItem: Sendable {
         self.item = item
         if item.kind == .message, let (row, message) = MessageRow.take(item.body), message.timestamp == item.created {
             self.row = row
-            hash = message.hash
+            self.message = message
             usual = UsualCourse(row)
         } else {
             row = nil
-            hash = nil
+            message = nil
             usual = UsualCourse(item.kind)
         }
     }
@@ -34,6 +34,8 @@ struct PreparedItem: Sendable {
     /// Seconds, rounded up.
     var ageInSeconds: Int64 { (item.age + 999) / 1000 }
 
-    /// Bytes that no compression can save.
-    var least: Int { row.map { $0.ciphertext.count + $0.signature.count } ?? 0 }
+    /// Bytes that no frame can save.
+    ///
+    /// - Parameter runs: a signature may be left out.
+    func least(runs: Bool) -> Int { row.map { $0.ciphertext.count + (runs ? 0 : 64) } ?? 0 }
 }

@@ -206,15 +206,24 @@ package nonisolated struct WireColumns: @unchecked Sendable {
     set {_uniqueStorage()._priorities = newValue}
   }
 
-  /// Kept for runs under one signature (indices of messages without one) and for links to heads known to the receiver.
-  package var unsigned: [UInt32] {
-    get {_storage._unsigned}
-    set {_uniqueStorage()._unsigned = newValue}
+  /// 0: each message's signature stands with it; 1: only those that no later message of the frame makes needless stand
+  /// there, after the last message, from the last to the first.
+  package var signatures: UInt32 {
+    get {_storage._signatures}
+    set {_uniqueStorage()._signatures = newValue}
   }
 
+  /// Kept for links to heads known to the receiver.
   package var linksKnown: [UInt32] {
     get {_storage._linksKnown}
     set {_uniqueStorage()._linksKnown = newValue}
+  }
+
+  /// Per signature of a frame with `signatures` 1, in their order: how many hashes stand before it; 0: it is the
+  /// message's own.
+  package var covers: [UInt32] {
+    get {_storage._covers}
+    set {_uniqueStorage()._covers = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -364,7 +373,7 @@ nonisolated extension WireAcknowledgement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Columns"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}unsigned\0\u{3}links_known\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}links_known\0\u{1}covers\0")
 
   fileprivate class _StorageClass {
     var _kinds: [UInt32] = []
@@ -391,8 +400,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _recipients: [String] = []
     var _lifetimes: [UInt64] = []
     var _priorities: [UInt32] = []
-    var _unsigned: [UInt32] = []
+    var _signatures: UInt32 = 0
     var _linksKnown: [UInt32] = []
+    var _covers: [UInt32] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -427,8 +437,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       _recipients = source._recipients
       _lifetimes = source._lifetimes
       _priorities = source._priorities
-      _unsigned = source._unsigned
+      _signatures = source._signatures
       _linksKnown = source._linksKnown
+      _covers = source._covers
     }
   }
 
@@ -471,8 +482,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._recipients) }()
         case 24: try { try decoder.decodeRepeatedUInt64Field(value: &_storage._lifetimes) }()
         case 25: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._priorities) }()
-        case 26: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._unsigned) }()
+        case 26: try { try decoder.decodeSingularUInt32Field(value: &_storage._signatures) }()
         case 27: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._linksKnown) }()
+        case 28: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._covers) }()
         default: break
         }
       }
@@ -553,11 +565,14 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._priorities.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._priorities, fieldNumber: 25)
       }
-      if !_storage._unsigned.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._unsigned, fieldNumber: 26)
+      if _storage._signatures != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._signatures, fieldNumber: 26)
       }
       if !_storage._linksKnown.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._linksKnown, fieldNumber: 27)
+      }
+      if !_storage._covers.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._covers, fieldNumber: 28)
       }
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -592,8 +607,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._recipients != rhs_storage._recipients {return false}
         if _storage._lifetimes != rhs_storage._lifetimes {return false}
         if _storage._priorities != rhs_storage._priorities {return false}
-        if _storage._unsigned != rhs_storage._unsigned {return false}
+        if _storage._signatures != rhs_storage._signatures {return false}
         if _storage._linksKnown != rhs_storage._linksKnown {return false}
+        if _storage._covers != rhs_storage._covers {return false}
         return true
       }
       if !storagesAreEqual {return false}

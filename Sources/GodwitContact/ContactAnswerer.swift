@@ -66,7 +66,7 @@ where Store.Transaction == Receiver.Transaction {
             step = records.count > 1 ? .resend(Array(records.dropFirst())) : .done
             return records.first
         case .fresh(let bytes):
-            guard bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limit: limits.frame)
+            guard bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limits)
             else { return nil }
             step = .fresh(bytes: bytes + record.count)
             return record

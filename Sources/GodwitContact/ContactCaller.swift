@@ -77,7 +77,7 @@ where Store.Transaction == Receiver.Transaction {
     private func records(to peer: PeerKey, _ limits: OutletLimits) async throws -> [[UInt8]] {
         var records = try await outlet.unacknowledged(to: peer)
         var bytes = records.reduce(0) { $0 + $1.count }
-        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limit: limits.frame) {
+        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limits) {
             records.append(record)
             bytes += record.count
         }

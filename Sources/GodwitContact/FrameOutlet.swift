@@ -10,10 +10,13 @@ public struct OutletLimits: Sendable, Hashable {
     public var frame: ByteCount
     /// Sealed bytes of all new frames of one exchange; at least one frame goes.
     public var exchange: ByteCount
+    /// One signature for messages of an author that follow each other (D-5).
+    public var runs: Bool
 
-    public init(frame: ByteCount, exchange: ByteCount) {
+    public init(frame: ByteCount, exchange: ByteCount, runs: Bool = false) {
         self.frame = frame
         self.exchange = exchange
+        self.runs = runs
     }
 }
 
@@ -86,11 +89,12 @@ public actor FrameOutlet<Store: Spool> {
     }
 
     /// The next new frame, or nil if nothing waits.
-    public func next(to peer: PeerKey, limit: ByteCount) async throws -> [UInt8]? {
+    public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
+        let limit = limits.frame
         let queues = try await spool.read { try $0.queues(for: peer.party) }
         guard !queues.isEmpty else { return nil }
         let shares = scheduler.plan(Self.classQueues(queues), frame: Self.stretched(limit))
-        guard let built = try await build(shares, to: peer.party, limit: limit) else { return nil }
+        guard let built = try await build(shares, to: peer.party, limits) else { return nil }
         var fill = FrameFill(shares, frame: Self.stretched(limit))
         for item in built.packed where !fill.take(ByteCount(item.body.count), of: item.priority) { break }
         scheduler.settle(fill)
@@ -146,11 +150,11 @@ public actor FrameOutlet<Store: Spool> {
 
     /// Builds the next frame; an item that fits no frame is passed over from now on. It stays in custody, is seen by
     /// `godwit spool list`, and is reported to its author when its lifetime ends.
-    private func build(_ shares: [Share], to peer: Party, limit: ByteCount) async throws -> Built? {
+    private func build(_ shares: [Share], to peer: Party, _ limits: OutletLimits) async throws -> Built? {
         while true {
             let passedOver = unfit
             let attempt = try await spool.write { transaction in
-                try Self.build(shares, to: peer, limit: limit, passingOver: passedOver, in: transaction)
+                try Self.build(shares, to: peer, limits, passingOver: passedOver, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
@@ -161,7 +165,7 @@ public actor FrameOutlet<Store: Spool> {
     }
 
     private static func build(
-        _ shares: [Share], to peer: Party, limit: ByteCount, passingOver unfit: Set<Int64>,
+        _ shares: [Share], to peer: Party, _ limits: OutletLimits, passingOver unfit: Set<Int64>,
         in transaction: Store.Transaction
     ) throws -> Attempt {
         let held = try transaction.unacknowledged(to: peer)
@@ -182,7 +186,7 @@ public actor FrameOutlet<Store: Spool> {
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count + unfit.count)
-        guard let packed = pack(content, limit: limit, queued: queued), packed.count > 0 else {
+        guard let packed = pack(content, limits, queued: queued), packed.count > 0 else {
             return .unfit(row: first.row)
         }
         let frame = OutboundFrame(
@@ -193,8 +197,10 @@ public actor FrameOutlet<Store: Spool> {
 
     /// As many items as fit; one that is larger than a frame of this link goes in a frame of its own. Nil if the first
     /// fits no frame at all, or cannot be written.
-    private static func pack(_ content: Frame, limit: ByteCount, queued: Int) -> FramePacker.Packed? {
-        if let packed = try? FramePacker.pack(content, limit: limit), packed.count > 0 { return packed }
+    private static func pack(_ content: Frame, _ limits: OutletLimits, queued: Int) -> FramePacker.Packed? {
+        if let packed = try? FramePacker.pack(content, limit: limits.frame, runs: limits.runs), packed.count > 0 {
+            return packed
+        }
         let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
         return try? FramePacker.pack(alone, limit: SealedFrame.payloadLimit)
     }

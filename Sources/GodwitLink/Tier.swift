@@ -14,6 +14,9 @@ public enum Tier: Int, Sendable, CaseIterable, Comparable {
     case medium = 3
     case high = 4
 
+    /// One signature goes for the messages of an author that follow each other (D-5).
+    public var savesSignatures: Bool { self <= .low }
+
     /// The tier of a rate, without regard to the past. `TierTracker` adds the hysteresis.
     public init(rate: BitRate) {
         self.init(rate: rate, times: 1, over: 1)

@@ -139,7 +139,8 @@ struct FrameLimitTests {
                 $0.bodies = WireBytes.make([1])
                 $0.ages = [-1]
             },
-            { $0.unsigned = [0] },
+            { $0.signatures = 2 },
+            { $0.covers = [0, 1] },
             { $0.linksKnown = [0] },
             { $0.linksGiven = [0] },
         ]

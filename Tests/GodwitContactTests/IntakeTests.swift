@@ -18,7 +18,7 @@ struct IntakeTests {
     /// A record with one item from left to right.
     private func record(_ hop: Pair<MemorySpool>, _ number: Int = 1) async throws -> [UInt8] {
         try await hop.left.enqueue(number, to: hop.right.identity.party)
-        return try #require(try await hop.left.outlet.next(to: hop.right.key, limit: limits.frame))
+        return try #require(try await hop.left.outlet.next(to: hop.right.key, limits))
     }
 
     private func expectNothing(at end: End<MemorySpool>) async throws {
@@ -33,7 +33,7 @@ struct IntakeTests {
         let hop = try pair()
         let stranger = try End("stranger", keyByte: 33, MemorySpool(configuration: .test))
         try await stranger.enqueue(1, to: hop.right.identity.party)
-        let record = try #require(try await stranger.outlet.next(to: hop.right.key, limit: limits.frame))
+        let record = try #require(try await stranger.outlet.next(to: hop.right.key, limits))
         let error = await #expect(throws: ProtocolError.self) { try await hop.right.intake.take(record) }
         #expect(error?.code == .invalidCredentials && error?.hint != nil)
         try await expectNothing(at: hop.right)
@@ -155,7 +155,7 @@ struct IntakeTests {
         let third = try End("thirdnd3", keyByte: 44, MemorySpool(configuration: .test))
         hop.right.directory.add(third.key)
         try await third.enqueue(5, to: hop.right.identity.party)
-        let foreign = try #require(try await third.outlet.next(to: hop.right.key, limit: limits.frame))
+        let foreign = try #require(try await third.outlet.next(to: hop.right.key, limits))
         let session = await hop.right.answerer(limits).openExchange()
         try await session.receive(try await hop.left.outlet.loose(to: hop.right.key, hasMore: false))
         let error = await #expect(throws: ProtocolError.self) { try await session.receive(foreign) }
@@ -169,7 +169,7 @@ struct IntakeTests {
         let third = try End("thirdnd3", keyByte: 44, MemorySpool(configuration: .test))
         hop.left.directory.add(third.key)
         try await third.enqueue(5, to: hop.left.identity.party)
-        let foreign = try #require(try await third.outlet.next(to: hop.left.key, limit: limits.frame))
+        let foreign = try #require(try await third.outlet.next(to: hop.left.key, limits))
         let error = await #expect(throws: ProtocolError.self) {
             try await hop.left.intake.take(foreign, from: hop.right.key)
         }

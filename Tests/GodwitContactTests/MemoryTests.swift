@@ -18,7 +18,7 @@ struct MemoryTests {
         var records: [[UInt8]] = []
         for number in 0..<count {
             try await hop.left.enqueue(number, to: hop.right.identity.party)
-            records.append(try #require(try await hop.left.outlet.next(to: hop.right.key, limit: limits.frame)))
+            records.append(try #require(try await hop.left.outlet.next(to: hop.right.key, limits)))
         }
         return records
     }
@@ -80,7 +80,7 @@ struct MemoryTests {
         let late = try await hop.right.outlet.loose(to: hop.left.key, hasMore: false)
         #expect(try await acknowledge(hop) == 1)
         try await hop.left.enqueue(50, to: hop.right.identity.party)
-        _ = try await hop.left.outlet.next(to: hop.right.key, limit: limits.frame)
+        _ = try await hop.left.outlet.next(to: hop.right.key, limits)
         #expect(try await hop.left.intake.take(late).released == 0)
         #expect(try await numbersInFlight(hop) == [2])
     }
@@ -178,7 +178,7 @@ struct MemoryTests {
         let old = try await frames(hop, 1)
         let peer = hop.right.identity.party
         try await hop.left.spool.write { try $0.renewIncarnation(to: peer, incarnation: 99) }
-        let new = try #require(try await hop.left.outlet.next(to: hop.right.key, limit: limits.frame))
+        let new = try #require(try await hop.left.outlet.next(to: hop.right.key, limits))
         _ = try await hop.right.intake.take(new)
         _ = try await hop.right.intake.take(old[0])
         #expect(try await acknowledge(hop) == 1)

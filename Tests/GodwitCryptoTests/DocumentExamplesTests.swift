@@ -137,7 +137,7 @@ struct DocumentExamplesTests {
         #expect(Hex.encode(body) == (try document.value("body_hash")))
         #expect(Hex.encode(message.hash.bytes) == (try document.value("message_hash")))
         #expect(Hex.encode(SHA256Digest.of(message.associatedData)) == (try document.value("associated_data_sha256")))
-        #expect(message.signature == (try ExampleKey.signing(0x04).sign(message.hash.bytes, purpose: .message).text))
+        #expect(message.proof.text == (try ExampleKey.signing(0x04).sign(message.hash.bytes, purpose: .message).text))
 
         let name = try EpochName(try #require(message.epoch))
         #expect(message.encryption.keyID == name.keyID)

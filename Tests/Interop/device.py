@@ -255,7 +255,7 @@ class Client:
         digest = message_hash(message)
         assert message["id"] == "msg_" + b32(digest[:10])
         entry = self.users[message["author"]][1][message["device"]]
-        verify_bytes(key_bytes("ed25519", entry["signing_key"]), "message", digest, message["signature"])
+        verify_bytes(key_bytes("ed25519", entry["signing_key"]), "message", *proof(message))
         encryption = message["encryption"]
         nonce, header = raw(encryption["nonce"]), raw(encryption["header"])
         ciphertext, aad = raw(message["content"]["ciphertext"]), associated(message)

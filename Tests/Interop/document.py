@@ -131,14 +131,29 @@ def identity_file(user, key, node, endpoint, passphrase):
 
 # Messages, section 5
 
+OUTSIDE = ("id", "signature", "signed_by", "cover", "recipients", "prev")
+
+
 def message_hash(message):
-    body = hashlib.sha256(jcs(without(message, "id", "signature", "recipients", "prev"))).digest()
+    body = hashlib.sha256(jcs(without(message, *OUTSIDE))).digest()
     before = raw(message["prev"]) if message["prev"] else bytes(32)
     return hashlib.sha256(b"DCP1:link\0" + before + body).digest()
 
 
+def proof(message):
+    """What is signed, and the signature: the message's own, or that of a later one of its chain."""
+    digest = message_hash(message)
+    if message["signature"] is not None:
+        assert "cover" not in message and "signed_by" not in message
+        return digest, message["signature"]
+    for body in message["cover"]["hashes"]:
+        digest = hashlib.sha256(b"DCP1:link\0" + digest + raw(body)).digest()
+    assert message["signed_by"] == "msg_" + b32(digest[:10])
+    return digest, message["cover"]["signature"]
+
+
 def associated(message):
-    return jcs(without(message, "id", "signature", "recipients", "prev", "content"))
+    return jcs(without(message, *OUTSIDE, "content"))
 
 
 def seal_content(text):

@@ -39,10 +39,10 @@ public enum KeyChecks {
         for device in list.devices { try verify(device.object, signedBy: key, purpose: .device) }
     }
 
-    /// A message under its author's device key.
+    /// A message under its author's device key: by its own signature, or by that of a later message of its chain.
     public static func verify(_ message: Message, signedBy key: [UInt8]) throws(ProtocolError) {
-        guard let signature = try? Signature(text: message.signature), let verifier = try? VerifyingKey(key),
-            verifier.verify(message.hash.bytes, signature: signature, purpose: .message)
+        guard let signature = try? Signature(message.proof.signature), let verifier = try? VerifyingKey(key),
+            verifier.verify(message.proof.signed.bytes, signature: signature, purpose: .message)
         else {
             throw ProtocolError(
                 .invalidCredentials, "The message's signature does not verify.",

@@ -115,7 +115,7 @@ extension HomeNode {
         let (outlet, limits) = await links.outlet(for: peer.party)
         var records = try await outlet.unacknowledged(to: peer)
         var bytes = records.reduce(0) { $0 + $1.count }
-        while bytes < most, let record = try await outlet.next(to: peer, limit: limits.frame) {
+        while bytes < most, let record = try await outlet.next(to: peer, limits) {
             records.append(record)
             bytes += record.count
         }

@@ -36,10 +36,17 @@ actor LinkBoard {
         let frame = FrameSizing.payload(rate: profile.bandwidthUp, seconds: profile.frameSeconds)
         let made = (
             NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights),
-            OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4))
+            OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: Self.runs(to: party, over: profile))
         )
         outlets[party] = made
         return made
+    }
+
+    /// Devices are the end of the way, so they get runs under one signature over any link; other nodes where bytes are
+    /// dear (D-5).
+    private static func runs(to party: Party, over profile: Profile) -> Bool {
+        guard case .node = party else { return true }
+        return TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.savesSignatures
     }
 
     private func profile(for party: Party) async throws -> Profile {

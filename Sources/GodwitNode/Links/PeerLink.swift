@@ -100,7 +100,8 @@ actor PeerLink {
         let latest = Mutex(ContactReport())
         let began = core.time.uptime()
         do {
-            let limits = OutletLimits(frame: FrameSizing.payload(up: profile), exchange: exchangeLimit())
+            let limits = OutletLimits(
+                frame: FrameSizing.payload(up: profile), exchange: exchangeLimit(), runs: tierUp.tier.savesSignatures)
             let report = try await caller.contact(
                 with: key, over: carrier, limits: limits, exchangesMax: Self.exchangesMax
             ) { report in

@@ -1,9 +1,9 @@
 /// A message in its sealed, signed form (decision D-1): the JSON object of 004 §6.1 with `content.ciphertext`.
 ///
 /// The object is kept whole, so members that this version does not know are covered by hashes and passed on.
-/// Limits: at most 65,535 bytes of canonical JSON without `recipients` (MSG-17, D-13).
+/// Limits: at most 65,535 bytes of canonical JSON without `recipients` and `cover` (MSG-17, D-13).
 public struct Message: Hashable, Sendable {
-    /// The largest message, in bytes of its canonical form without `recipients`.
+    /// The largest message, in bytes of its canonical form without `recipients` and `cover`.
     public static let bytesMax = 65_535
     /// Milliseconds that a message lives unless it says otherwise: 30 days (D-16).
     public static let defaultLifetime: Int64 = 2_592_000_000
@@ -28,6 +28,7 @@ public struct Message: Hashable, Sendable {
     /// Milliseconds after `timestamp` at which it expires.
     public let lifetime: Int64
     public let hash: MessageHash
+    public let proof: MessageProof
 
     /// The member `encryption` of 004 §6.1 as decision D-1 completes it.
     public struct Encryption: Hashable, Sendable {
@@ -61,7 +62,7 @@ public struct Message: Hashable, Sendable {
 
     /// - Throws: `ProtocolError` 2000 naming the member, or 2001.
     public init(_ object: JSONObject) throws(ProtocolError) {
-        let size = object.omitting(["recipients"]).canonicalBytes().count
+        let size = object.omitting(["recipients", "cover"]).canonicalBytes().count
         guard size <= Self.bytesMax else {
             throw .tooLarge("The message is too large.", actual: size, firstRefused: Self.bytesMax + 1)
         }
@@ -89,10 +90,7 @@ public struct Message: Hashable, Sendable {
         guard try fields.string("id") == hash.id.text else {
             throw .malformed("The message id does not follow from the message.", member: "id")
         }
-        let signature = try fields.string("signature")
-        guard signature.hasPrefix("ed25519:"), Base64.decode(String(signature.dropFirst(8)))?.count == 64 else {
-            throw .malformed("The signature is ed25519: and the base64 of 64 bytes.", member: "signature")
-        }
+        proof = try MessageProof(fields, of: hash)
     }
 
     private static func encryption(_ fields: ObjectReader) throws(ProtocolError) -> Encryption {
@@ -124,22 +122,22 @@ public struct Message: Hashable, Sendable {
         return (try fields.nodeID("channel_node"), epoch)
     }
 
-    /// The bytes under `body_hash`: JCS without `id`, `signature`, `recipients` and `prev` (D-2).
+    /// Members that no hash covers: they follow from the others, prove them, or change on the way (D-2, D-5, D-13).
+    static let uncovered: Set<String> = ["id", "signature", "signed_by", "cover", "recipients", "prev"]
+
+    /// The bytes under `body_hash` (D-2): JCS without `id`, `prev`, `recipients` and what proves the message.
     public static func body(of object: JSONObject) -> [UInt8] {
-        object.omitting(["id", "signature", "recipients", "prev"]).canonicalBytes()
+        object.omitting(uncovered).canonicalBytes()
     }
 
     /// The associated data of the content's AEAD: the body without `content` (D-2).
     public static func associatedData(of object: JSONObject) -> [UInt8] {
-        object.omitting(["id", "signature", "recipients", "prev", "content"]).canonicalBytes()
+        object.omitting(uncovered.union(["content"])).canonicalBytes()
     }
 
     public var id: MessageID { hash.id }
     public var associatedData: [UInt8] { Self.associatedData(of: object) }
     public var canonicalBytes: [UInt8] { object.canonicalBytes() }
-
-    /// Text of the member `signature`.
-    public var signature: String { object["signature"]?.string ?? "" }
 
     /// What it belongs to.
     public var conversation: Conversation {

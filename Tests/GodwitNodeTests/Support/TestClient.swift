@@ -34,6 +34,18 @@ final class Outbox: SocketOutbox {
     }
 
     var messages: [JSONObject] { events("message").compactMap { $0["message"]?.object } }
+
+    /// These messages and no others have come, in this order, each proven: by its own signature or by a later one's.
+    func has(_ sent: [JSONObject]) -> Bool {
+        let bare: Set<String> = ["signature", "signed_by", "cover"]
+        return messages.map { $0.omitting(bare) } == sent.map { $0.omitting(bare) }
+            && messages.allSatisfy { arrived in
+                guard let proof = (try? Message(arrived))?.proof else { return false }
+                return sent.contains { message in
+                    message["id"]?.string == proof.signed.id.text && message["signature"]?.string == proof.text
+                }
+            }
+    }
 }
 
 /// A socket with whoever sits at the other end.
