@@ -53,6 +53,10 @@ struct FederationTests {
             #expect(bob.client.outbox.messages.count == 20)
             #expect(try await one.queue(for: .node(other.id)).isEmpty)
             #expect(try await other.count("node_message") == 20)
+            // Counted as their author made them, though only the last one has kept its signature.
+            let status = try await other.control(["request": "status"]).object
+            #expect(status?["arrived_bytes"]?.integer == sent.reduce(0) { $0 + Int64($1.canonicalBytes().count) })
+            #expect(bob.client.outbox.messages.count { $0["signature"]?.string != nil } == 1)
         }
     }
 
