@@ -31,7 +31,7 @@ help:
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
 	@echo 'make primers   the Brotli primers, made again from dictionaries/*.txt'
-	@echo 'make install   godwit, its manual and its profiles under PREFIX=$(PREFIX)'
+	@echo 'make install   godwit, its manual, profiles and phrase model under PREFIX=$(PREFIX)'
 
 deps: packages $(if $(REQUIREMENTS),$(PYTHON_HOME)/.stamp)
 	@command -v $(SWIFT) >/dev/null || { echo 'deps: Swift 6.3 is missing, see https://www.swift.org/install' >&2; exit 69; }
@@ -94,9 +94,11 @@ primers: deps
 install: CONFIGURATION = release
 install: build
 	install -D -m 755 $(GODWIT) $(DESTDIR)$(PREFIX)/bin/godwit
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/godwit/profiles
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/godwit/profiles \
+		$(DESTDIR)$(PREFIX)/share/godwit/models
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 profiles/*.yaml $(DESTDIR)$(PREFIX)/share/godwit/profiles
+	install -m 644 models/*.gpm $(DESTDIR)$(PREFIX)/share/godwit/models
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/godwit/LICENSE
 
 clean:

@@ -44,6 +44,8 @@ struct Room {
     var libraries: [Target.Dependency] = []
     var resources: [Resource] = []
     var exclude: [String] = []
+    /// Coding is arithmetic on every bit: without optimisation tests and the demo would take fifty times as long.
+    var isOptimised = false
     var testLibraries: [Target.Dependency] = []
     /// Files beside the tests that are read by path.
     var fixtures: [String] = []
@@ -51,7 +53,8 @@ struct Room {
     var target: Target {
         .target(
             name: name, dependencies: rooms.map { .byName(name: $0) } + libraries,
-            exclude: exclude, resources: resources, swiftSettings: strict)
+            exclude: exclude, resources: resources,
+            swiftSettings: strict + (isOptimised ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []))
     }
     var tests: Target {
         .testTarget(
@@ -65,7 +68,8 @@ struct Room {
 let rooms = [
     Room(name: "GodwitProtocol", libraries: [.crypto]),
     Room(name: "GodwitCrypto", rooms: ["GodwitProtocol", "CSodium"], libraries: [.crypto, .cryptoExtras]),
-    Room(name: "GodwitCompression", rooms: ["GodwitProtocol", "CBrotli"], libraries: [.crypto]),
+    Room(
+        name: "GodwitCompression", rooms: ["GodwitProtocol", "CBrotli"], libraries: [.crypto], isOptimised: true),
     Room(name: "GodwitLink", rooms: ["GodwitProtocol"], testLibraries: [.yams]),
     Room(
         name: "GodwitBatch", rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitCompression"],

@@ -16,7 +16,7 @@ struct Godwit: AsyncParsableCommand {
         subcommands: [
             NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self, ChannelCommand.self,
             SendCommand.self, ReadCommand.self, SyncCommand.self, SpoolCommand.self, LinkCommand.self,
-            DemoCommand.self, DemoClientCommand.self,
+            DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,
         ])
 
     static func main() async {

@@ -49,6 +49,70 @@ struct ContentCodecTests {
         #expect(error?.details["codec"] == .integer(Int64(codec)))
     }
 
+    @Test(
+        "a model that is not at hand is refused with a hint, by number and in the short form",
+        arguments: [[3, 7, 1], [16, 1], [207], [208], [239, 0]] as [[UInt8]])
+    func unknownModel(bytes: [UInt8]) {
+        let error = #expect(throws: ProtocolError.self) { try ContentCodec.unpack(bytes, models: PhraseModelLibrary()) }
+        #expect(error?.code == .invalidMessageFormat)
+        #expect(error?.hint?.contains("phrase model") == true)
+        #expect(error?.details["codec"] == .integer(Int64(bytes[0])))
+        #expect(error?.details["model"] == .integer(bytes[0] == 3 ? 7 : bytes[0] < 208 ? 1 : 128))
+    }
+
+    @Test("a site's model goes by codec 3 and its number, and only where the readers hold it")
+    func siteModel() throws {
+        let model = try #require(PhraseModelFixture.model)
+        let library = try PhraseModelLibrary([model])
+        let text = Array(PhraseModelFixture.lines[0].utf8)
+        let content = [0x7A, UInt8(text.count)] + text
+        let packed = try ContentCodec.pack(content, codecs: Set(ContentCodec.allCases), model: model)
+        #expect(packed.starts(with: [3, 200]))
+        #expect(try ContentCodec.unpack(packed, models: library) == content)
+        #expect(try ContentCodec.pack(content, model: model)[0] != 3)
+        #expect(try ContentCodec.pack(content, codecs: Set(ContentCodec.allCases))[0] != 3)
+    }
+
+    @Test("models 1 and 128 have a form without codec byte and number", arguments: [1, 128] as [UInt8])
+    func shortForm(number: UInt8) throws {
+        let model = try PhraseModel(file: PhraseModelFixture.file(number: number))
+        let library = PhraseModelLibrary(trusting: model)
+        let first = try #require(ContentCodec.shortForms[number])
+        for line in PhraseModelFixture.lines + PhraseModelFixture.unseen {
+            let text = Array(line.utf8)
+            let content = [0x7A, UInt8(text.count)] + text
+            let packed = try ContentCodec.pack(content, codecs: [.phraseModel], model: model)
+            let plain = try #require(model.packContent(content))
+            #expect(first.contains(packed[0]) && packed.count <= plain.count + 1)
+            #expect(try ContentCodec.unpack(packed, models: library) == content)
+        }
+        #expect(throws: ProtocolError.self) { try ContentCodec.unpack([3, number, 2], models: library) }
+    }
+
+    @Test("first bytes are told apart: codecs, short forms, and those that nobody has yet")
+    func firstBytes() {
+        var owners = [UInt8: Int]()
+        for byte in 0...255 as ClosedRange<UInt8> {
+            owners[byte] =
+                (ContentCodec(rawValue: byte) == nil ? 0 : 1)
+                + ContentCodec.shortForms.values.count { $0.contains(byte) }
+        }
+        #expect(owners.values.allSatisfy { $0 <= 1 })
+        #expect(owners.filter { $0.value == 0 }.keys.sorted() == Array(4...15) + Array(240...255))
+    }
+
+    @Test("a quoted text serves the reader that has it")
+    func quoting() throws {
+        let model = try #require(PhraseModelFixture.model)
+        let library = try PhraseModelLibrary([model])
+        let quoted = Array("Xanthippe has the 14 boxes of Kwame Nkrumah".utf8)
+        let content = [0x7A, 30] + Array("Kwame Nkrumah has the 15 boxes".utf8)
+        let packed = try ContentCodec.pack(content, codecs: [.phraseModel], model: model, quoting: quoted)
+        #expect(packed[0] == 3)
+        #expect(try ContentCodec.unpack(packed, models: library, quoting: quoted) == content)
+        #expect(packed.count < (try ContentCodec.pack(content, codecs: [.phraseModel], model: model)).count)
+    }
+
     @Test("no bytes at all are refused")
     func nothing() {
         #expect(throws: ProtocolError.self) { try ContentCodec.unpack([]) }
