@@ -1,4 +1,5 @@
 import GodwitBatch
+import GodwitCompression
 import GodwitContact
 import GodwitCrypto
 import GodwitProtocol
@@ -46,12 +47,17 @@ actor Hub {
 
     /// A new user with one device, known to the hub.
     ///
-    /// - Parameter key: the user's identity key, where a test signs with it later.
-    func enrol(_ name: String, in scratch: Scratch, key: SigningKey? = nil) async throws -> Device {
+    /// - Parameters:
+    ///   - key: the user's identity key, where a test signs with it later.
+    ///   - models: the phrase models that the device holds.
+    func enrol(
+        _ name: String, in scratch: Scratch, key: SigningKey? = nil, models: PhraseModelLibrary = PhraseModelLibrary()
+    ) async throws -> Device {
         let identityKey = try key ?? .generate()
         let file = try Self.identity(name, on: id, key: identityKey)
         let device = try await Device.create(
-            directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time)
+            directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time,
+            models: models)
         publications[device.party] = try await device.publication()
         userKeys[device.userID] = file.publicKey
         return device

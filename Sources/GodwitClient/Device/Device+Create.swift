@@ -1,6 +1,6 @@
 import FoundationEssentials
 import GRDB
-import GodwitCompression
+public import GodwitCompression
 public import GodwitContact
 public import GodwitCrypto
 public import GodwitLink
@@ -14,11 +14,12 @@ extension Device {
     /// - Parameters:
     ///   - node: descriptor of the home node, got over a way that the user trusts.
     ///   - link: the link to the home node, whose tier says how contents are padded (D-9).
+    ///   - models: the phrase models at hand; the device's entry names them.
     /// - Throws: `ProtocolError` 1000 when identity, key and node do not belong together or a signature does not verify,
     ///   1002 if there is a device in the directory already; what `SQLiteSpool` throws.
     public static func create(
         directory: String, identity: IdentityFile, identityKey: SigningKey, node: NodeDescriptor,
-        time: any TimeSource, link: Profile = .preset(.satellite)
+        time: any TimeSource, link: Profile = .preset(.satellite), models: PhraseModelLibrary = .shared
     ) async throws -> Device {
         try check(identity, identityKey, node)
         let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
@@ -26,7 +27,7 @@ extension Device {
         let context = DeviceContext(
             identityFile: identity, device: DeviceEntry.id(of: signing.publicKey.bytes), signing: signing,
             agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw(),
-            padding: Padding(over: link))
+            padding: Padding(over: link), models: models)
         let list = try makeList(of: context, signedBy: identityKey, at: time.now())
         let store = DeviceStore(spool: spool, context: context, time: time)
         try await store.write { transaction in
@@ -54,18 +55,19 @@ extension Device {
     private static func makeList(
         of context: DeviceContext, signedBy key: SigningKey, at now: Timestamp
     ) throws -> DeviceList {
-        let entry = key.signed(
-            [
-                "user_id": .string(context.user.text), "device": .string(context.device.text),
-                "signing_key": .string(context.signing.publicKey.text),
-                "agreement_key": .string(context.agreement.publicKey.text),
-                "noise_key": .string(context.noise.publicKey.text), "created": .string(now.description),
-            ], purpose: .device)
+        var entry: JSONObject = [
+            "user_id": .string(context.user.text), "device": .string(context.device.text),
+            "signing_key": .string(context.signing.publicKey.text),
+            "agreement_key": .string(context.agreement.publicKey.text),
+            "noise_key": .string(context.noise.publicKey.text), "created": .string(now.description),
+        ]
+        let models = context.models.announced
+        if !models.isEmpty { entry["models"] = .array(models.map { .integer(Int64($0)) }) }
         return try DeviceList(
             key.signed(
                 [
                     "user_id": .string(context.user.text), "version": 1, "issued": .string(now.description),
-                    "devices": .array([.object(entry)]),
+                    "devices": .array([.object(key.signed(entry, purpose: .device))]),
                 ], purpose: .deviceList))
     }
 }

@@ -1,4 +1,4 @@
-import GodwitCompression
+public import GodwitCompression
 public import GodwitContact
 import GodwitCrypto
 public import GodwitLink
@@ -20,10 +20,13 @@ public final class Device: Sendable {
     ///
     /// Blocks for as long as the disk takes: call it at start, not from a busy task.
     ///
-    /// - Parameter link: the link to the home node, whose tier says how contents are padded (D-9).
+    /// - Parameters:
+    ///   - link: the link to the home node, whose tier says how contents are padded (D-9).
+    ///   - models: the phrase models at hand.
     /// - Throws: `ProtocolError` 1000 if there is no device in the directory; what `SQLiteSpool` throws.
     public convenience init(
-        directory: String, time: any TimeSource, link: Profile = .preset(.satellite)
+        directory: String, time: any TimeSource, link: Profile = .preset(.satellite),
+        models: PhraseModelLibrary = .shared
     ) async throws {
         let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
         guard var context = try await DeviceContext.load(from: spool) else {
@@ -31,6 +34,7 @@ public final class Device: Sendable {
                 .invalidCredentials, "There is no device in this directory.", hint: "Enrol one with `godwit register`.")
         }
         context.padding = Padding(over: link)
+        context.models = models
         self.init(DeviceStore(spool: spool, context: context, time: time))
     }
 

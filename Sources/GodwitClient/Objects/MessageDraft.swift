@@ -49,8 +49,13 @@ struct MessageDraft {
     // MARK: Content
 
     /// The content packed and padded as it is encrypted.
-    static func pack(_ content: JSONObject, padding: Padding = .steps) throws(ProtocolError) -> [UInt8] {
-        padding.pad(try ContentCodec.pack(try ClearContent(content).encoded()))
+    ///
+    /// - Parameter model: the phrase model that all readers hold.
+    static func pack(
+        _ content: JSONObject, padding: Padding = .steps, model: PhraseModel? = nil
+    ) throws(ProtocolError) -> [UInt8] {
+        let codecs = model == nil ? ContentCodec.common : Set(ContentCodec.allCases)
+        return padding.pad(try ContentCodec.pack(try ClearContent(content).encoded(), codecs: codecs, model: model))
     }
 
     /// Bytes of the largest message that this content can become: with the longest header and place in the chain.

@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 2) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 3) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -13,6 +13,11 @@ enum ClientSchema {
         guard version > 1 else { return }
         migrator.registerMigration("client 2") { database in
             for statement in ages + pendingShares + epochsEnd { try database.execute(sql: statement) }
+        }
+        guard version > 2 else { return }
+        migrator.registerMigration("client 3") { database in
+            // Of contacts that are known already nothing is assumed: their next device list tells.
+            try database.execute(sql: "ALTER TABLE client_device ADD COLUMN models TEXT NOT NULL DEFAULT ''")
         }
     }
 

@@ -43,8 +43,11 @@ extension ClientTransaction {
         try run("DELETE FROM client_device WHERE user = ?", [user.text])
         for entry in list.devices {
             try run(
-                "INSERT INTO client_device (user, device, signing_key, agreement_key) VALUES (?, ?, ?, ?)",
-                [user.text, entry.device.text, Data(entry.signingKey), Data(entry.agreementKey)])
+                "INSERT INTO client_device (user, device, signing_key, agreement_key, models) VALUES (?, ?, ?, ?, ?)",
+                [
+                    user.text, entry.device.text, Data(entry.signingKey), Data(entry.agreementKey),
+                    PhraseModelNumbers(entry.models).text,
+                ])
             arrived.append(.device(user, entry.device))
         }
     }

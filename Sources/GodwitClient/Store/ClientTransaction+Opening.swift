@@ -54,7 +54,7 @@ extension ClientTransaction {
             aad: message.associatedData)
         try store(chain, name, of: message.author, message.device)
         let position = try MessageNonce(message.encryption.nonce).position
-        return Opened(content: try Self.unpack(padded), starts: position == 0 && !hasSeenComing)
+        return Opened(content: try self.unpack(padded), starts: position == 0 && !hasSeenComing)
     }
 
     private func openDirect(_ message: Message, _ known: KnownDevice) throws -> Opened {
@@ -64,7 +64,7 @@ extension ClientTransaction {
         if var session = try session(message.encryption.keyID, with: message.author, message.device) {
             let padded = try session.decrypt(sealed, aad: message.associatedData)
             try store(session, with: message.author, message.device)
-            return Opened(content: try Self.unpack(padded), starts: false)
+            return Opened(content: try self.unpack(padded), starts: false)
         }
         var (session, oneTime) = try answeringSession(to: message, initiator: known)
         let padded = try session.decrypt(sealed, aad: message.associatedData)
@@ -72,11 +72,21 @@ extension ClientTransaction {
         if let oneTime { try run("DELETE FROM client_one_time_key WHERE id = ?", [Int64(oneTime)]) }
         arrived.append(.session(session.id))
         // The first message of a session at another place than the first: it was opened for a device that came later.
-        return Opened(content: try Self.unpack(padded), starts: position == 0)
+        return Opened(content: try self.unpack(padded), starts: position == 0)
     }
 
-    private static func unpack(_ padded: [UInt8]) throws(ProtocolError) -> JSONObject {
-        try ClearContent(decoding: try ContentCodec.unpack(try Padding.remove(from: padded))).object
+    /// - Throws: `ProtocolError` 9000 when a phrase model that this device has named is gone: the message must come
+    ///   again when it is back.
+    private func unpack(_ padded: [UInt8]) throws(ProtocolError) -> JSONObject {
+        let packed = try Padding.remove(from: padded)
+        do {
+            return try ClearContent(decoding: try ContentCodec.unpack(packed, models: context.models)).object
+        } catch {
+            guard let number = error.details["model"]?.integer, (1...127).contains(number) else { throw error }
+            throw ProtocolError(
+                .internalError, "Phrase model \(number), which this device has announced, is missing here.",
+                hint: "Put its file back: `godwit dictionary inspect` says where it is looked for.")
+        }
     }
 
     private func insert(_ message: Message, _ content: JSONObject, starts: Bool) throws {

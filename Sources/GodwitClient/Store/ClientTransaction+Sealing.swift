@@ -57,15 +57,16 @@ extension ClientTransaction {
     /// large. So what may be written does not depend on the link.
     ///
     /// - Throws: `ProtocolError` 2001.
-    func pack(_ content: JSONObject, to target: MessageTarget, created: Timestamp) throws(ProtocolError) -> [UInt8] {
+    func pack(_ content: JSONObject, to target: MessageTarget, created: Timestamp) throws -> [UInt8] {
+        let model = try commonModel(of: target)
         var size = 0
         for padding in [context.padding, .steps] {
-            let packed = try MessageDraft.pack(content, padding: padding)
+            let packed = try MessageDraft.pack(content, padding: padding, model: model)
             size = MessageDraft.sizeMax(
                 of: packed, author: context.user, device: context.device, target: target, created: created)
             if size <= Message.bytesMax { return packed }
         }
-        throw .tooLarge("The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
+        throw ProtocolError.tooLarge("The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
     }
 
     private func seal(

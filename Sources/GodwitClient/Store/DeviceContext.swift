@@ -15,6 +15,8 @@ struct DeviceContext: Sendable {
     let salt: NonceSalt
     /// How contents are padded that go out over the link to the home node.
     var padding = Padding.steps
+    /// The phrase models at hand.
+    var models = PhraseModelLibrary.shared
 
     var user: UserID { identityFile.userID }
     var party: Party { .device(user, device) }
