@@ -16,8 +16,9 @@ enum ClientSchema {
         }
         guard version > 2 else { return }
         migrator.registerMigration("client 3") { database in
-            // Of contacts that are known already nothing is assumed: their next device list tells.
+            // Of what is known already nothing is assumed: the next device list and the next epoch tell.
             try database.execute(sql: "ALTER TABLE client_device ADD COLUMN models TEXT NOT NULL DEFAULT ''")
+            try database.execute(sql: "ALTER TABLE client_epoch ADD COLUMN models TEXT NOT NULL DEFAULT ''")
         }
     }
 

@@ -7,14 +7,20 @@ import GodwitProtocol
 struct KnownDevice {
     var signingKey: [UInt8]
     var agreementKey: [UInt8]
+    /// Numbers of the phrase models that it can read.
+    var models: Set<UInt8>
 }
 
 extension ClientTransaction {
     func device(_ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
         try row(
-            "SELECT signing_key, agreement_key FROM client_device WHERE user = ? AND device = ?",
+            "SELECT signing_key, agreement_key, models FROM client_device WHERE user = ? AND device = ?",
             [user.text, device.text]
-        ).map { KnownDevice(signingKey: $0.blob("signing_key"), agreementKey: $0.blob("agreement_key")) }
+        ).map { row in
+            KnownDevice(
+                signingKey: row.blob("signing_key"), agreementKey: row.blob("agreement_key"),
+                models: PhraseModelNumbers(text: row["models"]).numbers)
+        }
     }
 
     /// Whether a device list of the user is known.

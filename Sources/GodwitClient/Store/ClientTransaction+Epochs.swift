@@ -9,11 +9,14 @@ struct KnownEpoch {
     var channel: Int64
     var membership: Int64
     var next: EpochNext?
+    /// Phrase models that everybody in it can read.
+    var models: Set<UInt8>
 
     init(_ row: Row) throws {
         name = row.blob("name")
         channel = row["channel"]
         membership = row["membership"]
+        models = PhraseModelNumbers(text: row["models"]).numbers
         next = try row.optionalBlob("next").map { bytes in
             try ClientTransaction.stored { try EpochNext(Secret(bytes)) }
         }
@@ -130,10 +133,10 @@ extension ClientTransaction {
     /// Derives all chains and `next`; the secret goes when the caller lets it go.
     func adopt(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil) throws {
         try run(
-            "INSERT INTO client_epoch (name, channel, membership, next, item, created) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO client_epoch (name, channel, membership, next, item, created, models) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 Data(start.name), channel.row, start.membership, Data(secret.next.secret.copyBytes()),
-                item.map { Data($0) }, now.milliseconds,
+                item.map { Data($0) }, now.milliseconds, PhraseModelNumbers(start.models).text,
             ])
         arrived.append(.epoch(start.name))
         let name = try EpochName(start.name)

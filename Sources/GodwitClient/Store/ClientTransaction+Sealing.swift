@@ -44,11 +44,13 @@ extension ClientTransaction {
                 let chain = try chain(epoch.name, of: context.user, context.device)
             else { return nil }
             draft.epoch = epoch.name
-            let content = try pack(entry.content, to: entry.target, created: entry.created)
+            let content = try pack(
+                entry.content, to: entry.target, created: entry.created, model: commonModel(in: epoch))
             return try seal(draft, content, epoch: epoch.name, chain)
         case .user(let user):
             guard let (device, session) = try sendingSession(with: user) else { return nil }
-            let content = try pack(entry.content, to: entry.target, created: entry.created)
+            let content = try pack(
+                entry.content, to: entry.target, created: entry.created, model: try commonModel(with: user))
             return try seal(draft, content, session, with: user, device)
         }
     }
@@ -56,9 +58,11 @@ extension ClientTransaction {
     /// The content as it is encrypted: padded as the link asks for, or in steps where the message would else become too
     /// large. So what may be written does not depend on the link.
     ///
+    /// - Parameter model: the phrase model that all readers hold; without it the content is longer, if anything.
     /// - Throws: `ProtocolError` 2001.
-    func pack(_ content: JSONObject, to target: MessageTarget, created: Timestamp) throws -> [UInt8] {
-        let model = try commonModel(of: target)
+    func pack(
+        _ content: JSONObject, to target: MessageTarget, created: Timestamp, model: PhraseModel? = nil
+    ) throws(ProtocolError) -> [UInt8] {
         var size = 0
         for padding in [context.padding, .steps] {
             let packed = try MessageDraft.pack(content, padding: padding, model: model)
@@ -66,7 +70,7 @@ extension ClientTransaction {
                 of: packed, author: context.user, device: context.device, target: target, created: created)
             if size <= Message.bytesMax { return packed }
         }
-        throw ProtocolError.tooLarge("The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
+        throw .tooLarge("The message is too large.", actual: size, firstRefused: Message.bytesMax + 1)
     }
 
     private func seal(

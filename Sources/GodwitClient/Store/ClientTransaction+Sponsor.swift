@@ -65,13 +65,22 @@ extension ClientTransaction {
         let unsigned = EpochStart.unsigned(
             channel: channel.id, predecessor: plan.predecessor?.name, membership: membership.version,
             deviceSet: membership.deviceSet, commitment: secret.commitment, author: context.user,
-            device: context.device, created: now)
+            device: context.device, created: now, models: try models(of: plan))
         let distribution = try wrap(secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)))
         let object = context.signing.signed(
             unsigned.setting("wraps", distribution ?? .null), purpose: .epoch)
         let item = try enqueue(object)
         try adopt(try EpochStart(object), secret, in: channel, item: item)
         return true
+    }
+
+    /// What those of the epoch before and the joiners can read, the others having been asked when they joined.
+    private func models(of plan: Plan) throws -> Set<UInt8> {
+        var models = plan.predecessor?.models ?? Set(context.models.announced)
+        for joiner in plan.joiners {
+            if let known = try device(joiner.userID, joiner.device) { models.formIntersection(known.models) }
+        }
+        return models
     }
 
     /// The epoch before is the one of the version before. When somebody has had to ask again, that one's sponsor is

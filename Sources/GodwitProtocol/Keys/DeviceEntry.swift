@@ -13,9 +13,6 @@ public struct DeviceEntry: Hashable, Sendable {
     /// Numbers of the phrase models that the device holds (D-9), as `docs/protocol.md` gives them away.
     public let models: Set<UInt8>
 
-    /// Models that an entry may name.
-    public static let modelsMax = 16
-
     public init(_ object: JSONObject) throws(ProtocolError) {
         let fields = ObjectReader(object, what: "device entry")
         userID = try fields.userID("user_id")
@@ -25,25 +22,11 @@ public struct DeviceEntry: Hashable, Sendable {
         noiseKey = try fields.key("noise_key", prefix: "x25519", count: 32)
         created = try fields.canonicalTimestamp("created")
         _ = try fields.key("signature", prefix: "ed25519", count: 64)
-        models = try Self.models(fields)
+        models = try fields.models("models")
         guard device == Self.id(of: signingKey) else {
             throw .malformed("The device id does not follow from the signing key.", member: "device")
         }
         self.object = object
-    }
-
-    private static func models(_ fields: ObjectReader) throws(ProtocolError) -> Set<UInt8> {
-        guard fields.object["models"] != nil else { return [] }
-        let numbers = try fields.array("models")
-        var models: Set<UInt8> = []
-        for number in numbers {
-            guard let integer = number.integer, (1...127).contains(integer), models.insert(UInt8(integer)).inserted
-            else { throw .malformed("Models are different numbers from 1 to 127.", member: "models") }
-        }
-        guard models.count <= modelsMax else {
-            throw .malformed("A device names at most 16 models.", member: "models")
-        }
-        return models
     }
 
     /// `docs/protocol.md` §2.

@@ -150,4 +150,21 @@ extension ObjectReader {
     public func ed25519Key(_ key: String) throws(ProtocolError) -> [UInt8] {
         try name(key) { text throws(ProtocolError) in try PublicKeyText.ed25519(text) }
     }
+
+    /// Most phrase models that one list names.
+    static var modelsMax: Int { 16 }
+
+    /// Numbers of phrase models, each once; none if the member is not there (D-9).
+    func models(_ key: String) throws(ProtocolError) -> Set<UInt8> {
+        guard object[key] != nil else { return [] }
+        var models: Set<UInt8> = []
+        for number in try array(key) {
+            guard let integer = number.integer, (1...127).contains(integer), models.insert(UInt8(integer)).inserted
+            else { throw .malformed("Models are different numbers from 1 to 127.", member: key) }
+        }
+        guard models.count <= Self.modelsMax else {
+            throw .malformed("At most 16 models are named.", member: key)
+        }
+        return models
+    }
 }

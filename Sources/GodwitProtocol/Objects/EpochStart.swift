@@ -11,6 +11,8 @@ public struct EpochStart: Sendable, Hashable {
     public let author: UserID
     public let device: DeviceID
     public let created: Timestamp
+    /// Phrase models that every device of the epoch can read (D-9).
+    public let models: Set<UInt8>
     /// X25519 key of this distribution; empty where nothing is wrapped.
     public let ephemeral: [UInt8]
     public let wraps: [Wrap]
@@ -61,6 +63,7 @@ public struct EpochStart: Sendable, Hashable {
         author = try fields.userID("author")
         device = try fields.deviceID("device")
         created = try fields.canonicalTimestamp("created")
+        models = try fields.models("models")
         _ = try fields.key("signature", prefix: "ed25519", count: 64)
         var wraps: [Wrap] = []
         if let distribution = try fields.optionalObject("wraps") {
@@ -80,15 +83,17 @@ public struct EpochStart: Sendable, Hashable {
     /// The part that is signed and hashed.
     public static func unsigned(
         channel: ChannelID, predecessor: [UInt8]?, membership: Int64, deviceSet: [UInt8], commitment: [UInt8],
-        author: UserID, device: DeviceID, created: Timestamp
+        author: UserID, device: DeviceID, created: Timestamp, models: Set<UInt8> = []
     ) -> JSONObject {
-        [
+        var object: JSONObject = [
             "type": "epoch", "channel": .string(channel.name.text), "channel_node": .string(channel.node.text),
             "predecessor": predecessor.map { .string(Base64.encode($0)) } ?? .null,
             "membership": .integer(membership), "device_set": .string(Base64.encode(deviceSet)),
             "commitment": .string(Base64.encode(commitment)), "author": .string(author.text),
             "device": .string(device.text), "created": .string(created.description),
         ]
+        if !models.isEmpty { object["models"] = .array(models.sorted().map { .integer(Int64($0)) }) }
+        return object
     }
 
     /// The member `wraps`.

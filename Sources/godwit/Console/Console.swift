@@ -50,7 +50,8 @@ enum Console {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 if descriptor == STDOUT_FILENO {
-                    note("godwit: Standard output cannot be written (error \(errno)).")
+                    // A reader that has seen enough, as head does, needs no word.
+                    if errno != EPIPE { note("godwit: Standard output cannot be written (error \(errno)).") }
                     exit(Failure.outputFailed)
                 }
                 return
