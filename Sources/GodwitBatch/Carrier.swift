@@ -1,6 +1,6 @@
 public import GodwitProtocol
 
-/// Moves sealed frames to a peer and back. Implementations: HTTP batch; later UDP, serial, file.
+/// Moves sealed frames to a peer and back. Implementations: HTTP batch, UDP; later serial.
 ///
 /// A carrier knows nothing of what frames hold. It bills what it puts on the link.
 public protocol Carrier: Sendable {
@@ -42,4 +42,12 @@ public protocol ExchangeSession: Sendable {
     func receive(_ record: [UInt8]) async throws
     /// The next record of the answer, or nil at its end. Called after the request has ended.
     func next() async throws -> [UInt8]?
+    /// The next record of the answer that can go while the request still comes in, or nil: nothing for now. Called from
+    /// the first record on that was received, one after the other and before `next`, but beside `receive`.
+    func nextEarly() async throws -> [UInt8]?
+}
+
+extension ExchangeSession {
+    /// Answers only what has ended.
+    public func nextEarly() async throws -> [UInt8]? { nil }
 }

@@ -1,13 +1,20 @@
 public import GodwitProtocol
 
-/// Where a peer listens: `http(s)://` or `ws(s)://`, host, port.
+/// Where a peer listens: `http(s)://`, `ws(s)://` or `udp://`, host, port.
 public struct Endpoint: Hashable, Sendable {
     public enum Scheme: String, Sendable, CaseIterable {
-        case http, https, ws, wss
+        case http, https, ws, wss, udp
 
         /// TLS below it.
         public var isSecure: Bool { self == .https || self == .wss }
-        var defaultPort: Int { isSecure ? 443 : 80 }
+        /// nil: it has to be written.
+        var defaultPort: Int? {
+            switch self {
+            case .https, .wss: 443
+            case .http, .ws: 80
+            case .udp: nil
+            }
+        }
     }
 
     public let scheme: Scheme
@@ -17,7 +24,7 @@ public struct Endpoint: Hashable, Sendable {
     /// Begins with `/`, or is empty.
     public let path: String
 
-    /// Reads `scheme://host[:port][/path]`. Credentials, queries, fragments and white space are refused.
+    /// Reads `scheme://host[:port][/path]`, or `udp://host:port`. Credentials, queries, fragments and white space are refused.
     public init(_ text: String) throws(ProtocolError) {
         let malformed = ProtocolError.malformed(
             "The address of a node is not one.", hint: "Write it as https://host:port.")
@@ -27,10 +34,12 @@ public struct Endpoint: Hashable, Sendable {
         else { throw malformed }
         let rest = text[text.index(colon, offsetBy: 3)...]
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
-        guard let (host, port) = Self.split(rest[..<slash]) else { throw malformed }
+        guard let (host, written) = Self.split(rest[..<slash]), let port = written ?? scheme.defaultPort,
+            scheme != .udp || slash == rest.endIndex
+        else { throw malformed }
         self.scheme = scheme
         self.host = host
-        self.port = port ?? scheme.defaultPort
+        self.port = port
         path = rest[slash...] == "/" ? "" : String(rest[slash...])
     }
 

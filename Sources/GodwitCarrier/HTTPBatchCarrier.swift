@@ -54,7 +54,7 @@ public final class HTTPBatchCarrier: Carrier {
             duration: statistics.milliseconds, reusedConnection: statistics.reusedConnection)
     }
 
-    private static func request(_ records: [[UInt8]]) throws(ProtocolError) -> [UInt8] {
+    static func request(_ records: [[UInt8]]) throws(ProtocolError) -> [UInt8] {
         var request: [UInt8] = []
         request.reserveCapacity(records.reduce(0) { $0 + $1.count + 3 })
         for record in records {

@@ -6,7 +6,8 @@ public import GodwitSpool
 /// The answering end of exchanges.
 ///
 /// The first record must be sealed by a known peer; all records of an exchange must come from the same one. The answer
-/// is a loose frame, frames that were never acknowledged, then new ones up to the limits for that peer.
+/// is a loose frame, frames that were never acknowledged, then new ones up to the limits for that peer. Where it began
+/// before the request had ended, another loose frame at its end acknowledges what came meanwhile.
 public struct ContactAnswerer<Store: Spool, Receiver: ItemReceiver>: ExchangeService
 where Store.Transaction == Receiver.Transaction {
     private let intake: FrameIntake<Store, Receiver>
@@ -26,7 +27,7 @@ where Store.Transaction == Receiver.Transaction {
     }
 }
 
-/// One exchange, answered. Calls come one after the other.
+/// One exchange, answered. Calls come one after the other, only `nextEarly` beside `receive`.
 actor AnswerSession<Store: Spool, Receiver: ItemReceiver>: ExchangeSession
 where Store.Transaction == Receiver.Transaction {
     private enum Step { case loose, resend([[UInt8]]), fresh(bytes: Int), done }
@@ -35,6 +36,8 @@ where Store.Transaction == Receiver.Transaction {
     private let outlets: @Sendable (Party) async -> (FrameOutlet<Store>, OutletLimits)
     private var peer: PeerKey?
     private var step = Step.loose
+    /// A record came after the last loose frame was built.
+    private var hasUntold = false
 
     init(
         intake: FrameIntake<Store, Receiver>,
@@ -48,6 +51,7 @@ where Store.Transaction == Receiver.Transaction {
         let taken = try await intake.take(record, from: peer)
         peer = taken.peer
         await outlets(taken.peer.party).0.heard(taken)
+        hasUntold = true
     }
 
     func next() async throws -> [UInt8]? {
@@ -56,12 +60,31 @@ where Store.Transaction == Receiver.Transaction {
                 .invalidMessageFormat, "An exchange needs at least one frame.",
                 hint: "A caller with nothing to say sends a loose frame.")
         }
+        if let record = try await advance(peer) { return record }
+        guard hasUntold else { return nil }
+        // What was sent in this answer is not more, though nobody has acknowledged it yet.
+        return try await loose(to: peer, hasMore: try await outlets(peer.party).0.hasWaiting(for: peer.party))
+    }
+
+    /// With nothing to send there is nothing that could go early: acknowledgements are for the end.
+    func nextEarly() async throws -> [UInt8]? {
+        guard let peer else { return nil }
+        if case .loose = step, try await !outlets(peer.party).0.isBusy(for: peer.party) { return nil }
+        return try await advance(peer)
+    }
+
+    private func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
+        hasUntold = false
+        return try await outlets(peer.party).0.loose(to: peer, hasMore: hasMore)
+    }
+
+    private func advance(_ peer: PeerKey) async throws -> [UInt8]? {
         let (outlet, limits) = await outlets(peer.party)
         switch step {
         case .loose:
             let resent = try await outlet.unacknowledged(to: peer)
             step = resent.isEmpty ? .fresh(bytes: 0) : .resend(resent)
-            return try await outlet.loose(to: peer, hasMore: try await outlet.isBusy(for: peer.party))
+            return try await loose(to: peer, hasMore: try await outlet.isBusy(for: peer.party))
         case .resend(let records):
             step = records.count > 1 ? .resend(Array(records.dropFirst())) : .done
             return records.first

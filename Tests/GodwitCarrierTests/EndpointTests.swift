@@ -11,6 +11,7 @@ import Testing
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
             ("wss://[2001:db8::1]:9443", "wss://[2001:db8::1]:9443"),
             ("ws://[::1]", "ws://[::1]:80"),
+            ("udp://Node.example:7443", "udp://node.example:7443"),
             ("HTTPS://Node.Example:65535/godwit", "https://node.example:65535/godwit"),
         ])
     func reads(_ text: String, _ normal: String) throws {
@@ -23,6 +24,7 @@ import Testing
             "", "https", "https:", "https://", "ftp://a", "https://a:0", "https://a:65536", "https://a:",
             "https://a:1x",
             "https://user@a", "https://a/?q", "https://a/#f", "https://[::1", "https://[a]", "https://a b",
+            "udp://a", "udp://a:1/x", "udp://a:1/",
             "https://a\r\nX: y", "https://ä", "https://:443", "https://[::1]x",
         ])
     func refuses(_ text: String) {

@@ -48,6 +48,31 @@ struct ContactTests {
         #expect(report.releasedItems == 3)
     }
 
+    @Test("an answer that begins before the request has ended acknowledges all of it", arguments: Stores.allCases)
+    func answeredEarly(_ stores: Stores) async throws {
+        try await stores.with { try await Self.answeredEarly($0) }
+    }
+
+    private static func answeredEarly(_ hop: some Ends) async throws {
+        let up = try await fill(hop.left, to: hop.right, 0..<3)
+        let carrier = EagerCarrier(hop.right.answerer(limits))
+        func contact() async throws -> ContactReport {
+            try await hop.left.caller.contact(
+                with: hop.right.key, over: carrier, limits: limits, exchangesMax: 64)
+        }
+        // With nothing to send there is nothing early, and one loose frame at the end.
+        var report = try await contact()
+        #expect(report.releasedItems == 3 && report.exchanges == 1)
+        #expect(carrier.early.withLock { $0 } == 0 && carrier.late.withLock { $0 } == 1)
+        let more = try await fill(hop.left, to: hop.right, 3..<6)
+        let down = try await fill(hop.right, to: hop.left, 100..<103)
+        report = try await contact()
+        #expect(report.releasedItems == 3 && report.exchanges == 1 && !report.more)
+        #expect(hop.right.keeper.received.all == up + more && hop.left.keeper.received.all == down)
+        // The greeting and the frame went early, another greeting after the end.
+        #expect(carrier.early.withLock { $0 } == 2 && carrier.late.withLock { $0 } == 2)
+    }
+
     @Test("an empty exchange is at most 150 bytes of records each way", arguments: Stores.allCases)
     func emptyExchange(_ stores: Stores) async throws {
         try await stores.with { try await Self.emptyExchange($0) }

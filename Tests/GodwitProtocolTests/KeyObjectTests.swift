@@ -103,6 +103,23 @@ struct KeyObjectTests {
         }
     }
 
+    @Test("an endpoint for datagrams is a host and a port and nothing else")
+    func datagramEndpoints() {
+        func read(_ url: String) -> ProtocolError? {
+            let object = Sample.descriptor.setting("endpoints", [.string(url)])
+            return refusal { () throws(ProtocolError) in try NodeDescriptor(object) }
+        }
+        for authority in ["chat.example.com:7443", "[2001:db8::1]:1", "10.0.0.1:65535"] {
+            #expect(read("udp://" + authority) == nil, "\(authority)")
+        }
+        for authority in [
+            "", "chat.example.com", ":7443", "chat.example.com:", "chat.example.com:0", "chat.example.com:65536",
+            "chat.example.com:7443/", "me@chat.example.com:7443", "chat.example.com:+1",
+        ] {
+            #expect(WrongMember("endpoints", nil).isNamed(by: read("udp://" + authority)), "\(authority)")
+        }
+    }
+
     @Test("a node descriptor of another version is refused with 9002, one without a version with 2000")
     func descriptorVersion() {
         func read(_ version: JSONValue?) -> ProtocolError? {

@@ -6,7 +6,7 @@ public struct NodeDescriptor: Hashable, Sendable {
     public let publicKey: [UInt8]
     /// X25519, 32 bytes: static key of frame seals.
     public let noiseKey: [UInt8]
-    /// Base URLs, `https://host:port`, best first; `http://` on loopback only.
+    /// Base URLs, `https://host:port`, best first; `http://` on loopback only; `udp://host:port` for datagrams.
     public let endpoints: [String]
     /// SHA-256 of the certificate's SubjectPublicKeyInfo, 32 bytes each.
     public let pins: [[UInt8]]
@@ -42,10 +42,11 @@ public struct NodeDescriptor: Hashable, Sendable {
     private static func endpoints(_ fields: ObjectReader) throws(ProtocolError) -> [String] {
         var endpoints: [String] = []
         for entry in try fields.array("endpoints") {
-            guard let url = entry.string, url.hasPrefix("https://") || isClearOnLoopback(url), url.utf8.count <= 2048
+            guard let url = entry.string, url.utf8.count <= 2048,
+                url.hasPrefix("https://") || isClearOnLoopback(url) || isForDatagrams(url)
             else {
                 throw .malformed(
-                    "An endpoint is an https URL, or an http URL on loopback.", member: "endpoints",
+                    "An endpoint is an https URL, an http URL on loopback, or udp://host:port.", member: "endpoints",
                     hint: "Clear text leaves no machine: use https://.")
             }
             endpoints.append(url)
@@ -63,6 +64,18 @@ public struct NodeDescriptor: Hashable, Sendable {
         let host = authority.prefix { $0 != ":" }.lowercased()
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return host == "localhost" || parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+
+    /// `udp://`, a host, a port and nothing else. Frames are sealed, so no TLS is below them.
+    private static func isForDatagrams(_ url: String) -> Bool {
+        guard url.hasPrefix("udp://") else { return false }
+        let authority = url.dropFirst(6)
+        guard let colon = authority.lastIndex(of: ":"), colon > authority.startIndex,
+            !authority.contains(where: { "/?#\\@ ".contains($0) })
+        else { return false }
+        let digits = authority[authority.index(after: colon)...]
+        return (1...5).contains(digits.utf8.count) && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            && (1...65_535).contains(Int(digits) ?? 0)
     }
 
     private static func pins(_ fields: ObjectReader) throws(ProtocolError) -> [[UInt8]] {

@@ -18,7 +18,13 @@ struct NodeCommand: AsyncParsableCommand {
         var name = "Godwit node"
         @Option(help: "Address to listen on, host:port.")
         var listen = "127.0.0.1:7443"
-        @Option(help: "Base URL at which others can call this node; may be given several times.")
+        @Option(name: .customLong("listen-udp"), help: "Address to hear datagrams at, host:port; off without it.")
+        var listenUDP: String?
+        @Option(
+            help: """
+                Base URL at which others can call this node, https://host:port, or udp://host:port for datagrams; may \
+                be given several times.
+                """)
         var endpoint: [String] = []
         @Option(help: "Directory of the spool.")
         var spool: String?
@@ -26,7 +32,9 @@ struct NodeCommand: AsyncParsableCommand {
         func run() async throws {
             var settings = NodeSettings(spool: spool ?? NodeSettings.defaultSpool(home))
             settings.listen = listen
+            settings.listenUDP = listenUDP ?? ""
             _ = try settings.address()
+            _ = try settings.datagramAddress()
             let node = try NodeHome.create(
                 in: home.nodeDirectory, name: name, endpoints: endpoint, at: Wiring.now)
             try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")

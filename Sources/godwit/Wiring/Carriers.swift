@@ -6,12 +6,22 @@ import GodwitProtocol
 
 /// Makes carriers: the one place that knows which carrier moves frames to whom.
 enum Carriers {
-    /// HTTP batch to a peer, patience scaled to its link.
+    /// Datagrams to a peer that takes them, over a link where the round trips of connections weigh; else HTTP batch,
+    /// patience scaled to its link.
     static func peer(_ peer: Peer, _ profile: Profile) throws -> any Carrier {
-        guard let endpoint = peer.descriptor.endpoints.first else {
+        let (datagrams, others) = split(peer.descriptor.endpoints)
+        if let endpoint = datagrams.first, profile.type != .broadband || others.isEmpty {
+            return try UDPCarrier(UDPCarrierConfiguration(endpoint: try Endpoint(endpoint), profile: profile))
+        }
+        guard let endpoint = others.first else {
             throw ProtocolError(.nodeUnreachable, "The peer has no endpoint.", hint: "Ask its operator for one.")
         }
         return try batch(endpoint: endpoint, pins: peer.descriptor.pins, profile: profile)
+    }
+
+    /// Endpoints for datagrams, and those over HTTP, each best first.
+    static func split(_ endpoints: [String]) -> (datagrams: [String], others: [String]) {
+        (endpoints.filter { $0.hasPrefix("udp://") }, endpoints.filter { !$0.hasPrefix("udp://") })
     }
 
     static func batch(endpoint: String, pins: [[UInt8]], profile: Profile) throws -> any Carrier {

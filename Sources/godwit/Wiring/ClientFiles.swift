@@ -38,7 +38,7 @@ struct ClientFiles {
         if Wiring.exists(settingsPath), let url = try JSONObject.parse(Wiring.read(settingsPath))["endpoint"]?.string {
             return url
         }
-        guard let url = try node().endpoints.first else {
+        guard let url = try Carriers.split(node().endpoints).others.first else {
             throw ProtocolError(
                 .nodeUnreachable, "The home node has no endpoint.",
                 hint: "Give one with --endpoint at `identity create`.")
@@ -78,7 +78,7 @@ struct ClientFiles {
             throw ProtocolError(
                 .invalidMessageFormat, "There is an identity in this home already.", hint: "Choose another --home.")
         }
-        guard let url = endpoint ?? node.endpoints.first else {
+        guard let url = endpoint ?? Carriers.split(node.endpoints).others.first else {
             throw ProtocolError(
                 .invalidMessageFormat, "The node's descriptor has no endpoint.", hint: "Give one with --endpoint.")
         }

@@ -1,3 +1,4 @@
+import GodwitCarrier
 import GodwitContact
 import GodwitNode
 import GodwitProtocol
@@ -21,8 +22,15 @@ struct NodeProcess {
             configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
             logger: logger, onBound: listening)
         let control = try ControlServer(path: home.controlPath, answer: { await node.control($0) })
+        var services: [any Service] = [NodeService(node: node), control, server]
+        if let (host, port) = try settings.datagramAddress() {
+            let listener = try UDPListener(
+                configuration: UDPListenerConfiguration(host: host, port: port), service: node.exchange,
+                logger: logger)
+            services.append(DatagramService(listener: listener))
+        }
         var configuration = ServiceGroupConfiguration(
-            services: [NodeService(node: node), control, server],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(15)
         configuration.maximumCancellationDuration = .seconds(5)
@@ -49,6 +57,15 @@ private struct NodeService: Service {
 
     func run() async throws {
         try await untilShutdown { try await node.run() }
+    }
+}
+
+/// Hears datagrams until shutdown.
+private struct DatagramService: Service {
+    let listener: UDPListener
+
+    func run() async throws {
+        try await untilShutdown { try await listener.run() }
     }
 }
 

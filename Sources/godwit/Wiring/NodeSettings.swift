@@ -8,6 +8,8 @@ import SystemPackage
 struct NodeSettings: Sendable {
     /// Address to listen on, `host:port`.
     var listen = "127.0.0.1:7443"
+    /// Address to hear datagrams at, `host:port`; empty: none.
+    var listenUDP = ""
     /// Directory of the spool.
     var spool: String
     /// `open`, `invite` or `closed`.
@@ -21,7 +23,7 @@ struct NodeSettings: Sendable {
     /// TLS on the listener.
     var tls = true
 
-    static let keys = ["listen", "spool", "registration", "invites", "profiles", "allowClear", "tls"]
+    static let keys = ["listen", "listen_udp", "spool", "registration", "invites", "profiles", "allowClear", "tls"]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
     static func load(_ home: HomeOptions) async throws -> NodeSettings {
@@ -38,6 +40,7 @@ struct NodeSettings: Sendable {
         let reader = ConfigReader(providers: providers)
         var settings = NodeSettings(spool: defaultSpool(home))
         settings.listen = reader.string(forKey: "listen", default: settings.listen)
+        settings.listenUDP = reader.string(forKey: "listen_udp", default: settings.listenUDP)
         settings.spool = reader.string(forKey: "spool", default: settings.spool)
         settings.registration = reader.string(forKey: "registration", default: settings.registration)
         settings.invites = reader.string(forKey: "invites", default: settings.invites)
@@ -46,6 +49,7 @@ struct NodeSettings: Sendable {
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
         _ = try settings.policy()
         _ = try settings.address()
+        _ = try settings.datagramAddress()
         return settings
     }
 
@@ -76,12 +80,19 @@ struct NodeSettings: Sendable {
         }
     }
 
-    func address() throws -> (host: String, port: Int) {
+    func address() throws -> (host: String, port: Int) { try Self.address(listen, member: "listen") }
+
+    /// nil: no datagrams.
+    func datagramAddress() throws -> (host: String, port: Int)? {
+        listenUDP.isEmpty ? nil : try Self.address(listenUDP, member: "listen_udp")
+    }
+
+    private static func address(_ listen: String, member: String) throws -> (host: String, port: Int) {
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
             (0...65_535).contains(port), colon > listen.startIndex
         else {
             throw ProtocolError.malformed(
-                "The address to listen on is host:port.", member: "listen", hint: "Example: 0.0.0.0:7443")
+                "The address to listen on is host:port.", member: member, hint: "Example: 0.0.0.0:7443")
         }
         let host = listen[..<colon].filter { $0 != "[" && $0 != "]" }
         return (String(host), port)
@@ -95,6 +106,7 @@ struct NodeSettings: Sendable {
         """
         # How this node runs. Flags and GODWIT_ variables go before what stands here.
         listen: "\(listen)"
+        \(listenUDP.isEmpty ? "#listen_udp: \"0.0.0.0:7443\"   # datagrams, for thin and lossy links" : "listen_udp: \"\(listenUDP)\"")
         spool: "\(spool)"
         registration: \(registration)
         profiles: "\(profiles)"

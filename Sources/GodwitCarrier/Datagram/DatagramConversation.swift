@@ -1,0 +1,102 @@
+import NIOCore
+import Synchronization
+
+/// Drives one `DatagramStream` by a real clock and a socket. Every call sends what is due and wakes whoever waits.
+final class DatagramConversation: Sendable {
+    private struct Waiter {
+        var isReady: @Sendable (borrowing DatagramStream) -> Bool
+        var continuation: CheckedContinuation<Void, Never>
+    }
+    private struct State {
+        var stream: DatagramStream
+        var waiters: [Int: Waiter] = [:]
+        var nextWaiter = 0
+        var timer: Scheduled<Void>?
+        var isReleased = false
+    }
+
+    private static let clock = ContinuousClock()
+    private static let start = clock.now
+
+    private let state: Mutex<State>
+    private let eventLoop: any EventLoop
+    private let send: @Sendable ([UInt8]) -> Void
+
+    /// - Parameter send: called on the event loop, in order.
+    init(
+        role: DatagramStream.Role, id: UInt32, link: DatagramLink, eventLoop: any EventLoop,
+        send: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.send = send
+        state = Mutex(State(stream: DatagramStream(role: role, id: id, link: link, at: Self.now)))
+    }
+
+    private static var now: Duration { clock.now - start }
+
+    /// Works on the stream, sends what is due then and comes back by itself when more is.
+    @discardableResult
+    func with<Value: Sendable>(_ body: (inout DatagramStream, _ now: Duration) -> Value) -> Value {
+        let (value, woken) = state.withLock { state in
+            let value = body(&state.stream, Self.now)
+            pump(&state)
+            let ready = state.waiters.filter { $0.value.isReady(state.stream) }
+            for key in ready.keys { state.waiters[key] = nil }
+            return (value, ready.values.map(\.continuation))
+        }
+        for continuation in woken { continuation.resume() }
+        return value
+    }
+
+    private func pump(_ state: inout State) {
+        guard !state.isReleased else { return }
+        while let bytes = state.stream.poll(at: Self.now) {
+            let send = send
+            // Not from under the lock: a write can call back.
+            eventLoop.execute { send(bytes) }
+        }
+        state.timer?.cancel()
+        state.timer = nil
+        let now = Self.now
+        guard let wakeup = state.stream.wakeup(at: now) else { return }
+        let wait = max((wakeup - now).nanosecondsRoundedUp, 100_000)
+        state.timer = eventLoop.scheduleTask(in: .nanoseconds(wait)) { [weak self] in _ = self?.with { _, _ in } }
+    }
+
+    /// Waits until the stream is as it should be, or the task is cancelled.
+    func wait(until isReady: @escaping @Sendable (borrowing DatagramStream) -> Bool) async {
+        let key = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = state.withLock { state in
+                    // Cancelled before it was registered: nobody would come to wake it.
+                    if isReady(state.stream) || Task.isCancelled { return true }
+                    state.waiters[key] = Waiter(isReady: isReady, continuation: continuation)
+                    return false
+                }
+                if goesOn { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: key) }?.continuation.resume()
+        }
+    }
+
+    /// Nothing is sent any more.
+    func release() {
+        state.withLock { state in
+            state.isReleased = true
+            state.timer?.cancel()
+            state.timer = nil
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var nanosecondsRoundedUp: Int64 {
+        let (whole, atto) = components
+        return whole >= 1_000_000_000 ? .max / 4 : whole * 1_000_000_000 + (atto + 999_999_999) / 1_000_000_000
+    }
+}

@@ -1,0 +1,135 @@
+public import GodwitBatch
+public import GodwitLink
+public import GodwitProtocol
+import NIOCore
+import Synchronization
+
+/// How to reach one peer in datagrams.
+public struct UDPCarrierConfiguration: Sendable {
+    /// `udp://host:port`.
+    public var endpoint: Endpoint
+    /// Rates, delay and packet size of the link. Datagrams go out at the profile's rate, not faster.
+    public var profile: Profile
+    /// Nothing heard for so long ends an exchange; nil: 60 s or 20 round trips, the longer of them.
+    public var silence: Duration?
+
+    public init(endpoint: Endpoint, profile: Profile) {
+        self.endpoint = endpoint
+        self.profile = profile
+    }
+}
+
+/// Batch exchanges with one peer in UDP datagrams (docs/protocol.md §8.2): both ways at once, without a handshake, paced
+/// at the rate of the link, what is lost sent again by itself. For thin and lossy links.
+///
+/// Frames are sealed, so nothing below them is; who looks on sees sizes and times. The socket stays open between
+/// exchanges. Statistics count bytes of datagrams, without IP and UDP headers.
+public final class UDPCarrier: Carrier {
+    /// Exchanges at the same time; one more is refused with 3002. Each is paced by itself.
+    public static let exchangesMax = 4
+    /// Ended exchanges whose late datagrams are still answered.
+    static let lingeringMax = 32
+
+    private struct State {
+        var socket: CallerSocket?
+        var running = 0
+    }
+
+    private let configuration: UDPCarrierConfiguration
+    private let state = Mutex(State())
+
+    /// - Throws: `ProtocolError` 2000 for an address that is none of this kind; nothing is sent yet.
+    public init(_ configuration: UDPCarrierConfiguration) throws(ProtocolError) {
+        guard configuration.endpoint.scheme == .udp else {
+            throw .malformed("A datagram exchange needs a udp address.", hint: "Write it as udp://host:port.")
+        }
+        self.configuration = configuration
+    }
+
+    /// One round trip. Cancelling the task tells the peer and throws `CancellationError`.
+    ///
+    /// - Throws: `ProtocolError` 3000 when nothing was heard for long or nobody listens, the peer's own error where it
+    ///   answered one, whatever `receive` threw.
+    public func exchange(
+        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> ExchangeStatistics {
+        let request = try HTTPBatchCarrier.request(records)
+        try enter()
+        defer { state.withLock { $0.running -= 1 } }
+        let (socket, isReused) = try await socket()
+        var link = DatagramLink(configuration.profile, header: socket.header)
+        link.silence = configuration.silence
+        let conversation = socket.begin(link)
+        let clock = ContinuousClock()
+        let start = clock.now
+        do {
+            conversation.with { stream, now in
+                stream.firstPart = records.first.map { ExchangeWriter.frame($0).count }
+                stream.write(request, at: now)
+                stream.finish()
+            }
+            try await Self.deliver(conversation, to: receive)
+        } catch {
+            conversation.with { stream, _ in stream.close(nil) }
+            socket.end(conversation)
+            // The peer may have moved, or the way to it: the next exchange asks anew.
+            if (error as? ProtocolError)?.code == .nodeUnreachable { retire(socket) }
+            throw error
+        }
+        socket.end(conversation)
+        let counts = conversation.with { stream, _ in stream.counts }
+        return ExchangeStatistics(
+            sent: ByteCount(counts.sent), received: ByteCount(counts.received),
+            duration: (clock.now - start).inMillisecondsRoundedUp, reusedConnection: isReused)
+    }
+
+    private func enter() throws(ProtocolError) {
+        try state.withLock { state throws(ProtocolError) in
+            guard state.running < Self.exchangesMax else {
+                throw ProtocolError(
+                    .rateLimited, "Too many exchanges with one peer at the same time.", hint: "Wait for one to end.")
+            }
+            state.running += 1
+        }
+    }
+
+    /// Ends when the whole answer was handed over.
+    private static func deliver(
+        _ conversation: DatagramConversation, to receive: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        var reader = ExchangeReader()
+        while true {
+            await conversation.wait { $0.hasNews }
+            try Task.checkCancellation()
+            let (bytes, isEnd, state) = conversation.with { stream, now in
+                (stream.read(at: now), stream.input.isRead, stream.state)
+            }
+            for record in try reader.feed(bytes) {
+                try Task.checkCancellation()
+                try await receive(record)
+            }
+            if isEnd { return try reader.end() }
+            if bytes.isEmpty, case .failed(let error) = state { throw error }
+        }
+    }
+
+    private func socket() async throws -> (CallerSocket, isReused: Bool) {
+        if let socket = state.withLock({ $0.socket }), socket.isOpen { return (socket, true) }
+        let fresh = try await CallerSocket.open(configuration.endpoint)
+        // Another exchange may have opened one meanwhile.
+        let kept = state.withLock { state -> CallerSocket in
+            if let socket = state.socket, socket.isOpen { return socket }
+            state.socket = fresh
+            return fresh
+        }
+        if kept !== fresh { fresh.retire() }
+        return (kept, kept !== fresh)
+    }
+
+    private func retire(_ socket: CallerSocket) {
+        state.withLock { if $0.socket === socket { $0.socket = nil } }
+        socket.retire()
+    }
+
+    deinit { state.withLock { $0.socket }?.retire() }
+}
