@@ -21,7 +21,11 @@ final class DirectoryLock: Sendable {
         self.descriptor = descriptor
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child that was just forked holds the descriptor for a moment, too, and with it the lock.
+        release()
+        close(descriptor)
+    }
 
     /// Lets others in before this object goes.
     func release() { flock(descriptor, LOCK_UN) }

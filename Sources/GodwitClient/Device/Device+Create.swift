@@ -22,20 +22,21 @@ extension Device {
         time: any TimeSource, link: Profile = .preset(.satellite), models: PhraseModelLibrary = .shared
     ) async throws -> Device {
         try check(identity, identityKey, node)
-        let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
         let signing = try SigningKey.generate()
         let context = DeviceContext(
             identityFile: identity, device: DeviceEntry.id(of: signing.publicKey.bytes), signing: signing,
             agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw(),
             padding: Padding(over: link), models: models)
         let list = try makeList(of: context, signedBy: identityKey, at: time.now())
-        let store = DeviceStore(spool: spool, context: context, time: time)
-        try await store.write { transaction in
-            try transaction.storeIdentity()
-            try transaction.introduce(identity.userID, publicKey: identity.publicKey, list: list)
-            try transaction.makePreKeys(oneTime: oneTimePreKeyCount)
+        return try await opening(directory) { spool in
+            let store = DeviceStore(spool: spool, context: context, time: time)
+            try await store.write { transaction in
+                try transaction.storeIdentity()
+                try transaction.introduce(identity.userID, publicKey: identity.publicKey, list: list)
+                try transaction.makePreKeys(oneTime: oneTimePreKeyCount)
+            }
+            return Device(store)
         }
-        return Device(store)
     }
 
     private static func check(_ identity: IdentityFile, _ key: SigningKey, _ node: NodeDescriptor) throws {

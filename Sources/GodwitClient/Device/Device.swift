@@ -28,14 +28,31 @@ public final class Device: Sendable {
         directory: String, time: any TimeSource, link: Profile = .preset(.satellite),
         models: PhraseModelLibrary = .shared
     ) async throws {
-        let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
-        guard var context = try await DeviceContext.load(from: spool) else {
-            throw ProtocolError(
-                .invalidCredentials, "There is no device in this directory.", hint: "Enrol one with `godwit register`.")
+        let store = try await Self.opening(directory) { spool in
+            guard var context = try await DeviceContext.load(from: spool) else {
+                throw ProtocolError(
+                    .invalidCredentials, "There is no device in this directory.",
+                    hint: "Enrol one with `godwit register`.")
+            }
+            context.padding = Padding(over: link)
+            context.models = models
+            return DeviceStore(spool: spool, context: context, time: time)
         }
-        context.padding = Padding(over: link)
-        context.models = models
-        self.init(DeviceStore(spool: spool, context: context, time: time))
+        self.init(store)
+    }
+
+    /// Opens the spool of a directory for `body`; where that fails it is closed at once, so that the next opening finds
+    /// it free.
+    static func opening<Value>(
+        _ directory: String, _ body: (SQLiteSpool) async throws -> Value
+    ) async throws -> Value {
+        let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
+        do {
+            return try await body(spool)
+        } catch {
+            try? await spool.close()
+            throw error
+        }
     }
 
     init(_ store: DeviceStore) {
