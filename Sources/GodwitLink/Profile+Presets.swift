@@ -20,7 +20,7 @@ extension Profile {
         weights: ClassWeights(
             revocation: 32, directText: 24, channelText: 16, voice: 4, document: 2, image: 0, bulk: 0),
         budget: .unlimited, contactPlan: .always, poll: PollPlan(min: .seconds(10), max: .seconds(300)),
-        batchDelay: .milliseconds(500), frameSeconds: 5, tierUp: nil, tierDown: nil, paddingStep: nil)
+        batchDelay: .milliseconds(500), frameSeconds: 5, tierUp: nil, tierDown: nil)
 
     /// A radio mesh: very slow, lossy, free of charge, small packets.
     public static let mesh = Profile(
@@ -30,7 +30,7 @@ extension Profile {
         weights: ClassWeights(
             revocation: 32, directText: 24, channelText: 16, voice: 2, document: 1, image: 0, bulk: 0),
         budget: .unlimited, contactPlan: .always, poll: PollPlan(min: .seconds(15), max: .seconds(600)),
-        batchDelay: .milliseconds(1_000), frameSeconds: 5, tierUp: nil, tierDown: nil, paddingStep: nil)
+        batchDelay: .milliseconds(1_000), frameSeconds: 5, tierUp: nil, tierDown: nil)
 
     /// A telephone network at the edge of its reach: comes and goes.
     public static let mobile = Profile(
@@ -40,7 +40,7 @@ extension Profile {
         weights: ClassWeights(
             revocation: 32, directText: 24, channelText: 20, voice: 10, document: 6, image: 4, bulk: 1),
         budget: .unlimited, contactPlan: .always, poll: PollPlan(min: .seconds(5), max: .seconds(120)),
-        batchDelay: .milliseconds(200), frameSeconds: 5, tierUp: nil, tierDown: nil, paddingStep: nil)
+        batchDelay: .milliseconds(200), frameSeconds: 5, tierUp: nil, tierDown: nil)
 
     /// A fixed line.
     public static let broadband = Profile(
@@ -50,5 +50,5 @@ extension Profile {
         weights: ClassWeights(
             revocation: 32, directText: 24, channelText: 20, voice: 16, document: 12, image: 12, bulk: 4),
         budget: .unlimited, contactPlan: .always, poll: PollPlan(min: .seconds(1), max: .seconds(30)),
-        batchDelay: .zero, frameSeconds: 5, tierUp: nil, tierDown: nil, paddingStep: nil)
+        batchDelay: .zero, frameSeconds: 5, tierUp: nil, tierDown: nil)
 }

@@ -3,7 +3,7 @@ public import GodwitProtocol
 extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
-        "tier", "padding_step",
+        "tier",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -54,7 +54,6 @@ extension Profile {
         if let bytes = try top.integer("mtu", in: 64...65_535) { mtu = ByteCount(bytes) }
         if let time = try top.integer("batch_delay", in: 0...60_000) { batchDelay = .milliseconds(time) }
         frameSeconds = try top.number("frame_seconds", in: 0.5...60) ?? frameSeconds
-        if let step = try top.integer("padding_step", in: 1...1_024) { paddingStep = ByteCount(step) }
     }
 
     private mutating func readWeights(_ value: JSONValue) throws(ProtocolError) {

@@ -35,16 +35,11 @@ public struct Profile: Sendable, Hashable {
     public var tierUp: Tier?
     /// Tier from the peer set by the operator; nil: by rate.
     public var tierDown: Tier?
-    /// Contents are padded to multiples of so many bytes, 1 to 1,024; nil: as the tier says.
-    public var paddingStep: ByteCount?
 
     /// What the tier towards the peer allows, by the profile's own rate.
     public var rulesUp: TierRules { TierRules.of(tierUp ?? Tier(rate: bandwidthUp)) }
     /// What the tier from the peer allows, by the profile's own rate.
     public var rulesDown: TierRules { TierRules.of(tierDown ?? Tier(rate: bandwidthDown)) }
-
-    /// The padding towards the peer.
-    public var padding: TierRules.Padding { paddingStep.map { .step($0) } ?? rulesUp.padding }
 
     /// The `network_profile` object of 004 §13.1.
     public var networkProfile: JSONObject {

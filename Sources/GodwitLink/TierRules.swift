@@ -11,14 +11,6 @@ public struct TierRules: Sendable, Hashable {
         case highQuality
     }
 
-    /// How contents are padded before they are sealed (G-73).
-    public enum Padding: Sendable, Hashable {
-        /// Up to the next multiple of so many bytes.
-        case step(ByteCount)
-        /// Padmé: at most about 12% more.
-        case padme
-    }
-
     public let tier: Tier
     /// Longest text that goes over the link, in Unicode scalars; nil: no limit but the message's own. The client
     /// counts; a longer text waits for a better link or is split, it is not refused (G-72).
@@ -42,7 +34,6 @@ public struct TierRules: Sendable, Hashable {
     public let reducedMetadata: Bool
     /// Brotli's quality, 0 to 11.
     public let compressionQuality: Int
-    public let padding: Padding
     /// Dummy traffic may be turned on, and then only where it costs nothing (G-73).
     public let coverTraffic: Bool
     /// Functions may make requests to the outside (G-96).
@@ -77,24 +68,24 @@ public struct TierRules: Sendable, Hashable {
     private static let ultraLow = TierRules(
         tier: .ultraLow, textScalarsMax: 140, sealedMax: ByteCount(1 << 10), voice: .none, voiceRate: nil,
         documents: false, images: false, thumbnails: false, video: false, mediaOnDemand: true, presence: false,
-        typing: false, liveSession: false, reducedMetadata: true, compressionQuality: 11,
-        padding: .step(ByteCount(32)), coverTraffic: false, outsideRequests: false)
+        typing: false, liveSession: false, reducedMetadata: true, compressionQuality: 11, coverTraffic: false,
+        outsideRequests: false)
 
     private static let low = TierRules(
         tier: .low, textScalarsMax: 1_000, sealedMax: ByteCount(6 << 10), voice: .messages, voiceRate: 8_000...12_000,
         documents: true, images: false, thumbnails: false, video: false, mediaOnDemand: true, presence: false,
-        typing: false, liveSession: false, reducedMetadata: true, compressionQuality: 11, padding: .padme,
-        coverTraffic: false, outsideRequests: false)
+        typing: false, liveSession: false, reducedMetadata: true, compressionQuality: 11, coverTraffic: false,
+        outsideRequests: false)
 
     private static let medium = TierRules(
         tier: .medium, textScalarsMax: nil, sealedMax: nil, voice: .lowQuality, voiceRate: 16_000...24_000,
         documents: true, images: true, thumbnails: true, video: true, mediaOnDemand: false, presence: true,
-        typing: true, liveSession: true, reducedMetadata: false, compressionQuality: 9, padding: .padme,
-        coverTraffic: true, outsideRequests: true)
+        typing: true, liveSession: true, reducedMetadata: false, compressionQuality: 9, coverTraffic: true,
+        outsideRequests: true)
 
     private static let high = TierRules(
         tier: .high, textScalarsMax: nil, sealedMax: nil, voice: .highQuality, voiceRate: 32_000...64_000,
         documents: true, images: true, thumbnails: true, video: true, mediaOnDemand: false, presence: true,
-        typing: true, liveSession: true, reducedMetadata: false, compressionQuality: 6, padding: .padme,
-        coverTraffic: true, outsideRequests: true)
+        typing: true, liveSession: true, reducedMetadata: false, compressionQuality: 6, coverTraffic: true,
+        outsideRequests: true)
 }

@@ -26,7 +26,6 @@ struct ProfileTests {
         batch_delay: 250
         frame_seconds: 2.5
         tier: {up: 2}
-        padding_step: 64
         """
 
     private func failure(_ yaml: String) throws -> ProtocolError {
@@ -74,8 +73,8 @@ struct ProfileTests {
                     bytesPerDay: ByteCount(1_000), bytesPerMonth: ByteCount(20_000), moneyPerMonth: 2.5,
                     currency: "EUR", dutyCycle: 0.1, urgentReserve: 0.25))
         #expect(profile.poll == PollPlan(min: .milliseconds(500), max: .seconds(60)))
-        #expect(profile.tierUp == .low && profile.tierDown == nil && profile.paddingStep?.bytes == 64)
-        #expect(profile.padding == .step(ByteCount(64)) && profile.rulesUp.tier == .low)
+        #expect(profile.tierUp == .low && profile.tierDown == nil)
+        #expect(profile.rulesUp.tier == .low)
         #expect(
             profile.contactPlan
                 == ContactPlan(windows: [
@@ -161,7 +160,6 @@ struct ProfileTests {
         ("mtu", ["64", "65535"], ["63", "65536"]),
         ("batch_delay", ["0", "60000"], ["-1", "60001"]),
         ("frame_seconds", ["0.5", "60"], ["0.49", "60.1"]),
-        ("padding_step", ["1", "1024"], ["0", "1025"]),
         ("weights.direct", ["0", "1000"], ["-1", "1001", "1.5"]),
         ("weights.control", [], ["1"]),
         ("budget.bytes_per_day", ["1", "1000000000000000"], ["0", "1000000000000001"]),

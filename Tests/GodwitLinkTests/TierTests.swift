@@ -78,7 +78,6 @@ struct TierTests {
         #expect(rules.map(\.coverTraffic) == [false, false, true, true])
         #expect(rules.map(\.outsideRequests) == [false, false, true, true])
         #expect(rules.map(\.compressionQuality) == [11, 11, 9, 6])
-        #expect(rules[0].padding == .step(ByteCount(32)) && rules[1...].allSatisfy { $0.padding == .padme })
         #expect(rules.map(\.voiceRate) == [nil, 8_000...12_000, 16_000...24_000, 32_000...64_000])
     }
 
