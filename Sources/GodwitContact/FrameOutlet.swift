@@ -27,6 +27,7 @@ public actor FrameOutlet<Store: Spool> {
     private let spool: Store
     private let identity: ContactIdentity
     private var scheduler: Scheduler
+    private var stretch = FrameStretch()
     /// Rows of items that fit no frame.
     private var unfit: Set<Int64> = []
     /// Peers that seem to have forgotten frames which they had settled.
@@ -93,11 +94,15 @@ public actor FrameOutlet<Store: Spool> {
         let limit = limits.frame
         let queues = try await spool.read { try $0.queues(for: peer.party) }
         guard !queues.isEmpty else { return nil }
-        let shares = scheduler.plan(Self.classQueues(queues), frame: Self.stretched(limit))
+        let room = stretch.room(of: limit)
+        let shares = scheduler.plan(Self.classQueues(queues), frame: room)
         guard let built = try await build(shares, to: peer.party, limits) else { return nil }
-        var fill = FrameFill(shares, frame: Self.stretched(limit))
+        var fill = FrameFill(shares, frame: room)
         for item in built.packed where !fill.take(ByteCount(item.body.count), of: item.priority) { break }
         scheduler.settle(fill)
+        stretch.learn(
+            bodies: built.packed.reduce(.zero) { $0 + ByteCount($1.body.count) },
+            frame: ByteCount(built.frame.bytes.count))
         return try seal(built.frame.bytes, built.frame.number, to: peer)
     }
 
@@ -136,9 +141,6 @@ public actor FrameOutlet<Store: Spool> {
             receiverKey: peer.noiseKey, incarnation: number.incarnation, number: number.number
         ).bytes
     }
-
-    /// Bodies in the spool are JSON; in columns they take about half. What does not fit is left for the next frame.
-    private static func stretched(_ limit: ByteCount) -> ByteCount { ByteCount(limit.bytes * 3) }
 
     private static func classQueues(_ queues: [PriorityClass: QueueSummary]) -> [ClassQueue] {
         queues.map { priority, queue in
