@@ -5,7 +5,12 @@
 #
 # EMULATOR is a program that takes --make-ns --ns-a --ns-b --profile --seed --stats, counts what it puts on the air, and
 # starts its counts anew on SIGUSR2. Needs root and iproute2. Prints the demo's result, then the emulator's statistics of
-# the conversation alone (enrolment comes before and is not counted). CONFIGURATION=debug measures a debug build.
+# the conversation alone (enrolment comes before and is not counted).
+#
+# CARRIER=https   HTTPS instead of datagrams
+# BOTH_WAYS=1     authors on both sides who write while the link works, and a profile made for the demo; without it all
+#                 authors are on one side, the shipped profile holds, and the link is opened when everything was written
+# CONFIGURATION=debug   a debug build
 set -euo pipefail
 emulator=$1 profile=$2 seed=$3 corpus=${4:-}
 shift $(($# < 4 ? $# : 4))
@@ -16,6 +21,8 @@ mesh) link=(--rate 2400 --rtt 200 --loss 0.05) ;;
 mobile) link=(--rate 64000 --rtt 150 --loss 0.01) ;;
 *) echo "link.sh: PROFILE is satellite, mesh or mobile" >&2; exit 64 ;;
 esac
+[ "${CARRIER:-udp}" = https ] || link+=(--datagrams)
+[ -n "${BOTH_WAYS:-}" ] || link+=(--one-way --profile "$profile")
 stats=$(mktemp)
 for side in a b; do ip netns del godwit-$side 2>/dev/null || true; done
 "$emulator" --make-ns --ns-a godwit-a --ns-b godwit-b --profile "$profile" --seed "$seed" --stats "$stats" --quiet "$@" &

@@ -21,9 +21,12 @@ actor Demo {
     private var latest = ""
     private var kills = 0
     private var started = Duration.zero
+    private var latestCopy = Duration.zero
 
     init(options: DemoOptions, corpus: DemoCorpus, directory: String, display: DemoDisplay) {
         self.options = options
+        var corpus = corpus
+        if options.oneWay { corpus.addListener() }
         self.corpus = corpus
         self.directory = directory
         self.display = display
@@ -32,7 +35,10 @@ actor Demo {
 
     /// Node of a person: even clients are at the first, odd ones at the second.
     private func site(_ person: Int) -> Int { client(person) % 2 }
-    private func client(_ person: Int) -> Int { person % options.clients }
+    private func client(_ person: Int) -> Int {
+        guard options.oneWay else { return person % options.clients }
+        return person == corpus.listener ? 0 : 1 + person % (options.clients / 2) * 2
+    }
     private var scheme: String { options.clear ? "http" : "https" }
 
     func run() async throws -> DemoResult {
@@ -82,9 +88,11 @@ actor Demo {
         try DurableFile.write(Array(linkProfile.utf8), to: profiles + "/link.yaml")
         let port = try FreePort.find()
         let called = options.isExternal ? port : relayPort
+        var endpoints = ["\(scheme)://\(options.shoreAddress):\(called)"]
+        if options.datagrams { endpoints.append("udp://\(options.shoreAddress):\(try FreePort.find())") }
         let shore = try DemoNode(
-            directory: directory + "/shore", name: "Shore",
-            endpoints: ["\(scheme)://\(options.shoreAddress):\(called)"], address: options.shoreAddress, port: port,
+            directory: directory + "/shore", name: "Shore", endpoints: endpoints, address: options.shoreAddress,
+            port: port,
             profiles: profiles, tls: !options.clear, namespace: options.shoreNamespace)
         let field = try DemoNode(
             directory: directory + "/field", name: "Field", endpoints: [], address: options.fieldAddress,
@@ -108,12 +116,13 @@ actor Demo {
         """
     }
 
-    private func introduce(_ nodes: [DemoNode]) async throws {
+    /// - Parameter held: nobody calls.
+    private func introduce(_ nodes: [DemoNode], held: Bool = false) async throws {
         for (own, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
             _ = try await own.require([
                 "request": "add_peer", "descriptor": .object(other.descriptor.object),
                 "profile": .string(options.profile ?? "demo-link"),
-                "calls": .bool(own === nodes[1]),
+                "calls": .bool(own === nodes[1] && !held),
             ])
         }
     }
@@ -147,7 +156,7 @@ actor Demo {
         try await wait("identities registered", total: corpus.people.count) { self.registered.count }
         for channel in corpus.channels {
             let members = corpus.members(of: channel)
-            let owner = members.first { site($0) == 0 } ?? members[0]
+            let owner = members.first { site($0) == 0 && $0 != corpus.listener } ?? members[0]
             let node = nodes[site(owner)].descriptor.id
             let id = ChannelID(name: channel, node: node)
             channelIDs[channel] = id
@@ -164,13 +173,29 @@ actor Demo {
                 self.joined[id.text]?.count ?? 0
             }
         }
+        if options.oneWay { try await greet(clients) }
         // Let what enrolment left behind go its way before the link gets slow.
         try await settle(nodes)
     }
     private var channelIDs: [ChannelName: ChannelID] = [:]
 
+    /// Everybody says something, so that the listener's node knows them and their keys before anything is counted.
+    private func greet(_ clients: [ChildProcess]) async throws {
+        guard let channel = corpus.channels.first, let id = channelIDs[channel] else { return }
+        for author in corpus.people.indices where author != corpus.listener {
+            clients[client(author)].send([
+                "do": "send", "person": .integer(Int64(author)), "message": .integer(Int64(corpus.messages.count)),
+                "to": .string(id.text),
+                "text": .string(Self.greeting),
+            ])
+        }
+        try await wait("authors known to the listener", total: corpus.people.count - 1) { self.greeted.count }
+    }
+    private static let greeting = "Good morning from all of us here."
+    private var greeted: Set<Int> = []
+
     private func settle(_ nodes: [DemoNode]) async throws {
-        for _ in 0..<200 {
+        for _ in 0..<enrolmentMax * 10 {
             var waiting = 0
             for node in nodes {
                 let status = await node.ask(["request": "status"])
@@ -202,6 +227,7 @@ actor Demo {
     // MARK: Conversation
 
     private func converse(_ nodes: [DemoNode], _ clients: [ChildProcess]) async throws -> DemoResult {
+        if options.oneWay { try await introduce(nodes, held: true) }
         slowDown()
         before = await crossed(nodes)
         started = time.uptime()
@@ -211,13 +237,14 @@ actor Demo {
                 "to": .string(address(message.target, nodes)), "text": .string(message.text),
             ])
         }
+        if options.oneWay { try await release(nodes) }
         let killer = Task { try await self.killAtRandom(nodes) }
         defer { killer.cancel() }
         while !ledger.isComplete || kills < options.kills, time.uptime() - started < .seconds(options.limit) {
             try await Task.sleep(for: .milliseconds(500))
             await showProgress(nodes)
         }
-        let seconds = Double((time.uptime() - started).milliseconds) / 1000
+        let seconds = Double(((ledger.isComplete ? latestCopy : time.uptime()) - started).milliseconds) / 1000
         killer.cancel()
         _ = try? await killer.value
         if let emulator = options.emulator { kill(emulator, SIGUSR1) }
@@ -230,6 +257,17 @@ actor Demo {
             seconds: seconds,
             limitSeconds: Double(busiest) * 8 / Double(options.rate) + Double(options.rtt) / 2000, kills: kills,
             complaints: complaints)
+    }
+
+    /// Opens the link when everything has been written and read in the field; the clock starts then.
+    private func release(_ nodes: [DemoNode]) async throws {
+        let total = ledger.expectedCopies - ledger.missing(for: corpus.listener)
+        try await wait("copies read in the field", total: total) { ledger.delivered }
+        if let emulator = options.emulator { kill(emulator, SIGUSR2) }
+        started = time.uptime()
+        // The link that starts now counts from nothing.
+        before = Relay.Account()
+        try await introduce(nodes)
     }
 
     /// What the field node's link has moved since enrolment, where something else than the relay is the link: HTTP bytes,
@@ -307,7 +345,10 @@ actor Demo {
         switch event["event"]?.string {
         case "registered": registered.insert(person)
         case "joined": joined[event["channel"]?.string ?? "", default: []].insert(person)
-        case "accepted": ledger.accept(Int(event["message"]?.integer ?? -1))
+        case "accepted":
+            if let message = event["message"]?.integer.map(Int.init), corpus.messages.indices.contains(message) {
+                ledger.accept(message)
+            }
         case "received": received(event, by: person)
         case "error":
             complaints.append("\(corpus.people[person].nick): \(event["message"]?.string ?? "")")
@@ -317,6 +358,10 @@ actor Demo {
 
     private func received(_ event: JSONObject, by reader: Int) {
         guard let author = users[event["author"]?.string ?? ""], let text = event["text"]?.string else { return }
+        if options.oneWay, text == Self.greeting {
+            if reader == corpus.listener { greeted.insert(author) }
+            return
+        }
         let channel = channelIDs.first { $0.value.text == event["conversation"]?.string }?.key
         let target = channel.map(DemoMessage.Target.channel) ?? .person(reader)
         guard let index = ledger.find(author: author, target: target, text: text, reader: reader) else {
@@ -324,6 +369,7 @@ actor Demo {
             return
         }
         ledger.deliver(index, to: reader, text: text)
+        latestCopy = time.uptime()
         latest = "\(corpus.people[author].nick) → \(corpus.people[reader].nick): \(text)"
     }
 

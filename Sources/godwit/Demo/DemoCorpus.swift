@@ -26,6 +26,8 @@ struct DemoCorpus: Sendable {
     private(set) var people: [DemoPerson] = []
     private(set) var messages: [DemoMessage] = []
     private(set) var channels: [ChannelName] = []
+    /// Somebody who speaks nowhere and reads all channels.
+    private(set) var listener: Int?
     private var byNick: [String: Int] = [:]
 
     /// Reads JSON lines {`ts`, `author`, `channel` or `to`, `text`}.
@@ -77,10 +79,15 @@ struct DemoCorpus: Sendable {
         return people.count - 1
     }
 
-    /// Everybody who speaks in a channel.
+    mutating func addListener() {
+        listener = person("listener")
+    }
+
+    /// Everybody who speaks in a channel, and who listens.
     func members(of channel: ChannelName) -> [Int] {
         var seen = Set<Int>()
-        return messages.filter { $0.target == .channel(channel) }.map(\.author).filter { seen.insert($0).inserted }
+        let speakers = messages.filter { $0.target == .channel(channel) }.map(\.author)
+        return (speakers + (listener.map { [$0] } ?? [])).filter { seen.insert($0).inserted }
     }
 
     /// Whom a message is to reach.

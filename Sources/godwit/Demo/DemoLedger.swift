@@ -26,6 +26,10 @@ struct DemoLedger: Sendable {
     }
 
     var expectedCopies: Int { expected.values.reduce(0) { $0 + $1.count } }
+    /// Copies that a reader is to get and has not.
+    func missing(for reader: Int?) -> Int {
+        expected.count { $0.value.contains { $0 == reader } && !(seen[$0.key]?.contains { $0 == reader } ?? false) }
+    }
     var lost: Int { expectedCopies - delivered }
     /// Messages that every reader has.
     var complete: Int { expected.count { seen[$0.key]?.count ?? 0 == $0.value.count } }

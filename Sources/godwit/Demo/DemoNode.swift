@@ -36,6 +36,9 @@ final class DemoNode: Sendable {
         settings.listen = "\(address):\(port)"
         settings.profiles = profiles
         settings.tls = tls
+        if let datagrams = endpoints.first(where: { $0.hasPrefix("udp://") }) {
+            settings.listenUDP = String(datagrams.dropFirst("udp://".count))
+        }
         try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
     }
 

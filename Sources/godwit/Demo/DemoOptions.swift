@@ -42,6 +42,12 @@ struct DemoOptions: ParsableArguments {
     /// Profile of the link by name, instead of one made from rate, round trip and loss.
     @Option(help: .hidden)
     var profile: String?
+    /// The nodes talk in datagrams.
+    @Flag(help: .hidden)
+    var datagrams = false
+    /// All authors are at home in the field; one reader at the shore. The link is opened when all has been written.
+    @Flag(help: .hidden)
+    var oneWay = false
 
     /// Something else than the relay is the link.
     var isExternal: Bool { shoreNamespace != nil }
@@ -52,6 +58,9 @@ struct DemoOptions: ParsableArguments {
         guard (0...0.5).contains(loss) else { throw ValidationError("--loss is 0 to 0.5.") }
         guard (4...32).contains(clients) else { throw ValidationError("--clients is 4 to 32.") }
         guard (0...86_400).contains(outage) else { throw ValidationError("--outage is 0 to 86400.") }
+        guard isExternal || !datagrams && !oneWay else {
+            throw ValidationError("--datagrams and --one-way need namespaces: the relay carries TCP.")
+        }
         guard kills >= 0, limit > 0 else { throw ValidationError("Times and counts are not negative.") }
     }
 }
