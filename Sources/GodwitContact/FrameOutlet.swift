@@ -13,6 +13,10 @@ public struct OutletLimits: Sendable, Hashable {
     /// One signature for messages of an author that follow each other (D-5).
     public var runs: Bool
 
+    /// Small frames cut runs, so it pays to put messages of a chain next to each other.
+    var groupsChains: Bool { runs && frame <= Self.smallFrame }
+    private static let smallFrame = ByteCount(8_192)
+
     public init(frame: ByteCount, exchange: ByteCount, runs: Bool = false) {
         self.frame = frame
         self.exchange = exchange
@@ -176,10 +180,12 @@ public actor FrameOutlet<Store: Spool> {
         for share in shares {
             // Room for those that are passed over, so that they hide nothing behind them.
             let more = ByteCount(unfit.count * FrameLimits.objectMax)
-            items += try transaction.waiting(
+            let ahead = ByteCount(share.bytes.bytes * (limits.groupsChains ? groupedFrames : 1))
+            let waiting = try transaction.waiting(
                 for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count + unfit.count,
-                bytes: share.bytes + more
+                bytes: ahead + more
             ).filter { !unfit.contains($0.row) }.prefix(FrameLimits.itemsMax - items.count)
+            items += limits.groupsChains ? grouped(Array(waiting), upTo: share.bytes) : Array(waiting)
             if items.count >= FrameLimits.itemsMax { break }
         }
         guard let first = items.first else { return .nothing }
@@ -195,6 +201,22 @@ public actor FrameOutlet<Store: Spool> {
             peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row))
         try transaction.record(frame)
         return .built(Built(frame: frame, packed: Array(items.prefix(packed.count))))
+    }
+
+    /// Frames ahead in which messages are looked for that share a chain with the next ones; so a message waits at most
+    /// so many frames longer than in the order of arrival.
+    private static var groupedFrames: Int { 4 }
+
+    /// Messages of one chain next to each other, as many as make `bytes`, at least one.
+    private static func grouped(_ items: [SpoolItem], upTo bytes: ByteCount) -> [SpoolItem] {
+        var chosen: [SpoolItem] = []
+        var total = 0
+        for item in RunOrder.order(of: items.map(batchItem)).map({ items[$0] }) {
+            total += item.body.count
+            guard chosen.isEmpty || total <= bytes.bytes else { break }
+            chosen.append(item)
+        }
+        return chosen
     }
 
     /// As many items as fit; one that is larger than a frame of this link goes in a frame of its own. Nil if the first
