@@ -11,10 +11,14 @@ DEMO ?=
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON_HOME := .build-python
 REQUIREMENTS := $(wildcard Tests/Interop/requirements.txt)
+# Options of the benchmarks: BENCH=--json. Texts for the codecs of texts: CORPUS=FILE.
+BENCH ?=
+CORPUS ?=
 GODWIT = .build/$(CONFIGURATION)/godwit
+GODWIT_BENCH_PROGRAM = .build/release/godwit-bench
 PROTOS := $(wildcard Sources/GodwitBatch/*.proto)
 # What swift format looks at: everything that people write.
-SWIFT_FILES := find Package.swift Sources Tests -name '*.swift' ! -name '*.pb.swift' ! -name '*.generated.swift' \
+SWIFT_FILES := find Package.swift Sources Tests Benchmarks -name '*.swift' ! -name '*.pb.swift' ! -name '*.generated.swift' \
 	! -path '*/Generated/*' -print0
 PACKAGES := ca-certificates curl git groff-base iproute2 libbrotli-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev \
 	pkg-config protobuf-compiler python3 python3-venv
@@ -27,7 +31,7 @@ help:
 	@echo 'make test      everything that is tested'
 	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
 	@echo 'make lint      the style, checked;  make format: the style, applied'
-	@echo 'make bench     bytes and seconds of the demo, as one JSON object'
+	@echo 'make bench     codecs and spool, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE: texts)'
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
 	@echo 'make primers   the Brotli primers, made again from dictionaries/*.txt'
@@ -69,9 +73,22 @@ lint:
 format:
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format format --in-place --parallel --configuration .swift-format
 
+# Each prints a table, or with BENCH=--json one JSON object, and leaves that object in .build/bench for later comparison.
+# Links are measured by Benchmarks/link.sh, which needs an emulator and root.
 bench: CONFIGURATION = release
+bench: export GODWIT_BENCH = 1
 bench: build
-	@$(GODWIT) demo --json
+	$(SWIFT) build -c release --product godwit-bench
+	@mkdir -p .build/bench
+	@$(GODWIT_BENCH_PROGRAM) codec --save .build/bench $(BENCH)
+	@$(GODWIT_BENCH_PROGRAM) spool-enqueue --save .build/bench $(BENCH)
+	@$(GODWIT_BENCH_PROGRAM) spool-scale $(if $(BENCH_LARGE),--large) --save .build/bench $(BENCH)
+	@Benchmarks/memory.sh .build/bench/memory.json $(BENCH)
+	@$(GODWIT) demo --json > .build/bench/demo.json && cat .build/bench/demo.json
+ifneq ($(CORPUS),)
+	@$(GODWIT) dictionary bench --json $(CORPUS) > .build/bench/dictionary.json
+	@$(GODWIT) dictionary bench $(filter --json,$(BENCH)) $(CORPUS)
+endif
 
 docs: deps
 	@mkdir -p .build/docs

@@ -15,6 +15,7 @@ extension Target.Dependency {
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let protobuf = product(name: "SwiftProtobuf", package: "swift-protobuf")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let sqlite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let log = product(name: "Logging", package: "swift-log")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -75,7 +76,7 @@ let rooms = [
         name: "GodwitBatch", rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitCompression"],
         libraries: [.protobuf, .crypto], exclude: ["batch.proto", "content.proto"]),
     Room(
-        name: "GodwitSpool", rooms: ["GodwitProtocol"], libraries: [.grdb, .crypto], fixtures: ["schema.sql"]),
+        name: "GodwitSpool", rooms: ["GodwitProtocol"], libraries: [.grdb, .sqlite, .crypto], fixtures: ["schema.sql"]),
     Room(
         name: "GodwitContact",
         rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool"],
@@ -103,6 +104,23 @@ let rooms = [
         ],
         libraries: [.grdb, .crypto, .log]),
 ]
+
+/// Built only for `make bench`, which says so: tests need not wait for what measures.
+let benchmarks: [Target] =
+    Context.environment["GODWIT_BENCH"] == nil
+    ? []
+    : [
+        .target(
+            name: "CSpoolBaseline", path: "Benchmarks/CSpoolBaseline",
+            linkerSettings: [.linkedLibrary("sqlite3")]),
+        .executableTarget(
+            name: "godwit-bench",
+            dependencies: [
+                "CSpoolBaseline", "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitSpool",
+                .arguments, .crypto,
+            ],
+            path: "Benchmarks/godwit-bench", swiftSettings: strict),
+    ]
 
 let package = Package(
     name: "godwit",
@@ -139,7 +157,7 @@ let package = Package(
         .testTarget(name: "HouseTests", swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["GodwitProtocol", "GodwitCrypto"], swiftSettings: strict),
-    ] + rooms.map(\.target)
+    ] + benchmarks + rooms.map(\.target)
         + rooms.map(\.tests).filter { tests in
             guard let only = Context.environment["GODWIT_TESTS"] else { return true }
             return only.split(separator: ",").contains { tests.name == "\($0)Tests" }

@@ -26,17 +26,19 @@ final class GroupCommit: Sendable {
 
     private let line = Mutex(Line())
     private let pool: DatabasePool
+    private let memory: WriterMemory
     private let makeTransaction: @Sendable (Database, SQLiteTransaction.BlobJournal) -> SQLiteTransaction
     private let afterGroup: @Sendable (_ orphans: [[UInt8]], Database) -> Void
 
     /// - Parameter afterGroup: called on the writer's queue outside transactions, with digests of files that may have
     ///   lost their last row.
     init(
-        pool: DatabasePool,
+        pool: DatabasePool, memory: WriterMemory,
         makeTransaction: @escaping @Sendable (Database, SQLiteTransaction.BlobJournal) -> SQLiteTransaction,
         afterGroup: @escaping @Sendable (_ orphans: [[UInt8]], Database) -> Void
     ) {
         self.pool = pool
+        self.memory = memory
         self.makeTransaction = makeTransaction
         self.afterGroup = afterGroup
     }
@@ -120,20 +122,17 @@ final class GroupCommit: Sendable {
         var ran: [CommitJob] = []
         var dropped: [[UInt8]] = []
         do {
+            memory.groupBegins()
             try database.inTransaction(.immediate) {
                 while let job = rest.popFirst() {
                     let journal = SQLiteTransaction.BlobJournal()
                     // Whatever becomes of this part: a file that it made may be without a row in the end.
                     defer { outcome.orphans += journal.created }
                     do {
-                        try database.inSavepoint {
-                            outcome.done.append(try job.run(makeTransaction(database, journal)))
-                            return .commit
-                        }
+                        outcome.done.append(try runPart(job, makeTransaction(database, journal), database))
                         ran.append(job)
                         dropped += journal.dropped
                     } catch {
-                        outcome.done.removeLast(outcome.done.count - ran.count)
                         outcome.failed.append((job, error))
                         guard database.isInsideTransaction else { throw error }
                     }
@@ -142,10 +141,33 @@ final class GroupCommit: Sendable {
             }
             outcome.orphans += dropped
         } catch {
+            memory.forget()
             outcome.error = error
             outcome.done = []
             outcome.failed += ran.map { ($0, error) }
         }
         return outcome
+    }
+
+    /// Runs one caller's part in a savepoint, and undoes it if it fails. Prepared statements, for this is done for every
+    /// message.
+    private func runPart(
+        _ job: CommitJob, _ transaction: SQLiteTransaction, _ database: Database
+    ) throws -> @Sendable () -> Void {
+        let before = memory.changes(database)
+        try memory.statement(.savepoint, database).run()
+        do {
+            let done = try job.run(transaction)
+            try memory.statement(.release, database).run()
+            return done
+        } catch {
+            if memory.changes(database) != before { memory.forget() }
+            // SQLite may have undone the whole transaction already.
+            if database.isInsideTransaction {
+                try memory.statement(.rollBack, database).run()
+                try memory.statement(.release, database).run()
+            }
+            throw error
+        }
     }
 }

@@ -102,11 +102,17 @@ final class MemoryStore {
         return value
     }
 
+    /// What shares one body: copies of one item, and whatever has the same large body.
+    static func bodyKey(_ item: NewItem) -> [UInt8] {
+        item.body.count > SpoolConfiguration.blobThreshold ? item.body : item.id.bytes + item.body
+    }
+
     /// Counts a copy in or out: holders of its body, bytes of the spool, bytes of its owner.
     private func hold(_ value: Held, _ sign: Int) {
         let body = value.item.body
-        let holders = bodies[body] ?? 0
-        set(\.bodies[body], to: holders + sign == 0 ? nil : holders + sign)
+        let key = Self.bodyKey(value.item)
+        let holders = bodies[key] ?? 0
+        set(\.bodies[key], to: holders + sign == 0 ? nil : holders + sign)
         if holders == 0 || holders + sign == 0 { set(\.bytes, to: bytes + sign * body.count) }
         if let owner = value.item.owner { set(\.owned[owner], to: (owned[owner] ?? 0) + sign * body.count) }
     }

@@ -6,7 +6,7 @@ public struct MemoryTransaction: SpoolTransaction {
 
     private var eras: DuplicateEras { DuplicateEras(time: store.configuration.duplicateDetection) }
     private var oldest: Int64 { eras.oldest(at: store.uptime) }
-    private var era: Int64 { eras.era(at: store.uptime) }
+    private var era: Int64 { eras.slot(at: store.uptime) }
 
     // MARK: Items
 
@@ -16,7 +16,7 @@ public struct MemoryTransaction: SpoolTransaction {
         let arrival = MemoryStore.Arrival(id: item.id, destination: item.destination)
         if let mark = store.marks[arrival], mark.ended == nil || mark.era >= oldest { return .duplicate }
         let load = Admission.Load(
-            spoolBytes: store.bytes, addedBytes: store.bodies[item.body] == nil ? item.body.count : 0,
+            spoolBytes: store.bytes, addedBytes: store.bodies[MemoryStore.bodyKey(item)] == nil ? item.body.count : 0,
             destinationItems: store.rows[item.destination]?.count ?? 0,
             ownerBytes: item.owner.flatMap { store.owned[$0] } ?? 0, disk: store.configuration.disk("/"))
         try admission.admit(item, under: load)

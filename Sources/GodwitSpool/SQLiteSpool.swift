@@ -13,6 +13,7 @@ public final class SQLiteSpool: Spool {
     let commits: GroupCommit
     private let configuration: SpoolConfiguration
     let janitor: BlobJanitor
+    private let memory: WriterMemory
     private let lock: DirectoryLock
 
     /// Opens the spool, made if it is missing, brings its tables up to date and removes files without a row.
@@ -38,13 +39,16 @@ public final class SQLiteSpool: Spool {
             try Self.sweep(blobs, pool)
 
             let janitor = BlobJanitor()
+            let memory = WriterMemory(configuration)
             self.lock = lock
             self.blobs = blobs
             self.pool = pool
             self.configuration = configuration
             self.janitor = janitor
-            commits = GroupCommit(pool: pool) { database, journal in
-                SQLiteTransaction(database: database, blobs: blobs, configuration: configuration, journal: journal)
+            self.memory = memory
+            commits = GroupCommit(pool: pool, memory: memory) { database, journal in
+                SQLiteTransaction(
+                    database: database, blobs: blobs, configuration: configuration, journal: journal, memory: memory)
             } afterGroup: { orphans, database in
                 janitor.note(orphans)
                 Self.removeOrphans(janitor.due(), blobs, database)
@@ -88,7 +92,7 @@ public final class SQLiteSpool: Spool {
                 try body(
                     SQLiteTransaction(
                         database: database, blobs: blobs, configuration: configuration,
-                        journal: SQLiteTransaction.BlobJournal()))
+                        journal: SQLiteTransaction.BlobJournal(), memory: WriterMemory(configuration)))
             }
         } catch {
             throw SpoolFailure.translate(error)
@@ -102,10 +106,13 @@ public final class SQLiteSpool: Spool {
     public func close() async throws {
         await commits.close()
         defer { lock.release() }
-        let pool = pool
+        let (pool, memory) = (pool, memory)
         var failure: (any Error)?
         do {
-            try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try await pool.writeWithoutTransaction {
+                memory.close()
+                _ = try $0.checkpoint(.truncate)
+            }
         } catch {
             // The file is closed all the same; the log is folded in at the next opening.
             failure = error
@@ -118,6 +125,9 @@ public final class SQLiteSpool: Spool {
         }
         if let failure { throw SpoolFailure.translate(failure) }
     }
+
+    /// Transactions begun since the opening; each ends with one synchronisation of the log.
+    public var transactions: Int { commits.state.groups }
 
     // MARK: Opening
 
@@ -135,7 +145,14 @@ public final class SQLiteSpool: Spool {
         let pool = try DatabasePool(path: path, configuration: configuration)
         try pool.writeWithoutTransaction { database in
             // GRDB sets NORMAL for WAL, with which a power cut may take back a commit.
-            try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304")
+            // The pages of the last era, into which ids come in random order, have room in the cache. What a part of a
+            // transaction may have to undo is kept in memory: in a temporary file it would be written for every message.
+            // Pages that change with every group are written back from the log once in 16 MB of it.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 33554432; PRAGMA cache_size = -8192;
+                    PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000
+                    """)
         }
         return pool
     }
@@ -160,7 +177,8 @@ public final class SQLiteSpool: Spool {
         for digest in digests {
             // If the look-up fails the file stays, and is swept at the next opening.
             let row = try? Row.fetchOne(
-                database.cachedStatement(sql: "SELECT count(*) AS count FROM spool_body WHERE digest = ?"),
+                database.cachedStatement(
+                    sql: "SELECT count(*) AS count FROM spool_body WHERE digest = ? AND content IS NULL"),
                 arguments: [Data(digest)])
             if let row, row["count"] as Int == 0 { blobs.remove(digest: digest) }
         }

@@ -10,7 +10,7 @@ extension SQLiteTransaction {
               CROSS JOIN spool_arrival a ON a.era = e.era
               JOIN spool_party p ON p.party = a.destination
               LEFT JOIN spool_item i ON i.row = a.row
-            WHERE a.id = ? AND (a.state = 0 OR a.era >= ?) ORDER BY p.name
+            WHERE a.id = ? AND (a.state = 0 OR e.slot >= ?) ORDER BY p.name
             """, [Data(id.bytes), eras.oldest(at: try uptime())]
         ).map { row in
             let frame: Int64? = row["frame"]
@@ -37,10 +37,13 @@ extension SQLiteTransaction {
         try run("DELETE FROM spool_item WHERE row = ?", [number])
         try run(
             """
-            UPDATE spool_arrival SET state = ?
+            UPDATE spool_arrival SET state = ?, ended = ?
             WHERE era = ? AND id = ? AND destination = (SELECT party FROM spool_party WHERE name = ?)
             """,
-            [state == .forwarded ? 1 : 2, found["era"] as Int64, Data(item.id.bytes), item.destination.text])
+            [
+                state == .forwarded ? 1 : 2, configuration.wallClock().milliseconds, found["era"] as Int64,
+                Data(item.id.bytes), item.destination.text,
+            ])
         let body: Int64 = found["body"]
         try run("DELETE FROM spool_body WHERE body = ? AND holders = 0", [body])
         if database.changesCount > 0, found["size"] as Int > SpoolConfiguration.blobThreshold {
@@ -53,6 +56,7 @@ extension SQLiteTransaction {
         try run(
             "UPDATE spool_state SET uptime = min(uptime + ?, 1 << 60)",
             [min(max(0, elapsed), SpoolConfiguration.timeMax)])
+        memory.uptime = nil
         let uptime = try uptime()
         let ended = try rows(
             "SELECT row FROM spool_item WHERE ends <= ? ORDER BY ends, row LIMIT ?",
@@ -65,37 +69,47 @@ extension SQLiteTransaction {
     /// Drops what arrived longer ago than the duplicate-detection time, a slice a call, so that no commit is long.
     /// What is still in custody stays.
     private func forgetOldEras(_ uptime: Int64) throws {
-        let slice = 5_000
-        for row in try rows("SELECT era FROM spool_era WHERE era < ?", [eras.oldest(at: uptime)]) {
+        var left = Self.forgottenPerCall
+        for row in try rows("SELECT era FROM spool_era WHERE slot < ? ORDER BY era", [eras.oldest(at: uptime)])
+        where left > 0 {
             let era: Int64 = row["era"]
             try run(
                 """
                 DELETE FROM spool_arrival WHERE era = ?1 AND (id, destination) IN
                   (SELECT id, destination FROM spool_arrival WHERE era = ?1 AND state <> 0 LIMIT ?2)
-                """, [era, slice])
+                """, [era, left])
+            left -= database.changesCount
             try run(
                 """
                 DELETE FROM spool_known WHERE era = ?1 AND key IN
                   (SELECT key FROM spool_known WHERE era = ?1 LIMIT ?2)
-                """, [era, slice])
+                """, [era, left])
+            left -= database.changesCount
             try run(
                 """
                 DELETE FROM spool_era WHERE era = ?1
                   AND NOT EXISTS (SELECT 1 FROM spool_arrival WHERE era = ?1)
                   AND NOT EXISTS (SELECT 1 FROM spool_known WHERE era = ?1)
                 """, [era])
+            if database.changesCount > 0 { memory.eras.drop(era) }
         }
     }
 
+    private static let forgottenPerCall = 5_000
+
     public func remember(_ key: ItemID) throws -> Bool {
         let uptime = try uptime()
-        let known = try integer(
-            """
-            SELECT 1 FROM spool_era e CROSS JOIN spool_known k ON k.era = e.era
-            WHERE k.key = ? AND k.era >= ? LIMIT 1
-            """, [Data(key.bytes), eras.oldest(at: uptime)])
-        guard known == nil else { return false }
-        try run("INSERT INTO spool_known (era, key) VALUES (?, ?)", [try currentEra(uptime), Data(key.bytes)])
+        let noted = EraFilter.Key(key)
+        let statement = try statement(.knownKey)
+        for (era, counts) in try erasHolding(noted, at: uptime) where counts {
+            statement.bind(1, era)
+            statement.bind(2, key.bytes)
+            if try statement.first({ _ in true }) != nil { return false }
+        }
+        let insertion = try self.statement(.insertKnown)
+        insertion.bind(1, try takingEra(noted, at: uptime))
+        insertion.bind(2, key.bytes)
+        try insertion.run()
         return true
     }
 }

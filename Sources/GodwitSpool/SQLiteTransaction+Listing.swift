@@ -9,7 +9,7 @@ extension SQLiteTransaction {
         return try rows(
             """
             SELECT DISTINCT a.id FROM spool_era e CROSS JOIN spool_arrival a ON a.era = e.era
-            WHERE a.id BETWEEN ? AND ? AND (a.state = 0 OR a.era >= ?) ORDER BY a.id LIMIT 16
+            WHERE a.id BETWEEN ? AND ? AND (a.state = 0 OR e.slot >= ?) ORDER BY a.id LIMIT 16
             """,
             [
                 Data(prefix + [UInt8](repeating: 0, count: rest)), Data(prefix + [UInt8](repeating: 255, count: rest)),

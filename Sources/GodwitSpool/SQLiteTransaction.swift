@@ -10,6 +10,7 @@ public struct SQLiteTransaction: SpoolTransaction {
     let blobs: BlobStore
     let configuration: SpoolConfiguration
     let journal: BlobJournal
+    let memory: WriterMemory
 
     /// Files that a transaction made, and files whose last row it dropped. Lives on the writer's queue only.
     final class BlobJournal {
@@ -40,25 +41,45 @@ public struct SQLiteTransaction: SpoolTransaction {
     // MARK: Common look-ups
 
     /// Milliseconds that this spool has been in use, over all its openings.
-    public func uptime() throws -> Int64 { try integer("SELECT uptime FROM spool_state") ?? 0 }
+    public func uptime() throws -> Int64 {
+        if let uptime = memory.uptime { return uptime }
+        let uptime = try statement(.uptime).first { $0.integer(0) } ?? 0
+        memory.uptime = uptime
+        return uptime
+    }
 
     /// Row of a party; nil if it is unknown.
     func find(_ party: Party) throws -> Int64? {
-        try integer("SELECT party FROM spool_party WHERE name = ?", [party.text])
+        if let row = memory.row(of: party) { return row }
+        let statement = try statement(.findParty)
+        statement.bind(1, party.text)
+        guard let row = try statement.first({ $0.integer(0) }) else { return nil }
+        memory.note(party, row: row)
+        return row
     }
 
     /// Row of a party, made if needed.
     func place(_ party: Party) throws -> Int64 {
         if let row = try find(party) { return row }
-        try run("INSERT INTO spool_party (name) VALUES (?)", [party.text])
-        return database.lastInsertedRowID
+        let statement = try statement(.insertParty)
+        statement.bind(1, party.text)
+        try statement.run()
+        let row = database.lastInsertedRowID
+        memory.note(party, row: row)
+        return row
     }
 
-    /// The era in which what arrives now is kept.
-    func currentEra(_ uptime: Int64) throws -> Int64 {
-        let era = eras.era(at: uptime)
-        try run("INSERT OR IGNORE INTO spool_era (era) VALUES (?)", [era])
-        return era
+    func statement(_ sql: WriterSQL) throws -> WriterStatement { try memory.statement(sql, database) }
+
+    /// The era in which what arrives now is kept; it knows the id from now on.
+    func takingEra(_ key: EraFilter.Key, at uptime: Int64) throws -> Int64 {
+        try memory.eras.take(key, slot: eras.slot(at: uptime), memory, database)
+    }
+
+    /// Eras that may hold an id, and whether what has left custody still counts there.
+    func erasHolding(_ key: EraFilter.Key, at uptime: Int64) throws -> [(era: Int64, counts: Bool)] {
+        let oldest = eras.oldest(at: uptime)
+        return try memory.eras.holding(key, memory, database).map { ($0.era, $0.slot >= oldest) }
     }
 }
 

@@ -18,7 +18,8 @@ public struct DiskUsage: Sendable, Hashable {
 /// The classes `control` and `revocation` may fill a limit to its end; all others stop at 95 % of it, so that
 /// acknowledgements and revocations still pass through a full box. The quota of an owner has no such reserve.
 public struct SpoolConfiguration: Sendable {
-    /// Bytes of all bodies in custody, each distinct body counted once. Default 512 MiB.
+    /// Bytes of all bodies in custody. Copies of one item share their body, and so does whatever has the same large body
+    /// (`blobThreshold`); what is shared counts once. Default 512 MiB.
     public var bytesMax = ByteCount(512 << 20)
     /// Copies in custody for one destination. Default 100,000.
     public var itemsMaxPerDestination = 100_000
@@ -31,10 +32,15 @@ public struct SpoolConfiguration: Sendable {
     public var diskPercentMax = 90
     /// For how many milliseconds of uptime an id is known again, at least (at most a quarter more). Default 30 days.
     public var duplicateDetection: Int64 = 30 * 86_400_000
+    /// Ids that duplicate detection keeps in one tree (`EraBook`).
+    var idsPerEra = 16_384
     /// How full the disk with this directory is; nil if that cannot be told, and then the disk sets no limit.
     public var disk: @Sendable (_ directory: String) -> DiskUsage?
     /// Draws an incarnation (D-8), 1 to 2^32 − 1.
     public var drawIncarnation: @Sendable () -> UInt32
+
+    /// What the clock on the wall says; noted for people when custody ends, and judged by nowhere.
+    public var wallClock: @Sendable () -> Timestamp = { SystemFile.wallClock }
 
     public init(
         disk: @escaping @Sendable (_ directory: String) -> DiskUsage? = { DiskUsage(fileSystemOf: $0) },

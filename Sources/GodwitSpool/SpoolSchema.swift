@@ -8,7 +8,21 @@ enum SpoolSchema {
                 try database.execute(sql: statement)
             }
         }
+        migrator.registerMigration("spool-2") { database in
+            for statement in [erasOfBoundedSize, bodiesInOrder, framesOnly, triggersOfItems, triggersOfBodies] {
+                try database.execute(sql: statement)
+            }
+        }
+        migrator.registerMigration("spool-3") { database in
+            try database.execute(sql: departures)
+        }
     }
+
+    /// When a copy left custody, in milliseconds of the wall's clock since 1970, and the item that took its place.
+    private static let departures = """
+        ALTER TABLE spool_arrival ADD COLUMN ended INTEGER;
+        ALTER TABLE spool_arrival ADD COLUMN successor BLOB CHECK (successor IS NULL OR length(successor) = 32);
+        """
 
     private static let parties = """
         CREATE TABLE spool_state (
@@ -112,7 +126,17 @@ enum SpoolSchema {
         """
 
     /// Keep the sums that quotas are judged by, so that no statement can forget them.
-    private static let triggers = """
+    private static let triggers =
+        triggersOfItems + triggersOfBodies + """
+            CREATE TRIGGER spool_frame_came AFTER INSERT ON spool_inbound_frame BEGIN
+              UPDATE spool_inbound SET held = held + 1 WHERE inbound = NEW.inbound;
+            END;
+            CREATE TRIGGER spool_frame_left AFTER DELETE ON spool_inbound_frame BEGIN
+              UPDATE spool_inbound SET held = held - 1 WHERE inbound = OLD.inbound;
+            END;
+            """
+
+    private static let triggersOfItems = """
         CREATE TRIGGER spool_item_came AFTER INSERT ON spool_item BEGIN
           UPDATE spool_party SET items = items + 1 WHERE party = NEW.destination;
           UPDATE spool_party SET owned = owned + NEW.size WHERE party = NEW.owner;
@@ -124,17 +148,53 @@ enum SpoolSchema {
           UPDATE spool_party SET owned = owned - OLD.size WHERE party = OLD.owner;
           UPDATE spool_body SET holders = holders - 1 WHERE body = OLD.body;
         END;
+
+        """
+
+    private static let triggersOfBodies = """
         CREATE TRIGGER spool_body_came AFTER INSERT ON spool_body BEGIN
           UPDATE spool_state SET bytes = bytes + NEW.size;
         END;
         CREATE TRIGGER spool_body_left AFTER DELETE ON spool_body BEGIN
           UPDATE spool_state SET bytes = bytes - OLD.size;
         END;
-        CREATE TRIGGER spool_frame_came AFTER INSERT ON spool_inbound_frame BEGIN
-          UPDATE spool_inbound SET held = held + 1 WHERE inbound = NEW.inbound;
-        END;
-        CREATE TRIGGER spool_frame_left AFTER DELETE ON spool_inbound_frame BEGIN
-          UPDATE spool_inbound SET held = held - 1 WHERE inbound = OLD.inbound;
-        END;
+
+        """
+}
+
+// MARK: Second edition
+
+/// No index over random values grows with the spool: eras are cut by number as well as by time, and bodies are found by
+/// the items that have them.
+extension SpoolSchema {
+    /// `slot` of uptime; the filter (`EraFilter`) is there once the era has ended.
+    private static let erasOfBoundedSize = """
+        ALTER TABLE spool_era ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE spool_era ADD COLUMN filter BLOB;
+        UPDATE spool_era SET slot = era;
+        """
+
+    /// A body whose `content` is null is kept in a file named by its digest, and such digests are unique.
+    private static let bodiesInOrder = """
+        DROP TRIGGER spool_item_came;
+        DROP TRIGGER spool_item_left;
+        DROP TRIGGER spool_body_came;
+        DROP TRIGGER spool_body_left;
+        CREATE TABLE spool_body_new (
+          body INTEGER PRIMARY KEY,
+          digest BLOB NOT NULL CHECK (length(digest) = 32),
+          size INTEGER NOT NULL CHECK (size >= 0),
+          holders INTEGER NOT NULL DEFAULT 0 CHECK (holders >= 0),
+          content BLOB CHECK ((content IS NULL) = (size > 32768) AND (content IS NULL OR length(content) = size))
+        ) STRICT;
+        INSERT INTO spool_body_new SELECT body, digest, size, holders, content FROM spool_body ORDER BY body;
+        DROP TABLE spool_body;
+        ALTER TABLE spool_body_new RENAME TO spool_body;
+        CREATE UNIQUE INDEX spool_body_file ON spool_body (digest) WHERE content IS NULL;
+        """
+
+    private static let framesOnly = """
+        DROP INDEX spool_item_frame;
+        CREATE INDEX spool_item_frame ON spool_item (frame, place) WHERE frame IS NOT NULL;
         """
 }

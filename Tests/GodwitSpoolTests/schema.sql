@@ -11,13 +11,6 @@ CREATE TABLE spool_party (
   incarnation INTEGER CHECK (incarnation BETWEEN 1 AND 4294967295),
   next INTEGER NOT NULL DEFAULT 1 CHECK (next >= 1)
 ) STRICT;
-CREATE TABLE spool_body (
-  body INTEGER PRIMARY KEY,
-  digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
-  size INTEGER NOT NULL CHECK (size >= 0),
-  holders INTEGER NOT NULL DEFAULT 0 CHECK (holders >= 0),
-  content BLOB CHECK ((content IS NULL) = (size > 32768) AND (content IS NULL OR length(content) = size))
-) STRICT;
 CREATE TABLE spool_frame (
   frame INTEGER PRIMARY KEY,
   peer INTEGER NOT NULL REFERENCES spool_party,
@@ -48,14 +41,13 @@ CREATE INDEX spool_item_waiting ON spool_item (destination, priority, row, size,
 CREATE INDEX spool_item_urgent ON spool_item (destination, priority, ends) WHERE frame IS NULL;
 CREATE INDEX spool_item_ends ON spool_item (ends);
 CREATE INDEX spool_item_body ON spool_item (body);
-CREATE INDEX spool_item_frame ON spool_item (frame, place);
-CREATE TABLE spool_era (era INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE spool_era (era INTEGER PRIMARY KEY, slot INTEGER NOT NULL DEFAULT 0, filter BLOB) STRICT;
 CREATE TABLE spool_arrival (
   era INTEGER NOT NULL REFERENCES spool_era,
   id BLOB NOT NULL CHECK (length(id) = 32),
   destination INTEGER NOT NULL REFERENCES spool_party,
   row INTEGER NOT NULL,
-  state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 2),
+  state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 2), ended INTEGER, successor BLOB CHECK (successor IS NULL OR length(successor) = 32),
   PRIMARY KEY (era, id, destination)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE spool_known (
@@ -77,6 +69,21 @@ CREATE TABLE spool_inbound_frame (
   digest BLOB NOT NULL CHECK (length(digest) = 32),
   PRIMARY KEY (inbound, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER spool_frame_came AFTER INSERT ON spool_inbound_frame BEGIN
+  UPDATE spool_inbound SET held = held + 1 WHERE inbound = NEW.inbound;
+END;
+CREATE TRIGGER spool_frame_left AFTER DELETE ON spool_inbound_frame BEGIN
+  UPDATE spool_inbound SET held = held - 1 WHERE inbound = OLD.inbound;
+END;
+CREATE TABLE "spool_body" (
+  body INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL CHECK (length(digest) = 32),
+  size INTEGER NOT NULL CHECK (size >= 0),
+  holders INTEGER NOT NULL DEFAULT 0 CHECK (holders >= 0),
+  content BLOB CHECK ((content IS NULL) = (size > 32768) AND (content IS NULL OR length(content) = size))
+) STRICT;
+CREATE UNIQUE INDEX spool_body_file ON spool_body (digest) WHERE content IS NULL;
+CREATE INDEX spool_item_frame ON spool_item (frame, place) WHERE frame IS NOT NULL;
 CREATE TRIGGER spool_item_came AFTER INSERT ON spool_item BEGIN
   UPDATE spool_party SET items = items + 1 WHERE party = NEW.destination;
   UPDATE spool_party SET owned = owned + NEW.size WHERE party = NEW.owner;
@@ -93,10 +100,4 @@ CREATE TRIGGER spool_body_came AFTER INSERT ON spool_body BEGIN
 END;
 CREATE TRIGGER spool_body_left AFTER DELETE ON spool_body BEGIN
   UPDATE spool_state SET bytes = bytes - OLD.size;
-END;
-CREATE TRIGGER spool_frame_came AFTER INSERT ON spool_inbound_frame BEGIN
-  UPDATE spool_inbound SET held = held + 1 WHERE inbound = NEW.inbound;
-END;
-CREATE TRIGGER spool_frame_left AFTER DELETE ON spool_inbound_frame BEGIN
-  UPDATE spool_inbound SET held = held - 1 WHERE inbound = OLD.inbound;
 END;

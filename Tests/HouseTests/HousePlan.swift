@@ -30,6 +30,7 @@ enum HousePlan {
         "CBrotli": ["GodwitCompression"],
         "CCurl": ["GodwitCarrier"],
         "GRDB": ["GodwitSpool", "GodwitNode", "GodwitClient"],
+        "GRDBSQLite": ["GodwitSpool"],
         "SwiftProtobuf": ["GodwitBatch"],
         "Hummingbird*": ["GodwitServer"],
         "JWTKit": ["GodwitNode"],
@@ -52,6 +53,9 @@ enum HousePlan {
 
     /// Test targets that belong to no single room.
     static let houseTests: Set<String> = ["HouseTests", "EndToEndTests"]
+
+    /// Targets in `Benchmarks/`, which nothing imports.
+    static let benchmarks: Set<String> = ["CSpoolBaseline", "godwit-bench"]
 
     static func owners(of module: String) -> Set<String>? {
         if let exact = owners[module] { return exact }
