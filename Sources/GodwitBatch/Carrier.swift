@@ -1,6 +1,6 @@
 public import GodwitProtocol
 
-/// Moves sealed frames to a peer and back. Implementations: HTTP batch, UDP; later serial.
+/// Moves sealed frames to a peer and back. Implementations: HTTP batch, UDP, serial, and one that fails over between them.
 ///
 /// A carrier knows nothing of what frames hold. It bills what it puts on the link.
 public protocol Carrier: Sendable {

@@ -9,9 +9,20 @@ enum CarrierFailure {
             return unreachable("The link stalled.", "It is retried; records handed over stay valid.")
         }
         let code = CURLcode(rawValue: outcome.code)
-        guard code == CURLE_OK else { return transport(code) }
+        guard code == CURLE_OK else {
+            var error = transport(code)
+            error.sentNothing = beforeSending.contains(code)
+            return error
+        }
         return outcome.status == 200 ? nil : answered(outcome)
     }
+
+    /// Failures before the first byte of a request.
+    private static let beforeSending: [CURLcode] = [
+        CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED,
+        CURLE_SSL_CONNECT_ERROR,
+    ]
 
     private static func answered(_ outcome: CurlOutcome) -> ProtocolError {
         if let object = try? JSONObject.parse(outcome.errorBody), let error = ProtocolError(object: object) {

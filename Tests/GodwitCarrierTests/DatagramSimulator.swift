@@ -36,8 +36,10 @@ struct DatagramSimulator {
         var caller = DatagramStream.Counts()
         var answerer = DatagramStream.Counts()
         /// Bytes on the link with IP and UDP headers, lost ones included.
-        var airUp: Int { caller.sent + 28 * caller.datagramsSent }
-        var airDown: Int { answerer.sent + 28 * answerer.datagramsSent }
+        var airUp: Int { caller.sent + header * caller.datagramsSent }
+        var airDown: Int { answerer.sent + header * answerer.datagramsSent }
+        /// Bytes around each datagram.
+        var header = DatagramLink.headerV4
         var largest = 0
         /// Most bytes beyond what the rate allows that went out in any stretch of time.
         var excessUp = 0.0
@@ -88,8 +90,16 @@ struct DatagramSimulator {
         random = SeededGenerator(seed: seed)
     }
 
+    /// The same over a serial line that carries nothing else.
+    init(_ line: SerialEndpoint, _ profile: Profile, request: [UInt8], answer: [UInt8], seed: UInt64, loss: Double) {
+        self.init(profile, request: request, answer: answer, seed: seed, loss: loss)
+        link = DatagramLink(profile, line: line)
+        (up.rate, down.rate) = (line.bitRate.bitsPerSecond, line.bitRate.bitsPerSecond)
+    }
+
     mutating func run() -> Result {
         var result = Result()
+        result.header = link.header
         var now = Duration.zero
         var caller = DatagramStream(role: .caller, id: 0x0102_0304, link: link, at: now)
         var answerer: DatagramStream?
@@ -151,11 +161,10 @@ struct DatagramSimulator {
 
     private func deliver(_ bytes: [UInt8], to answerer: inout DatagramStream?, at now: Duration) {
         if answerer == nil, let opening = Datagram(bytes)?.opening {
-            answerer = DatagramStream(
-                role: .answerer, id: 0x0102_0304,
-                link: DatagramLink(
-                    opening, rateMax: .max, payloadMax: 65_507, header: 28, silence: link.silence),
-                at: now)
+            var there = DatagramLink(
+                opening, rateMax: .max, payloadMax: 65_507, header: link.header, silence: link.silence)
+            there.isLine = link.isLine
+            answerer = DatagramStream(role: .answerer, id: 0x0102_0304, link: there, at: now)
         }
         answerer?.hear(bytes, at: now)
     }
@@ -163,7 +172,7 @@ struct DatagramSimulator {
     private mutating func put(_ bytes: [UInt8], isUp: Bool, at now: Duration, _ result: inout Result) {
         let direction = isUp ? up : down
         result.largest = max(result.largest, bytes.count)
-        let wire = Double(bytes.count + 28)
+        let wire = Double(bytes.count + link.header)
         // Against the configured rate, which is also the link's: a bucket that never holds more than was sent at once.
         let rate = isUp ? link.sendRate : link.receiveRate
         var bucket = excess[isUp] ?? (0, now)

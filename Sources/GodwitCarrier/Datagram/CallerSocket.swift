@@ -2,7 +2,7 @@ import GodwitProtocol
 import NIOCore
 import Synchronization
 
-/// The socket of a calling end, and the exchanges over it: those that run, and those that ended and are still answered
+/// The socket or line of a calling end, and the exchanges over it: those that run, and those that ended and are still answered
 /// for a while, because the peer may have missed the last acknowledgement.
 final class CallerSocket: Sendable {
     private struct State {
@@ -19,39 +19,41 @@ final class CallerSocket: Sendable {
         .nodeUnreachable, "Nobody listens for datagrams at the node's address.",
         hint: "It may be off, or not listen on UDP.")
 
-    private let socket: DatagramSocket
-    private let peer: SocketAddress
+    private let path: any DatagramPath
+    private let peer: PathAddress
     private let state = Mutex(State())
 
-    private init(_ socket: DatagramSocket, _ peer: SocketAddress) {
-        self.socket = socket
+    /// - Parameter path: whoever made it hands over what comes.
+    init(_ path: any DatagramPath, to peer: PathAddress) {
+        self.path = path
         self.peer = peer
-        socket.take(
-            { [weak self] bytes, _ in self?.take(bytes) }, refused: { [weak self] in self?.refused() })
     }
 
     static func open(_ endpoint: Endpoint) async throws -> CallerSocket {
         do {
             let peer = try await DatagramSocket.resolve(endpoint.host, port: endpoint.port)
-            return CallerSocket(try await DatagramSocket.connected(to: peer), peer)
+            let socket = try await DatagramSocket.connected(to: peer)
+            let caller = CallerSocket(socket, to: .socket(peer))
+            socket.take(
+                { [weak caller] bytes, _ in caller?.take(bytes) }, refused: { [weak caller] in caller?.refused() })
+            return caller
         } catch {
-            throw ProtocolError(
+            var error = ProtocolError(
                 .nodeUnreachable, "No way to the node's address for datagrams.",
                 hint: "Check the name, the resolver and the network.")
+            error.sentNothing = true
+            throw error
         }
     }
 
     var isOpen: Bool { !state.withLock { $0.isRetired } }
-    var header: Int { DatagramSocket.header(of: peer) }
+    var header: Int { path.header(of: peer) }
 
     func begin(_ link: DatagramLink) -> DatagramConversation {
         state.withLock { state in
             var id = UInt32.random(in: .min ... .max)
             while state.conversations[id] != nil { id &+= 1 }
-            let (socket, peer) = (socket, peer)
-            let conversation = DatagramConversation(
-                role: .caller, id: id, link: link, eventLoop: socket.eventLoop
-            ) { socket.send($0, to: peer) }
+            let conversation = DatagramConversation(role: .caller, id: id, link: link, over: path, to: peer)
             state.conversations[id] = conversation
             state.ids[ObjectIdentifier(conversation)] = id
             return conversation
@@ -68,7 +70,7 @@ final class CallerSocket: Sendable {
         if let surplus { forget(surplus) }
         guard let id else { return }
         // Keeps this socket, too, until then.
-        socket.eventLoop.scheduleTask(in: Self.lingering) { self.forget(id) }
+        path.eventLoop.scheduleTask(in: Self.lingering) { self.forget(id) }
     }
 
     /// No further exchange begins here; the socket closes with the last that is answered.
@@ -77,7 +79,7 @@ final class CallerSocket: Sendable {
             state.isRetired = true
             return state.conversations.isEmpty
         }
-        if isEmpty { socket.closeSoon() }
+        if isEmpty { path.closeSoon() }
     }
 
     private func forget(_ id: UInt32) {
@@ -88,22 +90,29 @@ final class CallerSocket: Sendable {
             return (conversation, state.isRetired && state.conversations.isEmpty)
         }
         conversation?.release()
-        if closes { socket.closeSoon() }
+        if closes { path.closeSoon() }
     }
 
-    private func take(_ bytes: [UInt8]) {
+    func take(_ bytes: [UInt8]) {
         if let datagram = Datagram(bytes) {
             guard datagram.isFromAnswerer else { return }
             if let conversation = state.withLock({ $0.conversations[datagram.id] }) {
                 conversation.with { stream, now in stream.receive(datagram, size: bytes.count, at: now) }
             } else if datagram.number != nil {
                 // Of an exchange before this socket, or long ago: nobody wants it.
-                socket.send(DatagramClose(id: datagram.id, isFromAnswerer: false).encoded(limit: 36), to: peer)
+                path.send(DatagramClose(id: datagram.id, isFromAnswerer: false).encoded(limit: 36), to: peer)
             }
         } else if let close = DatagramClose(bytes), close.isFromAnswerer {
             state.withLock { $0.conversations[close.id] }?.with { stream, now in
                 stream.receive(close, size: bytes.count, at: now)
             }
+        }
+    }
+
+    /// The way is gone: none of the exchanges that run goes on.
+    func fail(_ error: ProtocolError) {
+        for conversation in state.withLock({ Array($0.conversations.values) }) {
+            conversation.with { stream, _ in stream.fail(error) }
         }
     }
 

@@ -19,16 +19,14 @@ final class DatagramConversation: Sendable {
     private static let start = clock.now
 
     private let state: Mutex<State>
-    private let eventLoop: any EventLoop
-    private let send: @Sendable ([UInt8]) -> Void
+    private let path: any DatagramPath
+    private let address: PathAddress
 
-    /// - Parameter send: called on the event loop, in order.
     init(
-        role: DatagramStream.Role, id: UInt32, link: DatagramLink, eventLoop: any EventLoop,
-        send: @escaping @Sendable ([UInt8]) -> Void
+        role: DatagramStream.Role, id: UInt32, link: DatagramLink, over path: any DatagramPath, to address: PathAddress
     ) {
-        self.eventLoop = eventLoop
-        self.send = send
+        self.path = path
+        self.address = address
         state = Mutex(State(stream: DatagramStream(role: role, id: id, link: link, at: Self.now)))
     }
 
@@ -50,17 +48,23 @@ final class DatagramConversation: Sendable {
 
     private func pump(_ state: inout State) {
         guard !state.isReleased else { return }
-        while let bytes = state.stream.poll(at: Self.now) {
-            let send = send
+        let pace = path.pace
+        while true {
+            let now = Self.now
+            if let pace { state.stream.pace.hold(until: pace.freeAt(for: ObjectIdentifier(self))) }
+            guard let bytes = state.stream.poll(at: now) else { break }
+            pace?.charge(path.size(bytes, to: address), to: ObjectIdentifier(self), at: now)
+            let (path, address) = (path, address)
             // Not from under the lock: a write can call back.
-            eventLoop.execute { send(bytes) }
+            path.eventLoop.execute { path.send(bytes, to: address) }
         }
         state.timer?.cancel()
         state.timer = nil
         let now = Self.now
+        pace?.note(ObjectIdentifier(self), isWaiting: state.stream.isPressing(at: now))
         guard let wakeup = state.stream.wakeup(at: now) else { return }
         let wait = max((wakeup - now).nanosecondsRoundedUp, 100_000)
-        state.timer = eventLoop.scheduleTask(in: .nanoseconds(wait)) { [weak self] in _ = self?.with { _, _ in } }
+        state.timer = path.eventLoop.scheduleTask(in: .nanoseconds(wait)) { [weak self] in _ = self?.with { _, _ in } }
     }
 
     /// Waits until the stream is as it should be, or the task is cancelled.
@@ -91,7 +95,10 @@ final class DatagramConversation: Sendable {
             state.timer?.cancel()
             state.timer = nil
         }
+        path.pace?.forget(ObjectIdentifier(self))
     }
+
+    deinit { path.pace?.forget(ObjectIdentifier(self)) }
 }
 
 extension Duration {

@@ -15,10 +15,14 @@ struct DatagramLink: Sendable, Hashable {
     var roundTrip: Duration
     /// Bytes of the largest datagram without the headers below, 36 to 65,507.
     var payloadMax: Int
-    /// Bytes of IP and UDP before each datagram.
+    /// Bytes around each datagram: IP and UDP, or the frame of a serial line.
     var header: Int
     /// Nothing heard for so long ends the exchange; nil: 60 s or 20 round trips, the longer of them.
     var silence: Duration?
+    /// The same for an exchange that has heard nothing at all; nil: no less.
+    var firstSilence: Duration?
+    /// A line between two ends: nobody can send under a false address.
+    var isLine = false
 
     init(
         sendRate: Int, receiveRate: Int, roundTrip: Duration, payloadMax: Int, header: Int = headerV4,
@@ -39,6 +43,18 @@ struct DatagramLink: Sendable, Hashable {
             sendRate: profile.bandwidthUp.bitsPerSecond, receiveRate: profile.bandwidthDown.bitsPerSecond,
             roundTrip: profile.latency,
             payloadMax: min(max(profile.mtu.bytes - header, payloads.lowerBound), payloads.upperBound), header: header)
+    }
+
+    /// The calling end of a serial line: never faster than the line, nor larger than its frames.
+    init(_ profile: Profile, line: SerialEndpoint) {
+        let rate = line.bitRate.bitsPerSecond
+        let payloads = Datagram.Opening.payloads
+        let largest = min(profile.mtu.bytes, line.mtu) - SerialFrame.checkSize
+        self.init(
+            sendRate: min(profile.bandwidthUp.bitsPerSecond, rate),
+            receiveRate: min(profile.bandwidthDown.bitsPerSecond, rate), roundTrip: profile.latency,
+            payloadMax: min(max(largest, payloads.lowerBound), payloads.upperBound), header: SerialFrame.overhead)
+        isLine = true
     }
 
     /// The answering end, as the caller says, within what this end allows.
@@ -79,6 +95,8 @@ struct DatagramLink: Sendable, Hashable {
     /// Time between probes of a link that does not answer, so that its return is noticed soon.
     var probeEvery: Duration { min(fullRoundTrip * 2 + .seconds(1), .seconds(3)) }
     var silenceMax: Duration { silence ?? max(.seconds(60), fullRoundTrip * 20) }
+    /// Where another way could be tried, a peer that says nothing at all is not waited for so long.
+    var impatience: Duration { max(.seconds(30), fullRoundTrip * 10) }
     /// Bytes that may be under way: twice what the link holds in a round trip of full datagrams, and four of them.
     var window: Int { held(in: fullRoundTrip * 2) + 4 * (payloadMax + header) }
     /// Bytes that may be under way before the peer has shown that it is there: what the link holds until the first

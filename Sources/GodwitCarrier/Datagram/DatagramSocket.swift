@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// A link that goes down takes sockets with it: an error of the network when sending closes one. Such a socket is
 /// opened again with the same port until it is closed for good; what is sent meanwhile is lost, as datagrams are.
-final class DatagramSocket: Sendable {
+final class DatagramSocket: DatagramPath {
     /// Datagrams as they come. The address is the sender's.
     typealias Taker = @Sendable (_ bytes: [UInt8], _ from: SocketAddress) -> Void
 
@@ -122,6 +122,17 @@ final class DatagramSocket: Sendable {
             if (error as? IOError)?.errnoCode == ECONNREFUSED { taker.refuse() }
         }
     }
+
+    func send(_ bytes: [UInt8], to address: PathAddress) {
+        if case .socket(let address) = address { send(bytes, to: address) }
+    }
+
+    /// Each exchange is paced by itself.
+    var pace: SharedPace? { nil }
+    func header(of address: PathAddress) -> Int {
+        if case .socket(let address) = address { Self.header(of: address) } else { DatagramLink.headerV4 }
+    }
+    func size(_ bytes: [UInt8], to address: PathAddress) -> Int { bytes.count + header(of: address) }
 
     func close() async {
         let channel = state.withLock { state in

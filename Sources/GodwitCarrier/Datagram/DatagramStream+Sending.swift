@@ -24,16 +24,22 @@ extension DatagramStream {
             if case .open = state, output.fresh > 0, holdUntil > now { times.append(max(holdUntil, pace.nextAt)) }
         }
         if case .open = state {
-            times.append(lastHeard + link.silenceMax)
+            times.append(lastHeard + silenceMax)
             if let probeAt { times.append(probeAt) }
         }
         return times.min().map { max($0, now) }
     }
 
+    /// Something would go out now if the pace let it.
+    func isPressing(at now: Duration) -> Bool {
+        if case .failed = state { return isCloseDue }
+        return mayCarryData(at: now) || isProbeDue || acknowledgeAt.map { $0 <= now } ?? false
+    }
+
     /// Bytes of the next datagram. An answerer whom no acknowledgement has shown that the caller's address is the
     /// caller's sends at most three times what came from there.
     private var room: Int {
-        guard role == .answerer, !isPeerReached else { return link.payloadMax }
+        guard role == .answerer, !isPeerReached, !link.isLine else { return link.payloadMax }
         let heard = counts.received + counts.datagramsReceived * link.header
         let spent = counts.sent + counts.datagramsSent * link.header
         return min(link.payloadMax, 3 * heard - spent - link.header)
@@ -55,7 +61,7 @@ extension DatagramStream {
 extension DatagramStream {
     private mutating func expire(at now: Duration) {
         guard case .open = state else { return }
-        if now >= lastHeard + link.silenceMax {
+        if now >= lastHeard + silenceMax {
             end(.failed(Self.silent))
             return
         }
@@ -130,7 +136,7 @@ extension DatagramStream {
         // The first one asks, too: what holds back the rest is lifted by its acknowledgement.
         let isLast =
             datagram.number == 0 || output.isFinished && output.nextOffset == nil || output.isHeldByCredit
-            || sent.bytesInFlight + room >= window || (role == .answerer && !isPeerReached)
+            || sent.bytesInFlight + room >= window || (role == .answerer && !isPeerReached && !link.isLine)
         datagram.asks = isLast || isProbeDue
         isProbeDue = false
         return emit(datagram, places: places, at: now)

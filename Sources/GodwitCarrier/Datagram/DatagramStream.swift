@@ -201,6 +201,12 @@ extension DatagramStream {
         return false
     }
 
+    /// Nothing heard for so long ends the exchange.
+    var silenceMax: Duration {
+        guard counts.datagramsReceived == 0, let first = link.firstSilence else { return link.silenceMax }
+        return min(first, link.silenceMax)
+    }
+
     /// Ends the exchange here without telling the peer.
     mutating func fail(_ error: ProtocolError) {
         guard case .open = state else { return }

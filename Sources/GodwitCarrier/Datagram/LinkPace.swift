@@ -15,6 +15,9 @@ struct LinkPace: Sendable {
     /// than one datagram before.
     var nextAt: Duration { freeAt - min(link.sendTime(link.payloadMax), .milliseconds(20)) }
 
+    /// Others use the link too: it is taken until then.
+    mutating func hold(until time: Duration) { freeAt = max(freeAt, time) }
+
     /// - Returns: when the last byte of the datagram has left.
     mutating func charge(_ payload: Int, at now: Duration) -> Duration {
         freeAt = max(freeAt, now) + link.sendTime(payload)

@@ -5,7 +5,7 @@ import Synchronization
 /// The exchanges of a listener by address and id, and who may open one.
 final class ListenerTable: Sendable {
     struct Key: Hashable, Sendable {
-        var address: SocketAddress
+        var address: PathAddress
         var id: UInt32
     }
     struct Opened: Sendable {
@@ -34,23 +34,23 @@ final class ListenerTable: Sendable {
     private static let displaced = ProtocolError(
         .rateLimited, "Another exchange was let in instead.", hint: "Wait a little.")
 
-    private let configuration: UDPListenerConfiguration
-    private let socket: DatagramSocket
+    private let limits: ListenerLimits
+    private let path: any DatagramPath
     private let onOpened: @Sendable (Opened) -> Bool
     private let state = Mutex(State())
 
     /// - Parameter onOpened: takes an exchange to serve; false: it cannot.
     init(
-        _ configuration: UDPListenerConfiguration, _ socket: DatagramSocket,
+        _ limits: ListenerLimits, _ path: any DatagramPath,
         onOpened: @escaping @Sendable (Opened) -> Bool
     ) {
-        self.configuration = configuration
-        self.socket = socket
+        self.limits = limits
+        self.path = path
         self.onOpened = onOpened
     }
 
     /// Takes what came from an address. What is nothing is dropped without a word.
-    func take(_ bytes: [UInt8], from address: SocketAddress) {
+    func take(_ bytes: [UInt8], from address: PathAddress) {
         if let datagram = Datagram(bytes) {
             guard !datagram.isFromAnswerer else { return }
             take(datagram, size: bytes.count, key: Key(address: address, id: datagram.id))
@@ -77,7 +77,7 @@ final class ListenerTable: Sendable {
             guard datagram.number != nil else { return }
             let error = datagram.opening == nil ? DatagramClose.unknown : Self.busy
             let close = DatagramClose(id: datagram.id, isFromAnswerer: true, error: error)
-            socket.send(close.encoded(limit: max(size, DatagramClose.sizeMin)), to: key.address)
+            path.send(close.encoded(limit: max(size, DatagramClose.sizeMin)), to: key.address)
         }
     }
 
@@ -85,23 +85,22 @@ final class ListenerTable: Sendable {
         if let entry = state.entries[key] { return .known(entry.conversation) }
         guard let opening = datagram.opening else { return .refused }
         let running = state.entries.filter { $0.value.phase != .ended }
-        let fromThere = running.count { $0.key.address.ipAddress == key.address.ipAddress }
-        guard fromThere < configuration.exchangesPerAddressMax else { return .refused }
+        let fromThere = running.count { $0.key.address.host == key.address.host }
+        guard fromThere < limits.exchangesPerAddressMax else { return .refused }
         var instead: DatagramConversation?
-        if running.count >= configuration.exchangesMax {
+        if running.count >= limits.exchangesMax {
             let strangers = running.filter { $0.value.phase == .strange }
             guard let oldest = strangers.min(by: { $0.value.order < $1.value.order }) else { return .refused }
             instead = oldest.value.conversation
             state.entries[oldest.key]?.phase = .ended
         }
         dropEnded(&state)
-        let link = DatagramLink(
-            opening, rateMax: configuration.rateMax, payloadMax: configuration.payloadMax,
-            header: DatagramSocket.header(of: key.address), silence: configuration.silence)
-        let (socket, address) = (socket, key.address)
+        var link = DatagramLink(
+            opening, rateMax: limits.rateMax, payloadMax: limits.payloadMax, header: path.header(of: key.address),
+            silence: limits.silence)
+        link.isLine = key.address.isLine
         let conversation = DatagramConversation(
-            role: .answerer, id: key.id, link: link, eventLoop: socket.eventLoop
-        ) { socket.send($0, to: address) }
+            role: .answerer, id: key.id, link: link, over: path, to: key.address)
         state.entries[key] = Entry(conversation: conversation, order: state.nextOrder)
         state.nextOrder += 1
         return .opened(Opened(key: key, conversation: conversation), instead: instead)
@@ -110,7 +109,7 @@ final class ListenerTable: Sendable {
     /// Ended ones are kept as long as there is room for them.
     private func dropEnded(_ state: inout State) {
         let ended = state.entries.filter { $0.value.phase == .ended }
-        guard ended.count >= configuration.exchangesMax * 4,
+        guard ended.count >= limits.exchangesMax * 4,
             let oldest = ended.min(by: { $0.value.order < $1.value.order })
         else { return }
         oldest.value.conversation.release()
@@ -132,7 +131,7 @@ final class ListenerTable: Sendable {
                 return state.entries[key]?.conversation
             })
         else { return }
-        socket.eventLoop.scheduleTask(in: .init(configuration.lingering)) { [weak self] in
+        path.eventLoop.scheduleTask(in: .init(limits.lingering)) { [weak self] in
             self?.forget(key, conversation)
         }
     }

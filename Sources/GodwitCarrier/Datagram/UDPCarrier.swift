@@ -12,6 +12,9 @@ public struct UDPCarrierConfiguration: Sendable {
     public var profile: Profile
     /// Nothing heard for so long ends an exchange; nil: 60 s or 20 round trips, the longer of them.
     public var silence: Duration?
+    /// The peer can be reached another way, too: one that has not said a word for 30 s or 10 round trips, the longer of
+    /// them, counts as not reachable this way.
+    public var hasAlternative = false
 
     public init(endpoint: Endpoint, profile: Profile) {
         self.endpoint = endpoint
@@ -59,28 +62,14 @@ public final class UDPCarrier: Carrier {
         let (socket, isReused) = try await socket()
         var link = DatagramLink(configuration.profile, header: socket.header)
         link.silence = configuration.silence
-        let conversation = socket.begin(link)
-        let clock = ContinuousClock()
-        let start = clock.now
+        if configuration.hasAlternative { link.firstSilence = link.impatience }
         do {
-            conversation.with { stream, now in
-                stream.firstPart = records.first.map { ExchangeWriter.frame($0).count }
-                stream.write(request, at: now)
-                stream.finish()
-            }
-            try await Self.deliver(conversation, to: receive)
+            return try await socket.exchange(request, of: records, over: link, isReused: isReused, receive: receive)
         } catch {
-            conversation.with { stream, _ in stream.close(nil) }
-            socket.end(conversation)
             // The peer may have moved, or the way to it: the next exchange asks anew.
             if (error as? ProtocolError)?.code == .nodeUnreachable { retire(socket) }
             throw error
         }
-        socket.end(conversation)
-        let counts = conversation.with { stream, _ in stream.counts }
-        return ExchangeStatistics(
-            sent: ByteCount(counts.sent), received: ByteCount(counts.received),
-            duration: (clock.now - start).inMillisecondsRoundedUp, reusedConnection: isReused)
     }
 
     private func enter() throws(ProtocolError) {
@@ -90,26 +79,6 @@ public final class UDPCarrier: Carrier {
                     .rateLimited, "Too many exchanges with one peer at the same time.", hint: "Wait for one to end.")
             }
             state.running += 1
-        }
-    }
-
-    /// Ends when the whole answer was handed over.
-    private static func deliver(
-        _ conversation: DatagramConversation, to receive: @Sendable ([UInt8]) async throws -> Void
-    ) async throws {
-        var reader = ExchangeReader()
-        while true {
-            await conversation.wait { $0.hasNews }
-            try Task.checkCancellation()
-            let (bytes, isEnd, state) = conversation.with { stream, now in
-                (stream.read(at: now), stream.input.isRead, stream.state)
-            }
-            for record in try reader.feed(bytes) {
-                try Task.checkCancellation()
-                try await receive(record)
-            }
-            if isEnd { return try reader.end() }
-            if bytes.isEmpty, case .failed(let error) = state { throw error }
         }
     }
 

@@ -1,7 +1,6 @@
 public import GodwitBatch
 public import GodwitProtocol
 public import Logging
-import NIOCore
 
 /// Where a node hears datagrams, and how much it takes on. The limits hold for strangers: until a first record was
 /// accepted nothing goes out but acknowledgements, and at most three times the bytes that came until the caller has
@@ -30,6 +29,12 @@ public struct UDPListenerConfiguration: Sendable {
     public init(host: String, port: Int) {
         self.host = host
         self.port = port
+    }
+
+    var limits: ListenerLimits {
+        ListenerLimits(
+            exchangesMax: exchangesMax, exchangesPerAddressMax: exchangesPerAddressMax, bodyMax: bodyMax,
+            rateMax: rateMax, payloadMax: payloadMax, silence: silence, lingering: lingering)
     }
 
     /// - Throws: `ProtocolError` 2000 naming the member that is out of its range.
@@ -74,47 +79,11 @@ public final class UDPListener: Sendable {
     public func run() async throws {
         let address = try await DatagramSocket.resolve(configuration.host, port: configuration.port)
         let socket = try await DatagramSocket.bound(to: address)
-        let (opened, opening) = AsyncStream.makeStream(
-            of: ListenerTable.Opened.self, bufferingPolicy: .bufferingOldest(configuration.exchangesMax))
-        let table = ListenerTable(configuration, socket) { opened in
-            if case .enqueued = opening.yield(opened) { return true }
-            return false
-        }
-        socket.take { bytes, address in table.take(bytes, from: address) }
-        await onBound(socket.port)
-        await withTaskCancellationHandler {
-            await withDiscardingTaskGroup { group in
-                for await exchange in opened {
-                    group.addTask { await self.serve(exchange, table) }
-                }
-                group.cancelAll()
-            }
-        } onCancel: {
-            opening.finish()
+        let server = DatagramServer(limits: configuration.limits, service: service, logger: logger)
+        await server.run(over: socket) { table, _ in
+            socket.take { bytes, address in table.take(bytes, from: .socket(address)) }
+            await onBound(socket.port)
         }
         await socket.close()
     }
-
-    private func serve(_ opened: ListenerTable.Opened, _ table: ListenerTable) async {
-        let exchange = ListenerExchange(
-            conversation: opened.conversation, bodyMax: configuration.bodyMax,
-            onAccepted: { table.accept(opened.key) })
-        do {
-            try await exchange.run(service)
-        } catch let error as ProtocolError {
-            opened.conversation.with { stream, _ in stream.close(error) }
-        } catch is CancellationError {
-            opened.conversation.with { stream, _ in stream.close(Self.stopping) }
-        } catch {
-            // Its text stays here: it may hold what the caller should not read.
-            logger.error("an exchange failed on this node", metadata: ["kind": "\(type(of: error))"])
-            opened.conversation.with { stream, _ in stream.close(Self.failure) }
-        }
-        table.end(opened.key)
-    }
-
-    private static let failure = ProtocolError(
-        .internalError, "The node could not take the exchange.", hint: "It is retried; records handed over stay valid.")
-    private static let stopping = ProtocolError(
-        .maintenanceMode, "The node stops.", hint: "It is retried; records handed over stay valid.")
 }

@@ -6,6 +6,8 @@ public struct ProtocolError: Error, Hashable, Sendable {
     /// What the reader can do about it.
     public var hint: String?
     public var details: JSONObject
+    /// A carrier's word that it failed before anything went on the link. Never part of an error object.
+    public var sentNothing = false
 
     public init(_ code: ErrorCode, _ message: String, hint: String? = nil, details: JSONObject = [:]) {
         self.code = code
