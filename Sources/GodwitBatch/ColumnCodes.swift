@@ -107,13 +107,22 @@ struct Gaps {
 struct ColumnCursor<Value: FixedWidthInteger> {
     private let values: [Value]
     private var index = 0
+    /// Bytes of the values read so far: varints, zigzag where they are signed.
+    private(set) var size = 0
 
     init(_ values: [Value]) { self.values = values }
 
     mutating func next() -> Value {
         guard index < values.count else { return 0 }
         defer { index += 1 }
+        size += Self.size(of: values[index])
         return values[index]
+    }
+
+    private static func size(of value: Value) -> Int {
+        let bits = Int64(truncatingIfNeeded: value)
+        let coded = Value.isSigned ? UInt64(bitPattern: bits << 1 ^ bits >> 63) : UInt64(truncatingIfNeeded: value)
+        return max(1, (64 - coded.leadingZeroBitCount + 6) / 7)
     }
 
     var isAtEnd: Bool { index == values.count }

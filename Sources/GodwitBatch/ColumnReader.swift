@@ -31,6 +31,14 @@ struct ColumnReader {
     private var recipientsRead = 0
     private var total = 0
     private var inlineProofs: [MessageProof] = []
+    /// What the item at hand takes; nil where nobody asks.
+    private var tally: ColumnTally?
+    /// Sizes of the entries of the tables, by field; only with `tally`.
+    private var entries: [Int: [Int]] = [:]
+    /// Bytes of each column that were read when the item at hand began.
+    private var begun: [BatchColumn: Int] = [:]
+    /// What stands before and with each signature at the frame's end, by message.
+    private var proofTallies: [Int: ColumnTally] = [:]
 
     /// - Throws: `ProtocolError` 2000.
     init(_ wire: WireColumns, opaque: [UInt8]) throws(ProtocolError) {
@@ -70,11 +78,24 @@ struct ColumnReader {
 
     /// All items, in order.
     /// - Throws: `ProtocolError` 2000 for columns that contradict each other or are not used up, 2001 beyond a limit.
-    mutating func items() throws(ProtocolError) -> [BatchItem] {
+    mutating func items() throws(ProtocolError) -> [BatchItem] { try read().items }
+
+    /// All items, and what each of them takes.
+    mutating func items(
+        noting extents: FieldExtents
+    ) throws(ProtocolError) -> (items: [BatchItem], tallies: [ColumnTally]) {
+        tally = ColumnTally()
+        for field in extents.fields { entries[field.number, default: []].append(field.size) }
+        return try read()
+    }
+
+    private mutating func read() throws(ProtocolError) -> (items: [BatchItem], tallies: [ColumnTally]) {
         var drafts: [Draft] = []
         drafts.reserveCapacity(kinds.count)
+        var tallies: [ColumnTally] = []
         for (index, kind) in kinds.enumerated() {
             drafts.append(try draft(kind, priority: priorities[index]))
+            if tally != nil { tallies.append(finishedTally()) }
         }
         let proofs = try proofs(of: drafts.compactMap(\.message))
         guard isUsedUp else { throw .malformed("the frame holds more than its items need") }
@@ -86,7 +107,52 @@ struct ColumnReader {
             if let message = draft.message, let proof = read.popFirst() { item.body = message.body(with: proof) }
             items.append(item)
         }
-        return items
+        if !proofTallies.isEmpty { addProofs(to: &tallies, of: drafts) }
+        return (items, tallies)
+    }
+
+    // MARK: Account
+
+    /// Bytes of the columns read so far. Tables are noted where their entries are taken.
+    private var columnSizes: [BatchColumn: Int] {
+        [
+            .time: times.size, .age: ages.size, .lifetime: lifetimes.size,
+            .chain: chains.size + chainDevices.size + chainConversations.size, .form: forms.size,
+            .key: keys.size + keyMarks.size + headerLengths.size, .sequence: sequences.size,
+            .position: positions.size, .length: lengths.size, .bodyLength: bodyLengths.size,
+        ]
+    }
+
+    private mutating func finishedTally() -> ColumnTally {
+        var done = tally ?? ColumnTally()
+        let sizes = columnSizes
+        for (column, size) in sizes { done.noteColumn(size - begun[column, default: 0], column) }
+        begun = sizes
+        tally = ColumnTally()
+        return done
+    }
+
+    private func addProofs(to tallies: inout [ColumnTally], of drafts: [Draft]) {
+        var message = 0
+        for index in drafts.indices where drafts[index].message != nil {
+            if let proof = proofTallies[message] {
+                for (column, count) in proof.opaque { tallies[index].noteOpaque(count, column) }
+                for (column, count) in proof.columns { tallies[index].noteColumn(count, column) }
+            }
+            message += 1
+        }
+    }
+
+    private mutating func take(_ count: Int, _ column: BatchColumn) throws(ProtocolError) -> [UInt8] {
+        let bytes = try opaque.take(count)
+        tally?.noteOpaque(count, column)
+        return bytes
+    }
+
+    /// An entry of a table is taken into use.
+    private mutating func noteEntry(_ index: Int, field: Int, _ column: BatchColumn) {
+        guard tally != nil, let sizes = entries[field], index < sizes.count else { return }
+        tally?.noteColumn(sizes[index], column)
     }
 
     /// An item, and what is known of it as long as its signature has not been read.
@@ -101,15 +167,24 @@ struct ColumnReader {
         guard let runs else { return inlineProofs }
         var proofs = [MessageProof?](repeating: nil, count: messages.count)
         var (covers, opaque) = (covers, opaque)
+        var tallies: [Int: ColumnTally] = [:]
+        let isNoting = tally != nil
         let provers = try runs.provers { index throws(ProtocolError) in
+            let before = covers.size
             let count = Int(covers.next())
             guard count <= MessageProof.hashesMax else { throw .malformed("a signature of the frame is too far away") }
             var hashes: [[UInt8]] = []
             for _ in 0..<count { hashes.append(try opaque.take(32)) }
             proofs[index] = MessageProof(of: messages[index].hash, hashes: hashes, signature: try opaque.take(64))
+            if isNoting {
+                tallies[index, default: ColumnTally()].noteColumn(covers.size - before, .covers)
+                tallies[index]?.noteOpaque(32 * count, .covers)
+                tallies[index]?.noteOpaque(64, .signature)
+            }
             return count
         }
         (self.covers, self.opaque) = (covers, opaque)
+        proofTallies = tallies
         for (index, prover) in provers.enumerated().reversed() {
             // It comes after what it proves, so its own proof is there.
             guard let prover, let proof = proofs[prover] else { continue }
@@ -145,6 +220,7 @@ struct ColumnReader {
         } else {
             usual = UsualCourse(kind)
             body = try bodies.take(Int(bodyLengths.next()))
+            tally?.noteColumn(body.count, .body)
             try checkSize(body.count, kind: kind)
         }
         let lifetime = lifetimes.next()
@@ -183,7 +259,7 @@ struct ColumnReader {
         if let known = state.salts[device], !saltsGiven.contains(messages) {
             salt = known
         } else {
-            salt = try opaque.take(4)
+            salt = try take(4, .salt)
         }
         let position = state.expectedPosition(device: device, key: key) &+ UInt64(bitPattern: positions.next())
         let sequence = state.expectedSequence(in: chain) &+ sequences.next()
@@ -191,8 +267,9 @@ struct ColumnReader {
             throw .malformed("a position in a chain is out of range")
         }
         let previous = try link(in: chain, sequence: sequence)
-        let signature = runs == nil ? try opaque.take(64) : nil
+        let signature = runs == nil ? try take(64, .signature) : nil
         let ciphertext = try opaque.take(Int(lengths.next()))
+        tally?.noteContent(ciphertext.count)
         let row = MessageRow(
             device: state.devices[device], conversation: state.conversations[state.chains[chain].conversation],
             form: state.forms[form], key: state.keys[key], salt: salt, position: position, sequence: sequence,
@@ -210,13 +287,14 @@ struct ColumnReader {
     private mutating func link(in chain: Int, sequence: Int64) throws(ProtocolError) -> MessageHash? {
         if sequence == 0 { return nil }
         if let end = state.ends[chain], !linksGiven.contains(messages) { return end.hash }
-        return MessageHash(try opaque.take(32))
+        return MessageHash(try take(32, .link))
     }
 
     private mutating func recipients() throws(ProtocolError) -> JSONValue? {
         guard recipientsAt.contains(messages) else { return nil }
         guard recipientsRead < wire.recipients.count else { throw .malformed("recipients of a message are missing") }
         defer { recipientsRead += 1 }
+        noteEntry(recipientsRead, field: 23, .recipients)
         return try JSONValue.parse(
             wire.recipients[recipientsRead], limits: JSONLimits(bytes: FrameLimits.messageMax))
     }
@@ -239,8 +317,9 @@ struct ColumnReader {
             return code - 1
         }
         guard state.devices.count < wire.authors.count else { throw .malformed("a device of the frame has no author") }
+        noteEntry(state.devices.count, field: 4, .author)
         return state.devices.append(
-            .init(author: wire.authors[state.devices.count], id: try opaque.take(5)))
+            .init(author: wire.authors[state.devices.count], id: try take(5, .author)))
     }
 
     private mutating func conversation(by device: MessageRow.Device) throws(ProtocolError) -> Int {
@@ -253,6 +332,7 @@ struct ColumnReader {
         guard state.conversations.count < wire.conversations.count else {
             throw .malformed("a chain of the frame has no conversation")
         }
+        noteEntry(state.conversations.count, field: 5, .conversation)
         let next = wire.conversations[state.conversations.count]
         let node = next.node == ConversationNode.authors ? device.node : next.node
         return state.conversations.append(.init(name: next.name, node: node))
@@ -264,6 +344,7 @@ struct ColumnReader {
             return known
         }
         guard state.forms.count < wire.forms.count else { throw .malformed("a message of the frame has no form") }
+        noteEntry(state.forms.count, field: 6, .form)
         let next = wire.forms[state.forms.count]
         let metadata = try metadata(of: next)
         guard next.lifetime <= UInt64(JSONValue.integerMax) + 1 else {
@@ -291,9 +372,9 @@ struct ColumnReader {
         }
         let (hasEpoch, keyIDLength) = try KeyMark.read(keyMarks.next())
         let headerLength = Int(headerLengths.next())
-        let epoch = hasEpoch ? try opaque.take(32) : []
+        let epoch = hasEpoch ? try take(32, .epoch) : []
         var keyID = Array(epoch.prefix(10))
-        if let keyIDLength { keyID = try opaque.take(keyIDLength) }
-        return state.keys.append(.init(epoch: epoch, keyID: keyID, header: try opaque.take(headerLength)))
+        if let keyIDLength { keyID = try take(keyIDLength, .keyID) }
+        return state.keys.append(.init(epoch: epoch, keyID: keyID, header: try take(headerLength, .sessionHeader)))
     }
 }

@@ -69,6 +69,26 @@ public enum FrameCodec {
     ///
     /// - Throws: `ProtocolError` 2000 for anything that no encoder writes, 2001 beyond `FrameLimits`.
     public static func decode(_ bytes: [UInt8]) throws(ProtocolError) -> Frame {
+        let opened = try open(bytes)
+        var reader = try ColumnReader(opened.columns, opaque: opened.opaque)
+        var frame = opened.frame
+        frame.items = try reader.items()
+        return frame
+    }
+
+    /// A frame whose columns have not been read yet.
+    struct Opened {
+        /// Without its items.
+        var frame: Frame
+        var columns: WireColumns
+        /// The column block before compression, and its bytes on the wire.
+        var block: [UInt8]
+        var blockOnWire: Int
+        var opaque: [UInt8]
+    }
+
+    /// - Throws: `ProtocolError` 2000 or 2001.
+    static func open(_ bytes: [UInt8]) throws(ProtocolError) -> Opened {
         guard bytes.count <= FrameLimits.frameMax else {
             throw .tooLarge("the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
         }
@@ -82,16 +102,11 @@ public enum FrameCodec {
         }
         let plain = WireBytes.array(wire.columns)
         let packed = WireBytes.array(wire.packedColumns)
-        let columns: [UInt8]
-        if packed.isEmpty {
-            columns = plain
-        } else {
-            guard plain.isEmpty else { throw .malformed("the frame has its columns twice") }
-            columns = try unpack(packed)
-        }
-        var reader = try ColumnReader(parse(columns), opaque: WireBytes.array(wire.opaque))
-        frame.items = try reader.items()
-        return frame
+        guard packed.isEmpty || plain.isEmpty else { throw .malformed("the frame has its columns twice") }
+        let block = packed.isEmpty ? plain : try unpack(packed)
+        return Opened(
+            frame: frame, columns: try parse(block), block: block, blockOnWire: max(plain.count, packed.count),
+            opaque: WireBytes.array(wire.opaque))
     }
 
     private static func unpack(_ packed: [UInt8]) throws(ProtocolError) -> [UInt8] {

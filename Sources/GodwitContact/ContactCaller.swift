@@ -22,6 +22,8 @@ public struct ContactReport: Sendable, Hashable {
     public var exchanges = 0
     /// The peer said that it has more, or something is left here.
     public var more = false
+    /// What is left here did not fit into what the limits leave (`OutletLimits.most`); `more` does not count it.
+    public var isCurbed = false
 
     public init() {}
 
@@ -54,10 +56,21 @@ where Store.Transaction == Receiver.Transaction {
         with peer: PeerKey, over carrier: any Carrier, limits: OutletLimits, exchangesMax: Int,
         progress: @escaping Progress = { _ in }
     ) async throws -> ContactReport {
+        try await contact(
+            with: peer, over: carrier, limits: { limits }, exchangesMax: exchangesMax, progress: progress)
+    }
+
+    /// A whole contact whose limits are asked for anew before each exchange, as a budget shrinks.
+    ///
+    /// - Throws: what the carrier throws; what was committed before stays.
+    public func contact(
+        with peer: PeerKey, over carrier: any Carrier, limits: @Sendable () async -> OutletLimits, exchangesMax: Int,
+        progress: @escaping Progress = { _ in }
+    ) async throws -> ContactReport {
         var report = ContactReport()
-        func exchange(_ records: [[UInt8]]) async throws {
+        func exchange(_ request: Request) async throws {
             let before = report
-            let done = try await self.exchange(records, peer, carrier) { now in
+            let done = try await self.exchange(request, peer, carrier) { now in
                 var all = before
                 all.add(now)
                 progress(all)
@@ -65,30 +78,46 @@ where Store.Transaction == Receiver.Transaction {
             report.add(done)
         }
         if try await !outlet.unacknowledged(to: peer).isEmpty {
-            try await exchange([outlet.loose(to: peer, hasMore: true)])
+            try await exchange(Request(records: [outlet.loose(to: peer, hasMore: true)], isCurbed: false))
         }
         repeat {
-            try await exchange(records(to: peer, limits))
+            try await exchange(request(to: peer, await limits()))
         } while report.more && report.exchanges < exchangesMax
         return report
     }
 
+    private struct Request {
+        var records: [[UInt8]]
+        /// The limits kept something back.
+        var isCurbed: Bool
+    }
+
     /// The loose frame, what is unacknowledged, and new frames up to the limit.
-    private func records(to peer: PeerKey, _ limits: OutletLimits) async throws -> [[UInt8]] {
-        var records = try await outlet.unacknowledged(to: peer)
+    private func request(to peer: PeerKey, _ limits: OutletLimits) async throws -> Request {
+        var limits = limits
+        let hasBudget = limits.most != nil
+        if hasBudget {
+            // It goes in any case; its flag for more takes two bytes.
+            _ = limits.take(try await outlet.loose(to: peer, hasMore: true).count + 2, urgent: true)
+        }
+        let held = try await outlet.unacknowledged(to: peer).count
+        var (records, left) = try await outlet.unacknowledged(to: peer, within: limits)
+        var isCurbed = records.count < held
         var bytes = records.reduce(0) { $0 + $1.count }
-        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limits) {
+        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, takingFrom: &left) {
             records.append(record)
             bytes += record.count
         }
-        let left = try await outlet.hasWaiting(for: peer.party)
-        records.insert(try await outlet.loose(to: peer, hasMore: left), at: 0)
-        return records
+        let isLeft = try await outlet.hasWaiting(for: peer.party)
+        if hasBudget, isLeft, bytes < limits.exchange.bytes { isCurbed = true }
+        records.insert(try await outlet.loose(to: peer, hasMore: isLeft), at: 0)
+        return Request(records: records, isCurbed: isCurbed)
     }
 
     private func exchange(
-        _ records: [[UInt8]], _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
+        _ request: Request, _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
     ) async throws -> ContactReport {
+        let records = request.records
         var begun = ContactReport()
         begun.underWay = ByteCount(records.reduce(0) { $0 + $1.count })
         progress(begun)
@@ -121,7 +150,8 @@ where Store.Transaction == Receiver.Transaction {
         result.underWay = .zero
         result.duration = statistics.duration
         let stillBusy = try await outlet.isBusy(for: peer.party)
-        result.more = result.more || stillBusy
+        result.more = result.more || (stillBusy && !request.isCurbed)
+        result.isCurbed = request.isCurbed
         return result
     }
 }
@@ -155,5 +185,6 @@ extension ContactReport {
         duration += other.duration
         exchanges += other.exchanges
         more = other.more
+        isCurbed = other.isCurbed
     }
 }

@@ -12,15 +12,24 @@ public struct OutletLimits: Sendable, Hashable {
     public var exchange: ByteCount
     /// One signature for messages of an author that follow each other (D-5).
     public var runs: Bool
+    /// Sealed bytes that one exchange may take in all, repeats and the loose frame included; nil: no limit (D-20).
+    public var most: ByteCount?
+    /// As `most`, for frames that hold anything that is not urgent; nil: no limit but `most`.
+    public var mostForOthers: ByteCount?
 
     /// Small frames cut runs, so it pays to put messages of a chain next to each other.
     var groupsChains: Bool { runs && frame <= Self.smallFrame }
     private static let smallFrame = ByteCount(8_192)
 
-    public init(frame: ByteCount, exchange: ByteCount, runs: Bool = false) {
+    public init(
+        frame: ByteCount, exchange: ByteCount, runs: Bool = false, most: ByteCount? = nil,
+        mostForOthers: ByteCount? = nil
+    ) {
         self.frame = frame
         self.exchange = exchange
         self.runs = runs
+        self.most = most
+        self.mostForOthers = mostForOthers
     }
 }
 
@@ -95,9 +104,9 @@ public actor FrameOutlet<Store: Spool> {
 
     /// The next new frame, or nil if nothing waits.
     public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
+        let waiting = try await spool.read { try $0.queues(for: peer.party) }
+        guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
-        let queues = try await spool.read { try $0.queues(for: peer.party) }
-        guard !queues.isEmpty else { return nil }
         let room = stretch.room(of: limit)
         let shares = scheduler.plan(Self.classQueues(queues), frame: room)
         guard let built = try await build(shares, to: peer.party, limits) else { return nil }
@@ -109,6 +118,31 @@ public actor FrameOutlet<Store: Spool> {
             frame: ByteCount(built.frame.bytes.count))
         return try seal(built.frame.bytes, built.frame.number, to: peer)
     }
+
+    /// Frames that were not acknowledged, as far as a budget lets them go again, and what is left of it for new ones.
+    func unacknowledged(to peer: PeerKey, within limits: OutletLimits) async throws -> ([[UInt8]], OutletLimits) {
+        guard limits.most != nil || limits.mostForOthers != nil else {
+            return (try await unacknowledged(to: peer), limits)
+        }
+        var (records, left) = ([[UInt8]](), limits)
+        for frame in try await spool.read({ try $0.unacknowledged(to: peer.party) }) {
+            let record = try seal(frame.bytes, frame.number, to: peer)
+            let isUrgent = try FrameCodec.decode(frame.bytes).items.allSatisfy(\.priority.isUrgent)
+            guard left.take(record.count, urgent: isUrgent) else { continue }
+            records.append(record)
+        }
+        return (records, left)
+    }
+
+    /// The next new frame, taken off what the limits leave.
+    func next(to peer: PeerKey, takingFrom limits: inout OutletLimits) async throws -> [UInt8]? {
+        guard let record = try await next(to: peer, limits) else { return nil }
+        _ = limits.take(record.count, urgent: true)
+        return record
+    }
+
+    /// The item is passed over: it fits no frame.
+    public func passesOver(_ row: Int64) -> Bool { unfit.contains(row) }
 
     /// Something waits for the peer, or is unacknowledged.
     public func isBusy(for peer: Party) async throws -> Bool {
@@ -157,18 +191,24 @@ public actor FrameOutlet<Store: Spool> {
     /// Builds the next frame; an item that fits no frame is passed over from now on. It stays in custody, is seen by
     /// `godwit spool list`, and is reported to its author when its lifetime ends.
     private func build(_ shares: [Share], to peer: Party, _ limits: OutletLimits) async throws -> Built? {
-        while true {
-            let passedOver = unfit
+        // What does not fit into what a budget leaves is passed over this time only.
+        var dear: Set<Int64> = []
+        while dear.count <= Self.dearMax {
+            let passedOver = unfit.union(dear)
             let attempt = try await spool.write { transaction in
                 try Self.build(shares, to: peer, limits, passingOver: passedOver, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
             case .nothing: return nil
-            case .unfit(let row): unfit.insert(row)
+            case .unfit(let row): if limits.largest == nil { unfit.insert(row) } else { dear.insert(row) }
             }
         }
+        return nil
     }
+
+    /// Items that are too large for what a budget leaves and are tried for one frame.
+    private static var dearMax: Int { 16 }
 
     private static func build(
         _ shares: [Share], to peer: Party, _ limits: OutletLimits, passingOver unfit: Set<Int64>,
@@ -226,7 +266,8 @@ public actor FrameOutlet<Store: Spool> {
             return packed
         }
         let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
-        return try? FramePacker.pack(alone, limit: SealedFrame.payloadLimit)
+        return try? FramePacker.pack(
+            alone, limit: min(limits.largest ?? SealedFrame.payloadLimit, SealedFrame.payloadLimit))
     }
 
     private static func batchItem(_ item: SpoolItem) -> BatchItem {

@@ -25,6 +25,23 @@ extension ContactMachine {
         case halted(ErrorCode)
     }
 
+    /// What keeps an item from going. Times are on the machine's scale; nil: until a report says otherwise.
+    public enum Hold: Sendable, Hashable {
+        /// Until `resume`.
+        case halted(ErrorCode)
+        /// A contact runs, and frames go one after the other.
+        case inContact(since: Duration)
+        case window(until: Duration?)
+        case budget(until: Duration?, sparesUrgent: Bool)
+        case backoff(until: Duration, failures: Int)
+        /// The peer named a delay.
+        case askedToWait(until: Duration)
+        /// The contacts before moved nothing.
+        case pause(until: Duration)
+        /// It waits for company in its frame.
+        case batching(until: Duration)
+    }
+
     public struct Policy: Sendable, Hashable {
         /// Nil: a contact starts only for items.
         public var poll: PollPlan?

@@ -192,6 +192,38 @@ extension ContactMachine {
         return waitingSince != nil || goOn ? .waiting : .idle
     }
 
+    /// All that keeps an item from going now, and until when.
+    /// - Parameter isUrgent: the item may use the reserve of a budget.
+    public func holds(urgent isUrgent: Bool, at now: Duration) -> [Hold] {
+        if let halt { return [.halted(halt)] }
+        var holds: [Hold] = []
+        if let started { holds.append(.inContact(since: started)) }
+        if let window, window.until.map({ $0 > now }) ?? true { holds.append(.window(until: window.until)) }
+        if let budget, budget.until.map({ $0 > now }) ?? true, !(isUrgent && budget.sparesUrgent) {
+            holds.append(.budget(until: budget.until, sparesUrgent: budget.sparesUrgent))
+        }
+        if retryAt > now, failures > 0 { holds.append(.backoff(until: retryAt, failures: failures)) }
+        if heldUntil > now { holds.append(.askedToWait(until: heldUntil)) }
+        guard started == nil else { return holds }
+        if pauseUntil > now, fruitless > 0 { holds.append(.pause(until: pauseUntil)) }
+        if let waitingSince, !urgent, bytes < policy.fullFrame, waitingSince + policy.batchDelay > now {
+            holds.append(.batching(until: waitingSince + policy.batchDelay))
+        }
+        return holds
+    }
+
+    /// When an item that waits can begin to go, as things stand; nil: not before a report.
+    public func departure(urgent isUrgent: Bool, at now: Duration) -> Duration? {
+        guard halt == nil else { return nil }
+        var time = now
+        if started == nil {
+            guard let due = due() else { return nil }
+            time = max(time, due)
+        }
+        guard let budget, !(isUrgent && budget.sparesUrgent) else { return time }
+        return budget.until.map { max(time, $0) }
+    }
+
     /// When the next contact starts as things stand; nil: not before a report.
     private func due() -> Duration? {
         guard started == nil, halt == nil else { return nil }

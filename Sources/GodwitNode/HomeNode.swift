@@ -2,7 +2,7 @@ public import GodwitBatch
 public import GodwitContact
 import GodwitCrypto
 public import GodwitLink
-import GodwitProtocol
+public import GodwitProtocol
 import GodwitSpool
 public import Logging
 
@@ -10,6 +10,8 @@ public import Logging
 public final class HomeNode: Sendable {
     /// Makes the carrier to a peer.
     public typealias CarrierFactory = @Sendable (Peer, Profile) throws -> any Carrier
+    /// Is told the serial line to each peer, whoever calls over it, before its carrier is made; nil: none.
+    public typealias LineSetter = @Sendable (SerialEndpoint?, NodeID) -> Void
 
     let core: NodeCore
     let home: NodeHome
@@ -23,12 +25,16 @@ public final class HomeNode: Sendable {
 
     /// Opens the node's store and readies everything that answers; links start with `run`.
     ///
-    /// - Parameter carrier: nil for a node that calls nobody (tools that only look).
+    /// - Parameters:
+    ///   - carrier: nil for a node that calls nobody (tools that only look).
+    ///   - lines: nil for a node without serial lines.
     public init(
         home: NodeHome, spoolDirectory: String, configuration: NodeConfiguration, time: any TimeSource = SystemTime(),
-        logger: Logger, carrier: CarrierFactory?
+        logger: Logger, carrier: CarrierFactory?, lines: LineSetter? = nil
     ) async throws {
-        let spool = try SQLiteSpool(directory: spoolDirectory, configuration: configuration.spool) { migrator in
+        var spoolConfiguration = configuration.spool
+        spoolConfiguration.wallClock = { time.now() }
+        let spool = try SQLiteSpool(directory: spoolDirectory, configuration: spoolConfiguration) { migrator in
             NodeSchema.register(in: &migrator)
         }
         let context = NodeContext(id: home.id, signingKey: home.signingKey)
@@ -40,7 +46,8 @@ public final class HomeNode: Sendable {
         let receiver = NodeReceiver(context: context, time: time, handler: handler)
         let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
         let links = LinkBoard(
-            core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier)
+            core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,
+            lines: lines)
         exchange = ContactAnswerer(intake: intake) { await links.outlet(for: $0) }
         let tokens = try await SessionTokens(node: home.id, signingKey: home.signingKey)
         authenticator = Authenticator(

@@ -30,6 +30,7 @@ extension EndToEnd {
 
             let exported = try await tool.json("spool", "export", "--home", north.home, "--to", south.id, "stick")
             #expect(exported["frames"]?.integer ?? 0 >= 2, "\(exported.canonicalText)")
+            try await Self.explain(tool, [north, south])
             try await Self.importCut(tool, south)
             let whole = try await tool.json("spool", "import", "--home", south.home, "stick")
             #expect(whole["complete"]?.bool == true && whole["repeated_frames"]?.integer ?? 0 >= 1)
@@ -47,6 +48,32 @@ extension EndToEnd {
             try await tool.json("sync", "--home", "alice")
             #expect(try await ForeignClientTests.texts(tool, "alice") == ["by hand as well"])
             withExtendedLifetime(nodes) {}
+        }
+
+        /// Every byte of the file stands in a column, at both nodes; what was cut or altered is refused.
+        private static func explain(_ tool: Tool, _ sites: [Site]) async throws {
+            let bytes = try tool.scratch.bytes("stick")
+            for site in sites {
+                let explained = try await tool.json("spool", "explain-batch", "--home", site.home, "stick")
+                let columns = explained["columns"]?.object?.members ?? []
+                let sum = columns.reduce(0) { $0 + ($1.value.object?["wire"]?.integer ?? 0) }
+                #expect(sum == Int64(bytes.count) && explained["bytes"]?.integer == sum)
+                #expect(explained["messages"]?.integer == 4)
+                let table = try await tool.run("spool", "explain-batch", "--home", site.home, "stick")
+                #expect(table.code == 0 && table.out.contains("content_tag"), "\(table)")
+            }
+            try tool.scratch.write(bytes.dropLast(40), to: "short")
+            let short = try await tool.run("spool", "explain-batch", "--home", sites[1].home, "short")
+            #expect(short.code == 65)
+            let item = try await tool.run("spool", "list", "--home", sites[0].home, "--json")
+            let name = try item.value().array?.compactMap(\.object)
+                .first { $0["kind"]?.string == "message" }?["item"]?.string
+            let why = try await tool.json("spool", "why", "--home", sites[0].home, name ?? "")
+            #expect(why["copies"]?.array?.first?.object?["state"]?.string == "framed")
+            let words = try await tool.run("spool", "why", "--home", sites[0].home, name ?? "")
+            #expect(words.code == 0 && words.out.contains("holds it and is not acknowledged yet"), "\(words)")
+            let unknown = try await tool.run("spool", "why", "--home", sites[0].home, "aaaaaaaaaaaaaaaa")
+            #expect(unknown.code == 65)
         }
 
         /// A copy that ends within the last frame: exit code 75, and everything before that frame is taken in.

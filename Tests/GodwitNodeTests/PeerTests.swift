@@ -2,6 +2,7 @@ import GRDB
 import GodwitBatch
 import GodwitContact
 import GodwitCrypto
+import GodwitLink
 import GodwitProtocol
 import Testing
 
@@ -56,6 +57,36 @@ struct PeerTests {
                 try await one.control(["request": "add_peer", "descriptor": .object(newer)])
             }
             #expect(forged.code == .invalidCredentials && forged.hint != nil)
+        }
+    }
+
+    @Test("a serial line and an order of the ways are kept with the peer, and checked; the node's lines are told")
+    func ways() async throws {
+        try await Self.pair { one, other in
+            let home = other.node.home
+            let silent = home.signingKey.signed(
+                home.descriptor.object.setting("endpoints", []), purpose: .descriptor)
+            let line = "serial:///dev/ttyUSB0?baud=2400"
+            func add(_ more: JSONObject) async throws -> JSONObject {
+                let request = more.setting("request", "add_peer").setting("descriptor", .object(silent))
+                return try await one.control(request).object ?? [:]
+            }
+            for bad: JSONObject in [
+                ["serial": "/dev/ttyUSB0"], ["serial": "serial:///dev/ttyUSB0?baud=2401"], ["order": "pigeon"],
+                ["order": "https://elsewhere"],
+            ] {
+                #expect(try await refusal { _ = try await add(bad) }.code == .invalidMessageFormat)
+            }
+            let added = try await add(["serial": .string(line), "order": "udp,serial"])
+            #expect(added["calls"]?.bool == true, "a line is a way to call")
+            let peer = try await one.node.core.read { try $0.peers() }[0]
+            #expect(peer.serial?.text == line && peer.order == ["udp", "serial"])
+            let listed = try await one.control(["request": "peers"]).array?.first?.object
+            #expect(listed?["serial"]?.string == line)
+            #expect(listed?["order"]?.array?.compactMap(\.string) == ["udp", "serial"])
+            // Whole, as an order to the node is: what is not named is gone.
+            _ = try await add([:])
+            #expect(try await one.node.core.read { try $0.peers() }[0].serial == nil)
         }
     }
 

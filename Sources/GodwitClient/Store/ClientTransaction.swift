@@ -46,12 +46,7 @@ final class ClientTransaction {
         try Int64.fetchOne(database.cachedStatement(sql: sql), arguments: arguments)
     }
 
-    func inSavepoint(_ body: () throws -> Void) throws {
-        try database.inSavepoint {
-            try body()
-            return .commit
-        }
-    }
+    func inSavepoint(_ body: () throws -> Void) throws { try spool.inSavepoint(body) }
 
     /// Queues an object for the home node, class control.
     ///

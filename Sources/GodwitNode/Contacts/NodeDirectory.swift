@@ -19,6 +19,9 @@ struct NodeDirectory: PeerDirectory {
         return cache.fill(keys, readAt: clearings, towards: own, finding: hint)
     }
 
+    /// Everybody whose frames are taken, and to whom frames are made.
+    func keys() async throws -> [PeerKey] { try await spool.read { try Self.keys(in: $0.database) } }
+
     private static func keys(in database: Database) throws -> [PeerKey] {
         let devices = try Row.fetchAll(
             database,

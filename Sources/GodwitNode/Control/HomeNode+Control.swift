@@ -1,4 +1,6 @@
 import GodwitContact
+import GodwitCrypto
+import GodwitLink
 public import GodwitProtocol
 import GodwitSpool
 
@@ -31,7 +33,9 @@ extension HomeNode {
         case "contact": return .bool(await links.request(try NodeID(request.string("node"))))
         case "spool_list": return .array(try await list(request))
         case "spool_show": return .object(try await show(request))
+        case "spool_why": return .object(try await why(request))
         case "spool_verify": return .object(try await verify())
+        case "explain": return .array(try await explain(request))
         case "export": return .object(try await export(request))
         case "import": return .object(try await takeIn(request))
         default: throw ProtocolError.malformed("The request is unknown.", member: "request")
@@ -68,13 +72,18 @@ extension HomeNode {
             throw ProtocolError.malformed("Trust is trusted, monitored, unknown or blocked.", member: "trust")
         }
         let descriptor = try NodeDescriptor(request.value("descriptor"))
-        let calls = request.object["calls"]?.bool ?? !descriptor.endpoints.isEmpty
-        guard !calls || !descriptor.endpoints.isEmpty else {
+        let serial = try request.optionalString("serial").map { text in try SerialEndpoint(text) }
+        let order = try request.optionalString("order")?.split(separator: ",").map(String.init) ?? []
+        try CarrierWay.check(preference: order, endpoints: descriptor.endpoints, serial: serial)
+        let canCall = !descriptor.endpoints.isEmpty || serial != nil
+        let calls = request.object["calls"]?.bool ?? canCall
+        guard !calls || canCall else {
             throw ProtocolError(
                 .invalidMessageFormat, "The peer has no endpoint that could be called.",
                 hint: "Add it without --call; it can still call this node.")
         }
-        let peer = Peer(descriptor: descriptor, trust: trust, profile: profile, calls: calls)
+        let peer = Peer(
+            descriptor: descriptor, trust: trust, profile: profile, calls: calls, serial: serial, order: order)
         try await core.write { try $0.add(peer) }
         try await links.changed(peer)
         return Self.object(peer)
@@ -85,6 +94,8 @@ extension HomeNode {
             "id": .string(peer.descriptor.id.text), "name": .string(peer.descriptor.name),
             "trust": .string(peer.trust.rawValue), "profile": .string(peer.profile), "calls": .bool(peer.calls),
             "endpoints": .array(peer.descriptor.endpoints.map { .string($0) }),
+            "serial": peer.serial.map { .string($0.text) } ?? .null,
+            "order": .array(peer.order.map { .string($0) }),
             "public_key": .string(PublicKeyText.text(ed25519: peer.descriptor.publicKey)),
         ]
     }
@@ -106,6 +117,11 @@ extension HomeNode {
         }
     }
 
+    private func why(_ request: ObjectReader) async throws -> JSONObject {
+        let name = try SpoolListing.itemID(request.string("item"))
+        return try await SpoolWhy(core: core, links: links, presence: presence).answer(name)
+    }
+
     private func verify() async throws -> JSONObject { SpoolListing.object(try await core.spool.verify()) }
 
     /// Builds the records of an exchange for a peer, to be carried by hand: `records` in base64.
@@ -125,6 +141,22 @@ extension HomeNode {
             "records": .array(records.map { .string(Base64.encode($0)) }), "bytes": .integer(Int64(bytes)),
             "frames": .integer(Int64(records.count - 1)), "left": .bool(isLeft),
         ]
+    }
+
+    /// Says what the bytes of records are spent on; `place` of the first in its file, from 1.
+    private func explain(_ request: ObjectReader) async throws -> [JSONValue] {
+        let first = try request.optionalInteger("place", in: 1...JSONValue.integerMax) ?? 1
+        let explainer = BatchExplainer(
+            spool: core.spool, directory: NodeDirectory(spool: core.spool, own: home.noiseKey.publicKey),
+            identity: ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey))
+        var explained: [JSONValue] = []
+        for (index, entry) in try request.array("records").enumerated() {
+            guard let record = entry.string.flatMap(Base64.decode) else {
+                throw ProtocolError.malformed("A record is padded base64.", member: "records")
+            }
+            explained.append(.object(try await explainer.explain(record, place: first + Int64(index))))
+        }
+        return explained
     }
 
     /// Takes in records that were carried by hand.

@@ -11,6 +11,7 @@ actor LinkBoard {
     let intake: NodeIntake
     private let configuration: NodeConfiguration
     private let carrier: HomeNode.CarrierFactory?
+    private let lines: HomeNode.LineSetter?
     private var outlets: [Party: (NodeOutlet, OutletLimits)] = [:]
     private var links: [NodeID: PeerLink] = [:]
     private var tasks: [NodeID: Task<Void, Never>] = [:]
@@ -18,13 +19,14 @@ actor LinkBoard {
 
     init(
         core: NodeCore, identity: ContactIdentity, intake: NodeIntake, configuration: NodeConfiguration,
-        carrier: HomeNode.CarrierFactory?
+        carrier: HomeNode.CarrierFactory?, lines: HomeNode.LineSetter?
     ) {
         self.core = core
         self.identity = identity
         self.intake = intake
         self.configuration = configuration
         self.carrier = carrier
+        self.lines = lines
     }
 
     /// The outlet towards a party that calls, with what one answer may hold.
@@ -77,6 +79,7 @@ actor LinkBoard {
     }
 
     private func start(_ peer: Peer) async throws {
+        lines?(peer.trust == .blocked ? nil : peer.serial, peer.descriptor.id)
         guard peer.calls, peer.trust != .blocked, let carrier else { return }
         let profile = try configuration.profile(peer.profile)
         let (outlet, _) = await outlet(for: .node(peer.descriptor.id))
@@ -116,16 +119,34 @@ actor LinkBoard {
     private func answering(_ peer: Peer) async throws -> LinkStatus {
         let profile = try configuration.profile(peer.profile)
         let party = Party.node(peer.descriptor.id)
-        let queues = try await core.spool.read { try $0.queues(for: party) }
+        let (queues, heads) = try await core.spool.read {
+            try (QueueHead.queues(for: party, in: $0), QueueHead.all(for: party, in: $0))
+        }
+        let isBlocked = peer.trust == .blocked
         return LinkStatus(
             peer: peer.descriptor.id, profile: peer.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
             tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
-            phase: peer.trust == .blocked ? "blocked" : "answers", lastError: nil, nextContact: nil, contacts: 0,
+            phase: isBlocked ? "blocked" : "answers", lastError: nil, nextContact: nil, contacts: 0,
             total: ContactReport(),
-            queues: queues.sorted { $0.key < $1.key }.map { ($0.key.name, $0.value.count, $0.value.bytes.bytes) },
-            forecast: nil)
+            queues: QueueReport.all(
+                queues, heads, frame: FrameSizing.payload(up: profile), at: core.time.now(), outlook: { _ in nil }),
+            forecast: nil, holds: [isBlocked ? .blocked : .peerCalls])
     }
+
+    /// What holds up items for a node, and what is to be expected.
+    func outlook(for node: NodeID, urgent: Bool) async throws -> LinkOutlook {
+        if let link = links[node] { return await link.outlook(urgent: urgent) }
+        guard let peer = try await core.read({ try $0.peers() }).first(where: { $0.descriptor.id == node }) else {
+            return LinkOutlook(profile: .preset(.broadband), holds: [.noPeer])
+        }
+        let profile = try configuration.profile(peer.profile)
+        let hold: HoldReport = peer.trust == .blocked ? .blocked : peer.calls ? .notRunning : .peerCalls
+        return LinkOutlook(profile: profile, holds: [hold])
+    }
+
+    /// How frames go to a party, and which of its items fit none.
+    func passesOver(_ row: Int64, for party: Party) async -> Bool { await outlet(for: party).0.passesOver(row) }
 }
 
 extension LinkBoard {

@@ -1,4 +1,5 @@
 public import GodwitContact
+public import GodwitLink
 public import GodwitProtocol
 
 /// A link as the operator sees it.
@@ -15,13 +16,20 @@ public struct LinkStatus: Sendable, Hashable {
     public var nextContact: Int64?
     public var contacts: Int
     public var total: ContactReport
-    /// What waits, by class name: count and bytes.
-    public var queues: [(name: String, count: Int, bytes: Int)]
-    /// Seconds until all that waits now has been sent, if the link stays as it is.
+    /// What waits, by class.
+    public var queues: [QueueReport]
+    /// Seconds of link time until all that waits now has been sent.
     public var forecast: Double?
-
-    public static func == (left: Self, right: Self) -> Bool { left.object == right.object }
-    public func hash(into hasher: inout Hasher) { hasher.combine(object) }
+    /// The ways to a peer that is called, best first.
+    public var ways: [WayReport] = []
+    /// `nextContact` on the wall's clock.
+    public var nextContactAt: Timestamp?
+    /// What keeps items that are not urgent from going.
+    var holds: [HoldReport] = []
+    /// {`open`, `closes`, `opens`}; empty for a peer that calls.
+    public var window: JSONObject = [:]
+    /// What was used, the limits, and what is left; empty for a peer that calls.
+    public var budget: JSONObject = [:]
 
     public var object: JSONObject {
         [
@@ -34,14 +42,12 @@ public struct LinkStatus: Sendable, Hashable {
             "frames_sent": .integer(Int64(total.sentFrames)),
             "frames_received": .integer(Int64(total.receivedFrames)),
             "frames_repeated": .integer(Int64(total.repeatedFrames)),
-            "queue": .array(
-                queues.map { queue in
-                    [
-                        "class": .string(queue.name), "count": .integer(Int64(queue.count)),
-                        "bytes": .integer(Int64(queue.bytes)),
-                    ]
-                }),
+            "queue": .array(queues.map { .object($0.object) }),
             "forecast_seconds": forecast.map { .double($0) } ?? .null,
+            "next_contact_at": nextContactAt.map { .string($0.description) } ?? .null,
+            "holds": .array(holds.map { .object($0.object) }),
+            "window": window.isEmpty ? .null : .object(window), "budget": budget.isEmpty ? .null : .object(budget),
+            "ways": .array(ways.map { .object($0.object) }),
         ]
     }
 }

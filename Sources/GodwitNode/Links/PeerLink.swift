@@ -13,21 +13,24 @@ typealias NodeOutlet = FrameOutlet<SQLiteSpool>
 
 /// The link to one peer that this node calls: asks the contact machine what to do, and does it.
 actor PeerLink {
-    private let core: NodeCore
-    private let peer: Peer
-    private let key: PeerKey
-    private let profile: Profile
+    let core: NodeCore
+    let peer: Peer
+    let key: PeerKey
+    let profile: Profile
     private let caller: NodeCaller
-    private let carrier: any Carrier
-    private var machine: ContactMachine
-    private var tierUp: TierTracker
-    private var tierDown: TierTracker
-    private var ledger: BudgetLedger
+    let carrier: MeteredCarrier
+    private(set) var machine: ContactMachine
+    private(set) var tierUp: TierTracker
+    private(set) var tierDown: TierTracker
+    let budget: LinkBudget
+    /// What waits did not fit into what the budget leaves: until it renews, or something else waits.
+    private var curbed: (until: Timestamp?, queued: Int)?
     private var random = SystemRandomNumberGenerator()
-    private var total = ContactReport()
-    private var contacts = 0
-    private var nextContact: Duration?
-    private var lastError: ProtocolError?
+    private(set) var total = ContactReport()
+    private(set) var contacts = 0
+    private(set) var lastContact: Timestamp?
+    private(set) var nextContact: Duration?
+    private(set) var lastError: ProtocolError?
     private let bell = Doorbell()
 
     init(
@@ -37,8 +40,9 @@ actor PeerLink {
         self.peer = peer
         self.profile = profile
         self.caller = caller
-        self.carrier = carrier
-        self.ledger = ledger
+        let budget = LinkBudget(core: core, peer: peer.descriptor.id, profile: profile, ledger: ledger)
+        self.budget = budget
+        self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time)
         key = try PeerKey(peer)
         machine = ContactMachine(ContactMachine.Policy(profile), at: core.time.uptime())
         tierUp = TierTracker(rate: profile.bandwidthUp, override: profile.tierUp)
@@ -85,29 +89,37 @@ actor PeerLink {
             let opens = profile.contactPlan.opens(after: wall).map { $0.milliseconds - wall.milliseconds }
             machine.windowClosed(until: opens.map { now + .milliseconds($0) })
         }
-        if ledger.maySend(ByteCount(1), airtime: .zero, of: .bulk, at: wall) {
-            machine.budgetRenewed()
-        } else {
-            let renews = ledger.renews(after: wall).map { $0.milliseconds - wall.milliseconds }
-            machine.budgetSpent(
-                until: renews.map { now + .milliseconds($0) },
-                sparesUrgent: ledger.maySend(ByteCount(1), airtime: .zero, of: .control, at: wall))
+        await reportBudget(queued: queues.values.reduce(0) { $0 + $1.count }, at: now, wall)
+    }
+
+    private func reportBudget(queued: Int, at now: Duration, _ wall: Timestamp) async {
+        if let until = curbed?.until, until <= wall { curbed = nil }
+        if let before = curbed?.queued, before != queued { curbed = nil }
+        guard await budget.allows(.bulk), curbed == nil else {
+            let renews = await budget.renews().map { max($0.milliseconds - wall.milliseconds, 0) }
+            let sparesUrgent = await budget.allows(.control)
+            return machine.budgetSpent(
+                until: renews.map { now + .milliseconds($0) }, sparesUrgent: sparesUrgent && curbed == nil)
         }
+        machine.budgetRenewed()
     }
 
     private func contact() async {
         contacts += 1
+        lastContact = core.time.now()
         let latest = Mutex(ContactReport())
         let began = core.time.uptime()
         do {
-            let limits = OutletLimits(
-                frame: FrameSizing.payload(up: profile), exchange: exchangeLimit(), runs: tierUp.tier.savesSignatures)
+            let (limits, budget) = (exchangeLimits, budget)
+            // Asked before: a day that ends meanwhile renews what was kept back in it.
+            let renews = await budget.renews()
             let report = try await caller.contact(
-                with: key, over: carrier, limits: limits, exchangesMax: Self.exchangesMax
+                with: key, over: carrier, limits: { await budget.limits(limits) }, exchangesMax: Self.exchangesMax
             ) { report in
                 latest.withLock { $0 = report }
             }
             lastError = nil
+            await noteCurb(report, until: renews)
             ended(.success(useful: report.wasUseful, more: report.more), report)
         } catch {
             let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The contact failed on this node.")
@@ -118,70 +130,42 @@ actor PeerLink {
             let outcome = ContactMachine.Outcome.failure(
                 failure.code.retry == .userIntervention ? failure.code : .nodeUnreachable,
                 retryAfter: failure.retryAfter.map { .seconds($0) })
-            ended(outcome, broken(latest.withLock { $0 }, after: core.time.uptime() - began))
+            ended(outcome, broken(latest.withLock { $0 }, by: failure, after: core.time.uptime() - began))
         }
-        try? await saveLedger()
+    }
+
+    private func noteCurb(_ report: ContactReport, until renews: Timestamp?) async {
+        guard report.isCurbed else { return curbed = nil }
+        let party = key.party
+        let queues = (try? await core.spool.read { try $0.queues(for: party) }) ?? [:]
+        curbed = (renews, queues.values.reduce(0) { $0 + $1.count })
     }
 
     /// Exchanges of one contact before others get their turn.
     private static var exchangesMax: Int { 64 }
 
-    /// What goes out before the peer is heard again: four frames, and what the budget leaves.
-    private func exchangeLimit() -> ByteCount {
-        let frame = FrameSizing.payload(up: profile).bytes
-        let left = ledger.remaining(for: .control, at: core.time.now()).bytes
-        return min(ByteCount(frame * 4), left ?? ByteCount(frame * 4))
+    /// What goes out before the peer is heard again: four frames.
+    private var exchangeLimits: OutletLimits {
+        let frame = FrameSizing.payload(up: profile)
+        return OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: tierUp.tier.savesSignatures)
     }
 
-    /// What a contact that broke has cost: what came, what went before, and of the last request as much as the link
-    /// carries in the time that it took, for nobody knows how far it got.
-    private func broken(_ report: ContactReport, after time: Duration) -> ContactReport {
+    /// What a contact that broke has cost: what came, what went before, and the last request, for nobody knows how far
+    /// it got; nothing of it where the carrier says so.
+    private func broken(_ report: ContactReport, by failure: ProtocolError, after time: Duration) -> ContactReport {
         var report = report
-        // Both are bounded, so that the product cannot overflow: 24 days at two gigabits.
-        let passed = min(max(0, time.milliseconds), 1 << 31)
-        let carried = passed * Int64(min(profile.bandwidthUp.bitsPerSecond, 1 << 31)) / 8_000
-        report.sent += min(report.underWay, ByteCount(Int(clamping: carried)))
+        if !failure.sentNothing { report.sent += report.underWay }
         report.underWay = .zero
-        report.duration = min(
-            passed, Self.airtime(of: report.sent + report.received, at: profile.bandwidthUp))
+        report.duration = max(0, time.milliseconds)
         return report
-    }
-
-    /// Milliseconds, rounded up.
-    private static func airtime(of bytes: ByteCount, at rate: BitRate) -> Int64 {
-        guard rate.bitsPerSecond > 0 else { return 0 }
-        return Int64((Double(bytes.bytes) * 8_000 / Double(rate.bitsPerSecond)).rounded(.up))
     }
 
     private func ended(_ outcome: ContactMachine.Outcome, _ report: ContactReport) {
         total.add(report)
-        let wall = core.time.now()
-        ledger.spend(
-            report.sent + report.received, airtime: .milliseconds(report.duration), at: wall)
         machine.contactEnded(outcome, at: core.time.uptime(), using: &random)
     }
 
-    private func saveLedger() async throws {
-        let (node, saved) = (peer.descriptor.id.text, ledger.saved.canonicalText)
-        try await core.write { transaction in
-            try transaction.saveLedger(saved, for: node)
-        }
-    }
-
-    func status() async throws -> LinkStatus {
-        let party = key.party
-        let queues = try await core.spool.read { try $0.queues(for: party) }
-        let now = core.time.uptime()
-        let waiting = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
-        return LinkStatus(
-            peer: peer.descriptor.id, profile: peer.profile, tierUp: tierUp.tier.rawValue,
-            tierDown: tierDown.tier.rawValue, phase: Self.name(machine.phase(at: now)), lastError: lastError,
-            nextContact: nextContact.map { max(0, ($0 - now).milliseconds) }, contacts: contacts, total: total,
-            queues: queues.sorted { $0.key < $1.key }.map { ($0.key.name, $0.value.count, $0.value.bytes.bytes) },
-            forecast: LinkForecast(profile).secondsUntilSent(waiting, behind: .zero))
-    }
-
-    private static func name(_ phase: ContactMachine.Phase) -> String {
+    static func name(_ phase: ContactMachine.Phase) -> String {
         switch phase {
         case .idle: "idle"
         case .waiting: "waiting"

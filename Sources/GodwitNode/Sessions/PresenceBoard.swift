@@ -25,6 +25,8 @@ actor PresenceBoard {
         for socket in Array(sockets) { await socket.revoke(device) }
     }
 
+    func isConnected(_ user: UserID) -> Bool { users[user] != nil }
+
     /// Number of open sockets with a session.
     var count: Int { users.values.reduce(0) { $0 + $1.sockets.count } }
 

@@ -9,13 +9,17 @@ public struct NodeContext: Sendable {
     public var heldMax: Int
     /// Most member devices of a channel of this node.
     public var membersMax: Int
+    /// A newer item takes the place of an older one that still waits and that it makes needless (`Supersession`).
+    public var compacts: Bool
 
     public init(
-        id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax
+        id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax,
+        compacts: Bool = true
     ) {
         self.id = id
         self.signingKey = signingKey
         self.heldMax = heldMax
         self.membersMax = membersMax
+        self.compacts = compacts
     }
 }

@@ -10,6 +10,10 @@ public enum NodeSchema {
         migrator.registerMigration("node 2") { database in
             for change in orders { try database.execute(sql: change) }
         }
+        migrator.registerMigration("node 3") { database in
+            for change in ways { try database.execute(sql: change) }
+        }
+        migrator.registerMigration("node 4") { database in try database.execute(sql: latest) }
     }
 
     private static let tables = [
@@ -140,6 +144,22 @@ public enum NodeSchema {
           ledger TEXT NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
+    ]
+
+    /// The newest item of each key of `Supersession` that was queued for a party.
+    private static let latest = """
+        CREATE TABLE node_latest (
+          party TEXT NOT NULL,
+          key TEXT NOT NULL,
+          item BLOB NOT NULL CHECK (length(item) = 32),
+          PRIMARY KEY (party, key)
+        ) STRICT, WITHOUT ROWID
+        """
+
+    /// A serial line to a peer is this node's own setting, and so is the order of the ways to it (comma separated).
+    private static let ways = [
+        "ALTER TABLE node_peer ADD COLUMN serial TEXT",
+        "ALTER TABLE node_peer ADD COLUMN ways TEXT NOT NULL DEFAULT ''",
     ]
 
     /// Held items age; changes of own channels are kept for sites that missed them; gaps in the channels of other nodes

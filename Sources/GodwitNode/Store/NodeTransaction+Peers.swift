@@ -1,6 +1,7 @@
 import FoundationEssentials
 import GRDB
 import GodwitCrypto
+public import GodwitLink
 public import GodwitProtocol
 import GodwitSpool
 
@@ -17,8 +18,17 @@ public struct Peer: Sendable, Hashable {
     public var profile: String
     /// This node calls it; otherwise it waits to be called.
     public var calls: Bool
+    /// The line at whose other end it is; this node's own setting.
+    public var serial: SerialEndpoint?
+    /// Kinds or endpoints in the order in which they are tried; what is not named comes after.
+    public var order: [String]
 
-    public init(descriptor: NodeDescriptor, trust: TrustLevel, profile: String, calls: Bool) {
+    public init(
+        descriptor: NodeDescriptor, trust: TrustLevel, profile: String, calls: Bool, serial: SerialEndpoint? = nil,
+        order: [String] = []
+    ) {
+        self.serial = serial
+        self.order = order
         self.descriptor = descriptor
         self.trust = trust
         self.profile = profile
@@ -53,23 +63,27 @@ extension NodeTransaction {
         }
         try run(
             """
-            INSERT INTO node_peer (node, descriptor, public_key, noise_key, sequence, trust, profile, calls, since)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO node_peer (node, descriptor, public_key, noise_key, sequence, trust, profile, calls, since,
+              serial, ways)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (node) DO UPDATE SET descriptor = excluded.descriptor, noise_key = excluded.noise_key,
-              sequence = excluded.sequence, trust = excluded.trust, profile = excluded.profile, calls = excluded.calls
+              sequence = excluded.sequence, trust = excluded.trust, profile = excluded.profile, calls = excluded.calls,
+              serial = excluded.serial, ways = excluded.ways
             """,
             [
                 descriptor.id.text, Data(descriptor.object.canonicalBytes()), Data(descriptor.publicKey),
                 Data(descriptor.noiseKey), descriptor.sequence, peer.trust.rawValue, peer.profile, peer.calls,
-                now.milliseconds,
+                now.milliseconds, peer.serial?.text, peer.order.joined(separator: ","),
             ])
     }
 
     func peers() throws -> [Peer] {
-        try rows("SELECT descriptor, trust, profile, calls FROM node_peer ORDER BY node").map { row in
+        try rows("SELECT descriptor, trust, profile, calls, serial, ways FROM node_peer ORDER BY node").map { row in
             Peer(
                 descriptor: try NodeDescriptor(JSONObject.parse([UInt8](row["descriptor"] as Data))),
-                trust: TrustLevel(rawValue: row["trust"]) ?? .unknown, profile: row["profile"], calls: row["calls"])
+                trust: TrustLevel(rawValue: row["trust"]) ?? .unknown, profile: row["profile"], calls: row["calls"],
+                serial: try (row["serial"] as String?).map { text in try SerialEndpoint(text) },
+                order: (row["ways"] as String).split(separator: ",").map(String.init))
         }
     }
 }

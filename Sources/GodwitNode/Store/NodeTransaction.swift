@@ -43,10 +43,7 @@ final class NodeTransaction {
     func inSavepoint(_ body: () throws -> Void) throws {
         let (aftermath, joins, arrived) = (aftermath, joins, arrived)
         do {
-            try database.inSavepoint {
-                try body()
-                return .commit
-            }
+            try spool.inSavepoint(body)
         } catch {
             (self.aftermath, self.joins, self.arrived) = (aftermath, joins, arrived)
             throw error
@@ -61,7 +58,11 @@ final class NodeTransaction {
             try FrameRoom.check(item)
             fitting = item.id
         }
-        if case .accepted = try spool.enqueue(item) { aftermath.touched.insert(item.destination) }
+        if try compact(item) {
+            aftermath.touched.insert(item.destination)
+        } else if case .accepted = try spool.enqueue(item) {
+            aftermath.touched.insert(item.destination)
+        }
     }
 
     /// Puts an object into a party's queue, class control.

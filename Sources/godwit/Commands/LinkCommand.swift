@@ -22,10 +22,10 @@ struct LinkCommand: AsyncParsableCommand {
                         + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received"
                 )
                 for queue in (link["queue"]?.array ?? []).compactMap(\.object) {
-                    Console.out(
-                        "  \(queue["class"]?.string ?? ""): \(queue["count"]?.integer ?? 0) waiting, "
-                            + "\(queue["bytes"]?.integer ?? 0) B")
+                    for line in LinkStatusLines.queue(queue) { Console.out(line) }
                 }
+                for way in (link["ways"]?.array ?? []).compactMap(\.object) { Console.out("  " + line(of: way)) }
+                for line in LinkStatusLines.outlook(link) { Console.out(line) }
                 if let error = link["last_error"]?.object {
                     Console.out("  last error: \(error["message"]?.string ?? "") (\(error["code"]?.string ?? ""))")
                 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GodwitLink
 import GodwitProtocol
 
 struct PeerCommand: AsyncParsableCommand {
@@ -22,13 +23,30 @@ struct PeerCommand: AsyncParsableCommand {
         var trust = "trusted"
         @Flag(inversion: .prefixedNo, help: "Call the peer (default: if it has an endpoint).")
         var call: Bool?
+        @Option(help: "Device of a serial line at whose other end the peer is, such as /dev/ttyUSB0.")
+        var serial: String?
+        @Option(help: "Bit rate of the serial line (default: \(SerialEndpoint.baudDefault)).")
+        var baud: Int?
+        @Option(help: "Bytes of the largest frame on the serial line (default: \(SerialEndpoint.mtuDefault)).")
+        var mtu: Int?
+        @Option(help: "Ways to the peer in the order to try them, such as serial,udp,https.")
+        var order: String?
 
         func run() async throws {
+            guard serial != nil || (baud == nil && mtu == nil) else {
+                throw ProtocolError.malformed("--baud and --mtu belong to --serial.", member: "serial")
+            }
             var request: JSONObject = [
                 "request": "add_peer", "descriptor": .object(try JSONObject.parse(Wiring.read(descriptor))),
                 "profile": .string(profile), "trust": .string(trust),
             ]
             if let call { request["calls"] = .bool(call) }
+            if let serial {
+                let line = try SerialEndpoint(
+                    device: serial, baud: baud ?? SerialEndpoint.baudDefault, mtu: mtu ?? SerialEndpoint.mtuDefault)
+                request["serial"] = .string(line.text)
+            }
+            if let order { request["order"] = .string(order) }
             let peer = try await NodeControl.ask(request, home)
             if home.json { return Console.value(peer) }
             Console.out("Added \(peer.object?["id"]?.string ?? "") (\(peer.object?["name"]?.string ?? "")).")

@@ -5,7 +5,9 @@ import GodwitProtocol
 struct SpoolCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spool", abstract: "What the node has in custody.",
-        subcommands: [List.self, Show.self, Verify.self, Export.self, Import.self])
+        subcommands: [
+            List.self, Show.self, Why.self, Verify.self, Export.self, Import.self, ExplainBatch.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List items in custody, oldest first.")

@@ -6,17 +6,37 @@ import GodwitProtocol
 
 /// Makes carriers: the one place that knows which carrier moves frames to whom.
 enum Carriers {
-    /// Datagrams to a peer that takes them, over a link where the round trips of connections weigh; else HTTP batch,
-    /// patience scaled to its link.
-    static func peer(_ peer: Peer, _ profile: Profile) throws -> any Carrier {
-        let (datagrams, others) = split(peer.descriptor.endpoints)
-        if let endpoint = datagrams.first, profile.type != .broadband || others.isEmpty {
-            return try UDPCarrier(UDPCarrierConfiguration(endpoint: try Endpoint(endpoint), profile: profile))
+    /// All ways to a peer in the order that fits the link, or that the operator gave; the best that works is taken.
+    static func peer(_ peer: Peer, _ profile: Profile, _ lines: SerialLines) throws -> any Carrier {
+        let ways = CarrierWay.ordered(
+            endpoints: peer.descriptor.endpoints, serial: peer.serial, profile: profile, preference: peer.order)
+        return try FailoverCarrier(
+            ways.map { way in
+                FailoverCarrier.Way(
+                    endpoint: way.endpoint, carrier: carrier(way, peer, profile, lines, isOnly: ways.count == 1))
+            })
+    }
+
+    /// A way that cannot be gone as it is written leaves the others usable, and says why in `godwit link status`.
+    private static func carrier(
+        _ way: CarrierWay, _ peer: Peer, _ profile: Profile, _ lines: SerialLines, isOnly: Bool
+    ) -> Result<any Carrier, ProtocolError> {
+        do {
+            switch way.kind {
+            case .serial:
+                return .success(
+                    SerialCarrier(lines, to: peer.descriptor.id, profile: profile, hasAlternative: !isOnly))
+            case .udp:
+                var configuration = UDPCarrierConfiguration(endpoint: try Endpoint(way.endpoint), profile: profile)
+                configuration.hasAlternative = !isOnly
+                return .success(try UDPCarrier(configuration))
+            case .https, .http:
+                return .success(try batch(endpoint: way.endpoint, pins: peer.descriptor.pins, profile: profile))
+            }
+        } catch {
+            return .failure(
+                error as? ProtocolError ?? ProtocolError(.internalError, "The carrier could not be made: \(error)"))
         }
-        guard let endpoint = others.first else {
-            throw ProtocolError(.nodeUnreachable, "The peer has no endpoint.", hint: "Ask its operator for one.")
-        }
-        return try batch(endpoint: endpoint, pins: peer.descriptor.pins, profile: profile)
     }
 
     /// Endpoints for datagrams, and those over HTTP, each best first.

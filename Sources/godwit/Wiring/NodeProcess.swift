@@ -15,14 +15,17 @@ struct NodeProcess {
     /// - Parameter listening: called with the port once the listener is bound.
     func run(listening: @escaping @Sendable (Int) async -> Void) async throws {
         let logger = Wiring.logger("godwit.node")
+        let place = try NodeHome(directory: home.nodeDirectory)
+        let lines = SerialLines(own: place.id, logger: logger)
         let node = try await HomeNode(
-            home: try NodeHome(directory: home.nodeDirectory), spoolDirectory: settings.spool,
-            configuration: try settings.nodeConfiguration(), logger: logger, carrier: Carriers.peer)
+            home: place, spoolDirectory: settings.spool, configuration: try settings.nodeConfiguration(),
+            logger: logger, carrier: { try Carriers.peer($0, $1, lines) }, lines: { lines.set($0, for: $1) })
         let server = try NodeServer(
             configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
             logger: logger, onBound: listening)
         let control = try ControlServer(path: home.controlPath, answer: { await node.control($0) })
-        var services: [any Service] = [NodeService(node: node), control, server]
+        let serial = SerialListener(lines, service: node.exchange, logger: logger)
+        var services: [any Service] = [NodeService(node: node), control, server, SerialService(listener: serial)]
         if let (host, port) = try settings.datagramAddress() {
             let listener = try UDPListener(
                 configuration: UDPListenerConfiguration(host: host, port: port), service: node.exchange,
@@ -66,6 +69,15 @@ private struct DatagramService: Service {
 
     func run() async throws {
         try await untilShutdown { try await listener.run() }
+    }
+}
+
+/// Answers on the serial lines until shutdown.
+private struct SerialService: Service {
+    let listener: SerialListener
+
+    func run() async throws {
+        try await untilShutdown { await listener.run() }
     }
 }
 

@@ -3,6 +3,7 @@ import Glibc
 import GodwitBatch
 import GodwitContact
 import GodwitCrypto
+import GodwitLink
 import GodwitProtocol
 import GodwitSpool
 import Logging
@@ -54,7 +55,8 @@ struct TestNode: Sendable {
 
     init(
         name: String = "node", registration: RegistrationPolicy = .open, time: ManualTime = ManualTime(),
-        spool: SpoolConfiguration = SpoolConfiguration(disk: { _ in nil }), carrier: HomeNode.CarrierFactory? = nil
+        spool: SpoolConfiguration = SpoolConfiguration(disk: { _ in nil }), profiles: [String: Profile] = [:],
+        carrier: HomeNode.CarrierFactory? = nil
     ) async throws {
         var template = Array("/tmp/godwit-node-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw NeverHappened(what: "a temporary directory") }
@@ -66,8 +68,8 @@ struct TestNode: Sendable {
         logger.logLevel = .critical
         node = try await HomeNode(
             home: home, spoolDirectory: directory + "/spool",
-            configuration: NodeConfiguration(registration: registration, spool: spool), time: time, logger: logger,
-            carrier: carrier)
+            configuration: NodeConfiguration(registration: registration, profiles: profiles, spool: spool), time: time,
+            logger: logger, carrier: carrier)
     }
 
     /// Runs `body` with a node, and removes its files.
@@ -124,10 +126,12 @@ struct TestNode: Sendable {
         return answer["result"] ?? .null
     }
 
-    func add(_ other: TestNode, trust: TrustLevel = .trusted, calls: Bool = false) async throws {
+    func add(
+        _ other: TestNode, trust: TrustLevel = .trusted, calls: Bool = false, profile: String = "satellite"
+    ) async throws {
         _ = try await control([
             "request": "add_peer", "descriptor": .object(other.node.home.descriptor.object),
-            "trust": .string(trust.rawValue), "calls": .bool(calls), "profile": "satellite",
+            "trust": .string(trust.rawValue), "calls": .bool(calls), "profile": .string(profile),
         ])
     }
 

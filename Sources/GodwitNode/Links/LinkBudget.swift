@@ -1,0 +1,143 @@
+import GodwitBatch
+import GodwitContact
+import GodwitLink
+import GodwitProtocol
+
+/// The budget of one link. What an exchange may cost at most is booked, and durable, before its first byte goes; what it
+/// did cost takes its place afterwards. So neither a crash nor a restart in the middle of it forgets anything (D-20).
+actor LinkBudget {
+    /// Bytes that an exchange has besides its records, in one direction, at most.
+    static let overhead = ByteCount(512)
+    /// The same where time on the air counts: there datagrams go, not HTTP.
+    static let overheadOnAir = ByteCount(128)
+    /// With less than this no exchange is begun: a loose frame and its answer.
+    static let leastExchange = ByteCount(2 * (512 + 256))
+
+    private let core: NodeCore
+    private let peer: String
+    private let profile: Profile
+    private var ledger: BudgetLedger
+
+    init(core: NodeCore, peer: NodeID, profile: Profile, ledger: BudgetLedger) {
+        self.core = core
+        self.peer = peer.text
+        self.profile = profile
+        self.ledger = ledger
+    }
+
+    private var isLimited: Bool {
+        let budget = profile.budget
+        return budget.bytesPerDay != nil || budget.bytesPerMonth != nil || budget.dutyCycle != nil
+            || (budget.moneyPerMonth != nil && profile.costPerMegabyte > 0)
+    }
+
+    // MARK: Before
+
+    /// Whether an exchange may begin for items of a class.
+    func allows(_ priority: PriorityClass) -> Bool {
+        let least = Self.leastExchange
+        return ledger.maySend(least, airtime: airtime(of: ByteCount(256)), of: priority, at: core.time.now())
+    }
+
+    /// The limits of the next exchange: what the budget leaves for its request, less what a short answer takes.
+    func limits(_ limits: OutletLimits) -> OutletLimits {
+        guard isLimited else { return limits }
+        var limits = limits
+        limits.most = room(for: .control)
+        limits.mostForOthers = room(for: .bulk)
+        return limits
+    }
+
+    /// Sealed bytes of a request that what is left for a class allows; `ByteCount` of many exabytes without a limit.
+    private func room(for priority: PriorityClass) -> ByteCount {
+        let left = ledger.remaining(for: priority, at: core.time.now())
+        var room = (left.bytes?.bytes ?? .max >> 1) - Self.leastExchange.bytes
+        if let time = left.airtime {
+            let onAir = time.inSeconds * Double(profile.bandwidthUp.bitsPerSecond) / 8
+            room = min(room, Int(min(onAir, 1e15)) - Self.overheadOnAir.bytes)
+        }
+        // Part of it is lost and goes again.
+        return ByteCount(max(Int(Double(room) * (1 - profile.packetLoss)), 0))
+    }
+
+    /// When something is granted again.
+    func renews() -> Timestamp? { ledger.renews(after: core.time.now()) }
+
+    /// Leave for one exchange.
+    struct Leave: Sendable {
+        let reservation: BudgetLedger.Reservation
+        /// Sealed bytes of the answer after which no more is read; nil: no limit.
+        let answer: ByteCount?
+    }
+
+    /// Books the most that an exchange may cost: its request with what is lost of it, and the answer that the link's
+    /// rate lets expect, as far as the budget reaches.
+    ///
+    /// - Throws: `ProtocolError` 3003 if not even the request fits; then nothing may go.
+    func reserve(request: ByteCount) async throws -> Leave {
+        let now = core.time.now()
+        let sent = repeated(request + Self.overhead)
+        let airtime = airtime(of: repeated(request + Self.overheadOnAir))
+        guard ledger.maySend(sent, airtime: airtime, of: .control, at: now) else { throw Self.spent }
+        let left = ledger.remaining(for: .control, at: now).bytes.map { $0 - sent }
+        let reservation = ledger.reserve(sent + min(expectedAnswer, left ?? expectedAnswer), airtime: airtime, at: now)
+        if isLimited { try await save() }
+        return Leave(reservation: reservation, answer: left)
+    }
+
+    static var spent: ProtocolError {
+        var error = ProtocolError(
+            .bandwidthExceeded, "The link's budget is spent.",
+            hint: "It goes on when the budget renews; `godwit link status` says when.",
+            details: ["limit": "link_budget"])
+        error.sentNothing = true
+        return error
+    }
+
+    /// Four frames at the rate of the link, as a peer answers with the same profile.
+    private var expectedAnswer: ByteCount {
+        let frame = FrameSizing.payload(rate: profile.bandwidthDown, seconds: profile.frameSeconds)
+        return ByteCount(4 * (frame.bytes + 128)) + Self.overhead
+    }
+
+    private func repeated(_ bytes: ByteCount) -> ByteCount {
+        ByteCount(
+            Int((Double(bytes.bytes) / (1 - min(max(profile.packetLoss, 0), Profile.packetLossMax))).rounded(.up)))
+    }
+
+    /// Time of the sender on the air, rounded up to milliseconds.
+    private func airtime(of bytes: ByteCount) -> Duration {
+        guard profile.bandwidthUp.bitsPerSecond > 0 else { return .zero }
+        let time = Double(bytes.bytes) * 8_000 / Double(profile.bandwidthUp.bitsPerSecond)
+        return .milliseconds(Int64(min(time, 1e15).rounded(.up)))
+    }
+
+    // MARK: After
+
+    /// - Parameter duration: of the exchange; a sender was not on the air for longer. Nil: not known.
+    func settle(
+        _ reservation: BudgetLedger.Reservation, sent: ByteCount, received: ByteCount, duration: Duration?
+    ) async {
+        let airtime = airtime(of: sent)
+        ledger.settle(
+            reservation, bytes: sent + received, airtime: duration.map { min($0, airtime) } ?? airtime,
+            at: core.time.now())
+        // What was reserved stays booked in the store until this is there: nothing is overspent if it fails.
+        try? await save()
+    }
+
+    private func save() async throws {
+        let (peer, saved) = (peer, ledger.saved.canonicalText)
+        try await core.write { transaction in try transaction.saveLedger(saved, for: peer) }
+    }
+
+    // MARK: For people
+
+    /// What may still be used: by urgent items, by others, and what has been used.
+    var state: (urgent: BudgetLedger.Remaining, others: BudgetLedger.Remaining, usage: BudgetLedger.Usage) {
+        let now = core.time.now()
+        return (
+            ledger.remaining(for: .control, at: now), ledger.remaining(for: .bulk, at: now), ledger.usage(at: now)
+        )
+    }
+}
