@@ -4,8 +4,8 @@
 #   Benchmarks/link.sh EMULATOR PROFILE SEED [CORPUS] [emulator options …]
 #
 # EMULATOR is a program that takes --make-ns --ns-a --ns-b --profile --seed --stats, counts what it puts on the air, and
-# starts its counts anew on SIGUSR2. Needs root and iproute2. Prints the demo's result, then the emulator's statistics of
-# the conversation alone (enrolment comes before and is not counted).
+# starts its counts anew on SIGUSR2. The field, where the authors are, is side A, so up is a_to_b. Needs root and iproute2.
+# Prints the demo's result, then the emulator's statistics of the conversation alone (enrolment comes before).
 #
 # CARRIER=https   HTTPS instead of datagrams
 # BOTH_WAYS=1     authors on both sides who write while the link works, and a profile made for the demo; without it all
@@ -31,7 +31,7 @@ trap 'kill $pid 2>/dev/null || true; for side in a b; do ip netns del godwit-$si
 sleep 1
 for side in a b; do ip netns exec godwit-$side ip link set lo up; done
 ".build/${CONFIGURATION:-release}/godwit" demo --json ${corpus:+--corpus "$corpus"} "${link[@]}" --limit 1800 \
-	--shore-namespace godwit-a --field-namespace godwit-b --shore-address 10.99.0.1 --field-address 10.99.0.2 \
+	--field-namespace godwit-a --shore-namespace godwit-b --field-address 10.99.0.1 --shore-address 10.99.0.2 \
 	--emulator $pid || echo "link.sh: the demo failed with $?" >&2
 sleep 0.5
 cat "$stats"

@@ -79,14 +79,14 @@ public enum BatchColumn: String, CaseIterable, Hashable, Sendable {
         case 5: self = .conversation
         case 6: self = .form
         case 7, 8, 19: self = .key
-        case 9, 16, 17: self = .chain
+        case 9, 16, 17, 27, 29: self = .chain
         case 10: self = .sequence
         case 11: self = .position
         case 12: self = .length
         case 13: self = .bodyLength
         case 14: self = .body
         case 18: self = .form
-        case 20, 27: self = .link
+        case 20: self = .link
         case 21: self = .salt
         case 22, 23: self = .recipients
         case 24: self = .lifetime

@@ -21,6 +21,13 @@ struct ColumnReader {
     private var lengths: ColumnCursor<UInt32>
     private var bodyLengths: ColumnCursor<UInt32>
     private var covers: ColumnCursor<UInt32>
+    private var knownFrames: ColumnCursor<UInt32>
+    private var knownEntries: ColumnCursor<UInt32>
+    /// By frames back.
+    private let contexts: [UInt32: FrameContexts]
+    private var authorsRead = 0
+    private var conversationsRead = 0
+    private var formsRead = 0
     private var runs: SignatureRuns?
     private let linksGiven: Set<Int>
     private let saltsGiven: Set<Int>
@@ -40,9 +47,12 @@ struct ColumnReader {
     /// What stands before and with each signature at the frame's end, by message.
     private var proofTallies: [Int: ColumnTally] = [:]
 
+    /// - Parameter contexts: of the frames that this one refers to, by how much lower their numbers are.
     /// - Throws: `ProtocolError` 2000.
-    init(_ wire: WireColumns, opaque: [UInt8]) throws(ProtocolError) {
-        guard wire.signatures <= 1, wire.linksKnown.isEmpty else {
+    init(
+        _ wire: WireColumns, opaque: [UInt8], contexts: [UInt32: FrameContexts] = [:]
+    ) throws(ProtocolError) {
+        guard wire.signatures <= 1 else {
             throw ProtocolError(
                 .invalidMessageFormat, "The frame leaves out what this version needs.",
                 hint: "A newer version of Godwit may read it.")
@@ -73,8 +83,14 @@ struct ColumnReader {
         lengths = ColumnCursor(wire.lengths)
         bodyLengths = ColumnCursor(wire.bodyLengths)
         covers = ColumnCursor(wire.covers)
+        knownFrames = ColumnCursor(wire.knownFrames)
+        knownEntries = ColumnCursor(wire.knownEntries)
+        self.contexts = contexts
         runs = wire.signatures == 1 ? SignatureRuns() : nil
     }
+
+    /// What the chains have come to; after `items`.
+    var contextsAfter: FrameContexts { state.contexts }
 
     /// All items, in order.
     /// - Throws: `ProtocolError` 2000 for columns that contradict each other or are not used up, 2001 beyond a limit.
@@ -117,7 +133,8 @@ struct ColumnReader {
     private var columnSizes: [BatchColumn: Int] {
         [
             .time: times.size, .age: ages.size, .lifetime: lifetimes.size,
-            .chain: chains.size + chainDevices.size + chainConversations.size, .form: forms.size,
+            .chain: chains.size + chainDevices.size + chainConversations.size + knownFrames.size + knownEntries.size,
+            .form: forms.size,
             .key: keys.size + keyMarks.size + headerLengths.size, .sequence: sequences.size,
             .position: positions.size, .length: lengths.size, .bodyLength: bodyLengths.size,
         ]
@@ -197,9 +214,9 @@ struct ColumnReader {
         opaque.isAtEnd && bodies.isAtEnd && times.isAtEnd && ages.isAtEnd && lifetimes.isAtEnd && chains.isAtEnd
             && chainDevices.isAtEnd && chainConversations.isAtEnd && forms.isAtEnd && keys.isAtEnd && keyMarks.isAtEnd
             && headerLengths.isAtEnd && sequences.isAtEnd && positions.isAtEnd && lengths.isAtEnd
-            && bodyLengths.isAtEnd && covers.isAtEnd && recipientsRead == wire.recipients.count
-            && state.devices.count == wire.authors.count && state.conversations.count == wire.conversations.count
-            && state.forms.count == wire.forms.count
+            && bodyLengths.isAtEnd && covers.isAtEnd && knownFrames.isAtEnd && knownEntries.isAtEnd
+            && recipientsRead == wire.recipients.count && authorsRead == wire.authors.count
+            && conversationsRead == wire.conversations.count && formsRead == wire.forms.count
     }
 
     private mutating func draft(_ wireKind: UInt32, priority: UInt32) throws(ProtocolError) -> Draft {
@@ -305,9 +322,19 @@ struct ColumnReader {
         {
             return known
         }
+        let back = knownFrames.next()
+        guard back == 0 else { return state.introduce(try context(of: back)) }
         let device = try device()
         let conversation = try conversation(by: state.devices[device])
         return state.chains.append(.init(device: device, conversation: conversation))
+    }
+
+    private mutating func context(of back: UInt32) throws(ProtocolError) -> ChainContext {
+        let entry = Int(knownEntries.next())
+        guard let frame = contexts[back], entry < frame.chains.count else {
+            throw .malformed("a chain of the frame goes on from one that is not there")
+        }
+        return frame.chains[entry]
     }
 
     private mutating func device() throws(ProtocolError) -> Int {
@@ -316,10 +343,10 @@ struct ColumnReader {
             guard code <= state.devices.count else { throw .malformed("a chain of the frame has no device") }
             return code - 1
         }
-        guard state.devices.count < wire.authors.count else { throw .malformed("a device of the frame has no author") }
-        noteEntry(state.devices.count, field: 4, .author)
-        return state.devices.append(
-            .init(author: wire.authors[state.devices.count], id: try take(5, .author)))
+        guard authorsRead < wire.authors.count else { throw .malformed("a device of the frame has no author") }
+        defer { authorsRead += 1 }
+        noteEntry(authorsRead, field: 4, .author)
+        return state.devices.append(.init(author: wire.authors[authorsRead], id: try take(5, .author)))
     }
 
     private mutating func conversation(by device: MessageRow.Device) throws(ProtocolError) -> Int {
@@ -329,11 +356,12 @@ struct ColumnReader {
         {
             return known
         }
-        guard state.conversations.count < wire.conversations.count else {
+        guard conversationsRead < wire.conversations.count else {
             throw .malformed("a chain of the frame has no conversation")
         }
-        noteEntry(state.conversations.count, field: 5, .conversation)
-        let next = wire.conversations[state.conversations.count]
+        defer { conversationsRead += 1 }
+        noteEntry(conversationsRead, field: 5, .conversation)
+        let next = wire.conversations[conversationsRead]
         let node = next.node == ConversationNode.authors ? device.node : next.node
         return state.conversations.append(.init(name: next.name, node: node))
     }
@@ -343,9 +371,10 @@ struct ColumnReader {
         if case .entry(let known) = try TableCode.read(forms.next(), usual: usual, count: state.forms.count) {
             return known
         }
-        guard state.forms.count < wire.forms.count else { throw .malformed("a message of the frame has no form") }
-        noteEntry(state.forms.count, field: 6, .form)
-        let next = wire.forms[state.forms.count]
+        guard formsRead < wire.forms.count else { throw .malformed("a message of the frame has no form") }
+        defer { formsRead += 1 }
+        noteEntry(formsRead, field: 6, .form)
+        let next = wire.forms[formsRead]
         let metadata = try metadata(of: next)
         guard next.lifetime <= UInt64(JSONValue.integerMax) + 1 else {
             throw .malformed("a lifetime of the frame is out of range")

@@ -57,6 +57,33 @@ struct ColumnState {
 
     var expectedTime: Int64 { lastTime }
 
+    /// A chain that goes on from an earlier frame. What this frame said already of its device stands.
+    mutating func introduce(_ context: ChainContext) -> Int {
+        let device = devices.index(of: context.device) ?? devices.append(context.device)
+        let conversation = conversations.index(of: context.conversation) ?? conversations.append(context.conversation)
+        let chain = chains.append(.init(device: device, conversation: conversation))
+        let form = forms.index(of: context.form) ?? forms.append(context.form)
+        let key = keys.index(of: context.key) ?? keys.append(context.key)
+        ends[chain] = ChainEnd(sequence: context.sequence, hash: context.hash, form: form, key: key)
+        if salts[device] == nil { salts[device] = context.salt }
+        let sending = Sending(device: device, key: key)
+        if positions[sending] == nil { positions[sending] = context.position }
+        return chain
+    }
+
+    /// What the chains have come to, in the order of their table.
+    var contexts: FrameContexts {
+        FrameContexts(
+            chains.entries.enumerated().compactMap { index, chain in
+                guard let end = ends[index], let salt = salts[chain.device] else { return nil }
+                return ChainContext(
+                    device: devices[chain.device], conversation: conversations[chain.conversation],
+                    form: forms[end.form], key: keys[end.key], salt: salt,
+                    position: expectedPosition(device: chain.device, key: end.key), sequence: end.sequence,
+                    hash: end.hash)
+            })
+    }
+
     mutating func walked(time: Int64, age: Int64) {
         lastTime = time
         lastAge = age

@@ -17,9 +17,18 @@ struct ColumnWriter {
     /// Nil: each signature stands with its message.
     private var runs: SignatureRuns?
     private var proofs: [MessageProof] = []
+    private let known: KnownChains?
 
-    /// - Parameter runs: one signature for messages that follow each other.
-    init(runs: Bool) { self.runs = runs ? SignatureRuns() : nil }
+    /// - Parameters:
+    ///   - runs: one signature for messages that follow each other.
+    ///   - known: chains that the receiver knows; nil: none.
+    init(runs: Bool, known: KnownChains?) {
+        self.runs = runs ? SignatureRuns() : nil
+        self.known = known
+    }
+
+    /// What the chains have come to.
+    var contexts: FrameContexts { state.contexts }
 
     static let columnMessage: UInt32 = 0
 
@@ -78,6 +87,12 @@ struct ColumnWriter {
             return known
         }
         columns.chains.append(TableCode.new(usual: state.lastChain))
+        if let found = known?.find(row.device, row.conversation) {
+            columns.knownFrames.append(found.back)
+            columns.knownEntries.append(found.entry)
+            return state.introduce(found.context)
+        }
+        columns.knownFrames.append(0)
         let device = device(row.device)
         let conversation = conversation(row.conversation, by: row.device)
         return state.chains.append(.init(device: device, conversation: conversation))
@@ -184,6 +199,8 @@ struct ColumnWriter {
         result.keyIDLengths.trim()
         result.headerLengths.trim()
         result.covers.trim()
+        result.knownFrames.trim()
+        result.knownEntries.trim()
         return result
     }
 }

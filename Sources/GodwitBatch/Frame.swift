@@ -8,10 +8,14 @@ public struct Frame: Hashable, Sendable {
     public var items: [BatchItem]
     /// The sender has more for the receiver than this frame holds.
     public var hasMore: Bool
+    /// Incarnations of the receiver of which the sender lacks the contexts that a frame referred to.
+    public var forgotten: [UInt32]
 
     public init(
-        floor: UInt64 = 0, acknowledgements: [Acknowledgement] = [], items: [BatchItem] = [], hasMore: Bool = false
+        floor: UInt64 = 0, acknowledgements: [Acknowledgement] = [], items: [BatchItem] = [], hasMore: Bool = false,
+        forgotten: [UInt32] = []
     ) {
+        self.forgotten = forgotten
         self.floor = floor
         self.acknowledgements = acknowledgements
         self.items = items

@@ -3,10 +3,15 @@ public import GodwitProtocol
 extension FrameCodec {
     /// Reads a frame and says what each of its bytes is spent on.
     ///
-    /// - Throws: as `decode`; besides `ProtocolError` 2000 for groups, which no encoder of Protocol Buffers 3 writes.
-    public static func account(of bytes: [UInt8]) throws(ProtocolError) -> FrameAccount {
-        let read = try open(bytes)
-        var reader = try ColumnReader(read.columns, opaque: read.opaque)
+    /// - Parameters:
+    ///   - number: of the frame; 0 for one that may refer to none.
+    ///   - contexts: of the frames that it refers to, by number.
+    /// - Throws: as `OpenedFrame.read`; besides `ProtocolError` 2000 for groups, which no encoder of Protocol Buffers 3 writes.
+    public static func account(
+        of bytes: [UInt8], number: UInt64 = 0, contexts: [UInt64: FrameContexts] = [:]
+    ) throws(ProtocolError) -> FrameAccount {
+        let read = try open(bytes, number: number)
+        var reader = try read.reader(with: contexts)
         let block = try FieldExtents(read.block)
         let (items, tallies) = try reader.items(noting: block)
         var sheet = AccountSheet(items: zip(items, tallies).map { AccountSheet.line($0, $1) })
@@ -43,7 +48,7 @@ private struct AccountSheet {
             switch field.number {
             case 1: share(field.size, .floor)
             case 2: share(field.size, .more)
-            case 3: share(field.size, .acknowledgements)
+            case 3, 7: share(field.size, .acknowledgements)
             case 4, 5, 6:
                 let isLast = !frame.fields[(index + 1)...].contains { $0.number == field.number }
                 share(isLast ? field.header : field.size, isLast ? .fieldHeaders : .unknownFields)

@@ -19,7 +19,7 @@ public enum FrameCodec {
         }
         var prepared: [PreparedItem] = []
         for item in frame.items { prepared.append(try PreparedItem(item)) }
-        let bytes = try encode(prepared[...], of: frame, runs: runs)
+        let bytes = try encode(prepared[...], of: frame, runs: runs, known: nil).bytes
         guard bytes.count <= FrameLimits.frameMax else {
             throw .tooLarge(
                 "the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
@@ -29,8 +29,8 @@ public enum FrameCodec {
 
     /// Writes a frame with these items in place of its own. The size is not checked.
     static func encode(
-        _ items: ArraySlice<PreparedItem>, of frame: Frame, runs: Bool
-    ) throws(ProtocolError) -> [UInt8] {
+        _ items: ArraySlice<PreparedItem>, of frame: Frame, runs: Bool, known: KnownChains?
+    ) throws(ProtocolError) -> (bytes: [UInt8], contexts: FrameContexts) {
         let total = items.reduce(0) { $0 + $1.item.body.count }
         guard total <= FrameLimits.bodiesMax else {
             throw .tooLarge(
@@ -42,9 +42,10 @@ public enum FrameCodec {
         var wire = WireFrame()
         wire.floor = frame.floor
         wire.more = frame.hasMore
+        wire.forgotten = frame.forgotten
         for acknowledgement in frame.acknowledgements { wire.acknowledgements.append(try acknowledgement.wire()) }
         let isCovered = items.contains { $0.message.map { !$0.proof.hashes.isEmpty } ?? false }
-        var writer = ColumnWriter(runs: runs || isCovered)
+        var writer = ColumnWriter(runs: runs || isCovered, known: known)
         for item in items { writer.append(item) }
         let columns = try serialize(try writer.finished())
         if let packed = BrotliPrimer.envelope?.compress(columns), packed.count < columns.count {
@@ -53,7 +54,7 @@ public enum FrameCodec {
             wire.columns = WireBytes.make(columns)
         }
         wire.opaque = WireBytes.make(writer.opaque)
-        return try serialize(wire)
+        return (try serialize(wire), writer.contexts)
     }
 
     private static func serialize(_ message: some SwiftProtobuf.Message) throws(ProtocolError) -> [UInt8] {
@@ -65,30 +66,21 @@ public enum FrameCodec {
     /// Reads a frame. Bodies of messages that came in columns are canonical JSON; verbatim bodies are as the sender wrote
     /// them. No body is validated further.
     ///
-    /// Hand over only what came out of a verified seal.
+    /// Hand over only what came out of a verified seal. For frames that refer to none before them; others need `open`.
     ///
     /// - Throws: `ProtocolError` 2000 for anything that no encoder writes, 2001 beyond `FrameLimits`.
     public static func decode(_ bytes: [UInt8]) throws(ProtocolError) -> Frame {
-        let opened = try open(bytes)
-        var reader = try ColumnReader(opened.columns, opaque: opened.opaque)
+        let opened = try open(bytes, number: 0)
         var frame = opened.frame
-        frame.items = try reader.items()
+        frame.items = try opened.read(with: [:]).items
         return frame
     }
 
-    /// A frame whose columns have not been read yet.
-    struct Opened {
-        /// Without its items.
-        var frame: Frame
-        var columns: WireColumns
-        /// The column block before compression, and its bytes on the wire.
-        var block: [UInt8]
-        var blockOnWire: Int
-        var opaque: [UInt8]
-    }
-
+    /// Reads all of a frame but its items, and says which frames it refers to.
+    ///
+    /// - Parameter number: of the frame; 0 for one that may refer to none.
     /// - Throws: `ProtocolError` 2000 or 2001.
-    static func open(_ bytes: [UInt8]) throws(ProtocolError) -> Opened {
+    public static func open(_ bytes: [UInt8], number: UInt64) throws(ProtocolError) -> OpenedFrame {
         guard bytes.count <= FrameLimits.frameMax else {
             throw .tooLarge("the frame is too large", actual: bytes.count, firstRefused: FrameLimits.frameMax + 1)
         }
@@ -97,6 +89,10 @@ public enum FrameCodec {
             throw .malformed("a frame holds at most 16 acknowledgements")
         }
         var frame = Frame(floor: wire.floor, hasMore: wire.more)
+        guard wire.forgotten.count <= FrameLimits.acknowledgementsMax else {
+            throw .malformed("a frame names at most 16 incarnations")
+        }
+        frame.forgotten = wire.forgotten
         for acknowledgement in wire.acknowledgements {
             frame.acknowledgements.append(try Acknowledgement(acknowledgement))
         }
@@ -104,9 +100,9 @@ public enum FrameCodec {
         let packed = WireBytes.array(wire.packedColumns)
         guard packed.isEmpty || plain.isEmpty else { throw .malformed("the frame has its columns twice") }
         let block = packed.isEmpty ? plain : try unpack(packed)
-        return Opened(
-            frame: frame, columns: try parse(block), block: block, blockOnWire: max(plain.count, packed.count),
-            opaque: WireBytes.array(wire.opaque))
+        return try OpenedFrame(
+            number: number, frame: frame, columns: parse(block), block: block,
+            blockOnWire: max(plain.count, packed.count), opaque: WireBytes.array(wire.opaque))
     }
 
     private static func unpack(_ packed: [UInt8]) throws(ProtocolError) -> [UInt8] {

@@ -7,6 +7,8 @@ public enum FramePacker {
         public var count: Int
         /// The frame before sealing, at most as long as the limit.
         public var bytes: [UInt8]
+        /// What its chains have come to.
+        public var contexts: FrameContexts
     }
 
     /// Encodes the longest prefix of `frame.items` that fits: that many fit and one more does not. Items beyond 1,024 or
@@ -17,23 +19,24 @@ public enum FramePacker {
     /// - Parameters:
     ///   - limit: bytes of the frame before sealing; above `FrameLimits.frameMax` it counts as that.
     ///   - runs: one signature for messages that follow each other, as `FrameCodec.encode` says.
+    ///   - known: chains that the receiver knows from earlier frames; nil: none.
     /// - Returns: `count` 0 when not even the first item fits: it needs a larger frame or has to be split.
     /// - Throws: `ProtocolError` 2001 when the frame does not fit without any item, or the first item is beyond
     ///   `FrameLimits`; 9000 when a value is out of range.
     public static func pack(
-        _ frame: Frame, limit: ByteCount, runs: Bool = false
+        _ frame: Frame, limit: ByteCount, runs: Bool = false, known: KnownChains? = nil
     ) throws(ProtocolError) -> Packed {
         let limit = min(limit.bytes, FrameLimits.frameMax)
         let prepared = try prepare(frame.items, limit: limit, runs: runs)
         var search = PackingSearch(limit: limit, most: prepared.count)
         var best: Packed?
         while let count = search.next() {
-            let bytes = try encode(prepared.prefix(count), of: frame, runs)
+            let (bytes, contexts) = try encode(prepared.prefix(count), of: frame, runs, known)
             search.learn(count: count, bytes: bytes.count)
-            if bytes.count <= limit { best = Packed(count: count, bytes: bytes) }
+            if bytes.count <= limit { best = Packed(count: count, bytes: bytes, contexts: contexts) }
         }
         guard let best else {
-            let least = try encode([], of: frame, runs)
+            let least = try encode([], of: frame, runs, nil).bytes
             throw .tooLarge(
                 "the acknowledgements do not fit into the frame", actual: least.count, firstRefused: limit + 1)
         }
@@ -41,11 +44,11 @@ public enum FramePacker {
     }
 
     private static func encode(
-        _ items: ArraySlice<PreparedItem>, of frame: Frame, _ runs: Bool
-    ) throws(ProtocolError) -> [UInt8] {
+        _ items: ArraySlice<PreparedItem>, of frame: Frame, _ runs: Bool, _ known: KnownChains?
+    ) throws(ProtocolError) -> (bytes: [UInt8], contexts: FrameContexts) {
         var head = frame
         head.hasMore = frame.hasMore || items.count < frame.items.count
-        return try FrameCodec.encode(items, of: head, runs: runs)
+        return try FrameCodec.encode(items, of: head, runs: runs, known: known)
     }
 
     /// Takes items as long as what cannot be compressed, and their number and size, leave room.

@@ -1,8 +1,8 @@
-/// The order in which the messages of a small frame cost least.
+/// The order in which the messages of a frame cost least.
 ///
-/// Each chain of an author costs a signature, a hash and its names once a frame (D-5, D-7). Where little fits into a
-/// frame, messages in the order of their arrival would pay that for nearly each of them, so those of one chain are put
-/// next to each other, chains in the order of their first message. Within a chain nothing changes its place.
+/// Each chain of an author costs a signature once a frame (D-5). In the order of their arrival messages would pay that in
+/// frame after frame, so those of one chain are put next to each other, chains in the order of their first message.
+/// Within a chain nothing changes its place.
 public enum RunOrder {
     private struct Chain: Hashable {
         var device: MessageRow.Device

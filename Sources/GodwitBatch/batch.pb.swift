@@ -49,6 +49,9 @@ package nonisolated struct WireFrame: Sendable {
   /// What no compressor shortens: keys, salts, hashes, signatures, ciphertexts, one after the other.
   package var opaque: Data = Data()
 
+  /// Incarnations of the receiver of which the sender lacks the contexts that a frame refers to.
+  package var forgotten: [UInt32] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -213,10 +216,10 @@ package nonisolated struct WireColumns: @unchecked Sendable {
     set {_uniqueStorage()._signatures = newValue}
   }
 
-  /// Kept for links to heads known to the receiver.
-  package var linksKnown: [UInt32] {
-    get {_storage._linksKnown}
-    set {_uniqueStorage()._linksKnown = newValue}
+  /// Per new chain: 0 where it is given in full; else its context is that of a frame whose number is so much lower.
+  package var knownFrames: [UInt32] {
+    get {_storage._knownFrames}
+    set {_uniqueStorage()._knownFrames = newValue}
   }
 
   /// Per signature of a frame with `signatures` 1, in their order: how many hashes stand before it; 0: it is the
@@ -224,6 +227,12 @@ package nonisolated struct WireColumns: @unchecked Sendable {
   package var covers: [UInt32] {
     get {_storage._covers}
     set {_uniqueStorage()._covers = newValue}
+  }
+
+  /// Per new chain whose context is known: its place among the chains of that frame.
+  package var knownEntries: [UInt32] {
+    get {_storage._knownEntries}
+    set {_uniqueStorage()._knownEntries = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -272,13 +281,80 @@ package nonisolated struct WireForm: Sendable {
   package init() {}
 }
 
+/// What both ends keep of a frame's chains, in the order of its chain table. It does not travel.
+package nonisolated struct WireContexts: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var contexts: [WireContext] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What the last message of a chain in a frame came to.
+package nonisolated struct WireContext: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var author: String = String()
+
+  /// 5 bytes.
+  package var device: Data = Data()
+
+  /// The members as they are, also `channel_node`.
+  package var conversation: WireConversation {
+    get {_conversation ?? WireConversation()}
+    set {_conversation = newValue}
+  }
+  /// Returns true if `conversation` has been explicitly set.
+  package var hasConversation: Bool {self._conversation != nil}
+  /// Clears the value of `conversation`. Subsequent reads from it will return its default value.
+  package mutating func clearConversation() {self._conversation = nil}
+
+  package var form: WireForm {
+    get {_form ?? WireForm()}
+    set {_form = newValue}
+  }
+  /// Returns true if `form` has been explicitly set.
+  package var hasForm: Bool {self._form != nil}
+  /// Clears the value of `form`. Subsequent reads from it will return its default value.
+  package mutating func clearForm() {self._form = nil}
+
+  package var epoch: Data = Data()
+
+  package var keyID: Data = Data()
+
+  package var header: Data = Data()
+
+  /// 4 bytes.
+  package var salt: Data = Data()
+
+  package var position: UInt64 = 0
+
+  package var sequence: Int64 = 0
+
+  /// `message_hash`, 32 bytes.
+  package var hash: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _conversation: WireConversation? = nil
+  fileprivate var _form: WireForm? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "godwit.batch.v1"
 
 nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Frame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}floor\0\u{1}more\0\u{1}acknowledgements\0\u{1}columns\0\u{3}packed_columns\0\u{1}opaque\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}floor\0\u{1}more\0\u{1}acknowledgements\0\u{1}columns\0\u{3}packed_columns\0\u{1}opaque\0\u{1}forgotten\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -292,6 +368,7 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 4: try { try decoder.decodeSingularBytesField(value: &self.columns) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.packedColumns) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.opaque) }()
+      case 7: try { try decoder.decodeRepeatedFixed32Field(value: &self.forgotten) }()
       default: break
       }
     }
@@ -316,6 +393,9 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.opaque.isEmpty {
       try visitor.visitSingularBytesField(value: self.opaque, fieldNumber: 6)
     }
+    if !self.forgotten.isEmpty {
+      try visitor.visitPackedFixed32Field(value: self.forgotten, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -326,6 +406,7 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.columns != rhs.columns {return false}
     if lhs.packedColumns != rhs.packedColumns {return false}
     if lhs.opaque != rhs.opaque {return false}
+    if lhs.forgotten != rhs.forgotten {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -373,7 +454,7 @@ nonisolated extension WireAcknowledgement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Columns"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}links_known\0\u{1}covers\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}known_frames\0\u{1}covers\0\u{3}known_entries\0")
 
   fileprivate class _StorageClass {
     var _kinds: [UInt32] = []
@@ -401,8 +482,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _lifetimes: [UInt64] = []
     var _priorities: [UInt32] = []
     var _signatures: UInt32 = 0
-    var _linksKnown: [UInt32] = []
+    var _knownFrames: [UInt32] = []
     var _covers: [UInt32] = []
+    var _knownEntries: [UInt32] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -438,8 +520,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       _lifetimes = source._lifetimes
       _priorities = source._priorities
       _signatures = source._signatures
-      _linksKnown = source._linksKnown
+      _knownFrames = source._knownFrames
       _covers = source._covers
+      _knownEntries = source._knownEntries
     }
   }
 
@@ -483,8 +566,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 24: try { try decoder.decodeRepeatedUInt64Field(value: &_storage._lifetimes) }()
         case 25: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._priorities) }()
         case 26: try { try decoder.decodeSingularUInt32Field(value: &_storage._signatures) }()
-        case 27: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._linksKnown) }()
+        case 27: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._knownFrames) }()
         case 28: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._covers) }()
+        case 29: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._knownEntries) }()
         default: break
         }
       }
@@ -568,11 +652,14 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._signatures != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._signatures, fieldNumber: 26)
       }
-      if !_storage._linksKnown.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._linksKnown, fieldNumber: 27)
+      if !_storage._knownFrames.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._knownFrames, fieldNumber: 27)
       }
       if !_storage._covers.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._covers, fieldNumber: 28)
+      }
+      if !_storage._knownEntries.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._knownEntries, fieldNumber: 29)
       }
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -608,8 +695,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._lifetimes != rhs_storage._lifetimes {return false}
         if _storage._priorities != rhs_storage._priorities {return false}
         if _storage._signatures != rhs_storage._signatures {return false}
-        if _storage._linksKnown != rhs_storage._linksKnown {return false}
+        if _storage._knownFrames != rhs_storage._knownFrames {return false}
         if _storage._covers != rhs_storage._covers {return false}
+        if _storage._knownEntries != rhs_storage._knownEntries {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -694,6 +782,120 @@ nonisolated extension WireForm: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs.metadata != rhs.metadata {return false}
     if lhs.lifetime != rhs.lifetime {return false}
     if lhs.client != rhs.client {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireContexts: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Contexts"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}contexts\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.contexts) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.contexts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.contexts, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireContexts, rhs: WireContexts) -> Bool {
+    if lhs.contexts != rhs.contexts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Context"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}author\0\u{1}device\0\u{1}conversation\0\u{1}form\0\u{1}epoch\0\u{3}key_id\0\u{1}header\0\u{1}salt\0\u{1}position\0\u{1}sequence\0\u{1}hash\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.author) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.device) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._conversation) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._form) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.keyID) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.header) }()
+      case 8: try { try decoder.decodeSingularBytesField(value: &self.salt) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self.sequence) }()
+      case 11: try { try decoder.decodeSingularBytesField(value: &self.hash) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.author.isEmpty {
+      try visitor.visitSingularStringField(value: self.author, fieldNumber: 1)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularBytesField(value: self.device, fieldNumber: 2)
+    }
+    try { if let v = self._conversation {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._form {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.epoch.isEmpty {
+      try visitor.visitSingularBytesField(value: self.epoch, fieldNumber: 5)
+    }
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.keyID, fieldNumber: 6)
+    }
+    if !self.header.isEmpty {
+      try visitor.visitSingularBytesField(value: self.header, fieldNumber: 7)
+    }
+    if !self.salt.isEmpty {
+      try visitor.visitSingularBytesField(value: self.salt, fieldNumber: 8)
+    }
+    if self.position != 0 {
+      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 9)
+    }
+    if self.sequence != 0 {
+      try visitor.visitSingularInt64Field(value: self.sequence, fieldNumber: 10)
+    }
+    if !self.hash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.hash, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireContext, rhs: WireContext) -> Bool {
+    if lhs.author != rhs.author {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs._conversation != rhs._conversation {return false}
+    if lhs._form != rhs._form {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.header != rhs.header {return false}
+    if lhs.salt != rhs.salt {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs.sequence != rhs.sequence {return false}
+    if lhs.hash != rhs.hash {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

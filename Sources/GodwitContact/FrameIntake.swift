@@ -13,6 +13,10 @@ public struct TakenFrame: Sendable, Hashable {
     public var hasMore: Bool
     /// Items whose custody ended by the frame's acknowledgements.
     public var released: Int
+    /// It goes on from frames that are not known here, and was not committed.
+    public var isForgotten = false
+    /// Of the sender.
+    public var incarnation: UInt32
     /// A loose frame only: its floor lies below what its sender had settled before, so the sender may have lost its
     /// memory (`FrameOutlet.heard`).
     public var isBehind: Bool?
@@ -41,25 +45,38 @@ where Store.Transaction == Receiver.Transaction {
     public func take(_ record: [UInt8], from expected: PeerKey? = nil) async throws -> TakenFrame {
         let sealed = try Self.parse(record)
         let (peer, payload) = try await open(sealed, expected)
-        let frame = try FrameCodec.decode(payload)
-        let digest = SHA256Digest.of(payload)
         let header = sealed.header
+        let opened = try FrameCodec.open(payload, number: header.number)
+        let content = try await read(opened, header, from: peer.party)
+        let frame = opened.frame
+        let digest = SHA256Digest.of(payload)
         let receiver = receiver
+        let keepsContexts = opened.hasRuns && peer.party.keepsContexts && identity.party.keepsContexts
         let taken = try await spool.write { transaction in
             let released = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
+            try Self.renew(frame.forgotten, towards: peer.party, in: transaction)
             let isBehind = try Self.isBehind(frame, header, from: peer.party, in: transaction)
             if frame.floor > 0 {
                 try transaction.settleInbound(
                     below: frame.floor, incarnation: header.incarnation, from: peer.party)
             }
             var taken = TakenFrame(
-                peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released, isBehind: isBehind)
+                peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released,
+                incarnation: header.incarnation, isBehind: isBehind)
             guard header.number > 0 else { return taken }
+            guard let content else {
+                taken.isRepeat = try Self.isCommitted(header, from: peer.party, in: transaction)
+                taken.isForgotten = !taken.isRepeat
+                return taken
+            }
             let number = FrameNumber(incarnation: header.incarnation, number: header.number)
             switch try transaction.commitInbound(number, from: peer.party, digest: digest) {
             case .fresh:
-                try receiver.commit(frame.items, from: peer.party, in: transaction)
-                taken.items = frame.items.count
+                try receiver.commit(content.items, from: peer.party, in: transaction)
+                if keepsContexts, let bytes = content.contexts.bytes {
+                    try transaction.keepContexts(bytes, of: number, from: peer.party)
+                }
+                taken.items = content.items.count
             case .repeated: taken.isRepeat = true
             case .conflict:
                 throw ProtocolError(
@@ -70,6 +87,38 @@ where Store.Transaction == Receiver.Transaction {
         }
         if taken.items > 0 || taken.released > 0 { await receiver.committed(from: peer.party) }
         return taken
+    }
+
+    /// The items, read with what earlier frames of the peer left behind; nil if that is not there. Only frames of this
+    /// peer change it, and they come one after the other.
+    private func read(
+        _ opened: OpenedFrame, _ header: FrameHeader, from peer: Party
+    ) async throws -> (items: [BatchItem], contexts: FrameContexts)? {
+        guard !opened.references.isEmpty else { return try opened.read(with: [:]) }
+        let kept = try await spool.read { transaction in
+            try transaction.contexts(from: peer, incarnation: header.incarnation, numbers: opened.references)
+        }
+        guard kept.count == opened.references.count else { return nil }
+        return try opened.read(with: kept.mapValues { try FrameContexts(parsing: $0) })
+    }
+
+    private static func isCommitted(
+        _ header: FrameHeader, from peer: Party, in transaction: Store.Transaction
+    ) throws -> Bool {
+        let state = try transaction.inbound(from: peer).first { $0.incarnation == header.incarnation }
+        guard let state else { return false }
+        return header.number < state.floor || state.ranges.contains { $0.contains(header.number) }
+    }
+
+    /// The peer lost what frames of this sender went on from: a new incarnation starts without, and what was in flight
+    /// waits again.
+    private static func renew(
+        _ forgotten: [UInt32], towards peer: Party, in transaction: Store.Transaction
+    ) throws {
+        guard !forgotten.isEmpty else { return }
+        let present = try transaction.nextFrame(to: peer).incarnation
+        guard forgotten.contains(present) else { return }
+        try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: present))
     }
 
     private static func parse(_ record: [UInt8]) throws(ProtocolError) -> SealedFrame {

@@ -17,9 +17,8 @@ public struct OutletLimits: Sendable, Hashable {
     /// As `most`, for frames that hold anything that is not urgent; nil: no limit but `most`.
     public var mostForOthers: ByteCount?
 
-    /// Small frames cut runs, so it pays to put messages of a chain next to each other.
-    var groupsChains: Bool { runs && frame <= Self.smallFrame }
-    private static let smallFrame = ByteCount(8_192)
+    /// Frames cut runs, so it pays to put messages of a chain next to each other.
+    var groupsChains: Bool { runs }
 
     public init(
         frame: ByteCount, exchange: ByteCount, runs: Bool = false, most: ByteCount? = nil,
@@ -45,6 +44,9 @@ public actor FrameOutlet<Store: Spool> {
     private var unfit: Set<Int64> = []
     /// Peers that seem to have forgotten frames which they had settled.
     private var forgetful: Set<Party> = []
+    /// Incarnations of peers whose frames go on from what is not known here.
+    private var lacking: [Party: UInt32] = [:]
+    private var memory: ContextMemory?
 
     public init(spool: Store, identity: ContactIdentity, weights: ClassWeights) {
         self.spool = spool
@@ -58,7 +60,15 @@ public actor FrameOutlet<Store: Spool> {
     /// Notes what a frame of the peer said of the peer's memory. A peer that goes on below what it had settled is told
     /// in the following loose frames which numbers it has used, so that it draws a new incarnation; else its new
     /// frames would count as repeats.
+    ///
+    /// A peer whose frames go on from ones that are not known here is told so, until it has a new incarnation.
     public func heard(_ taken: TakenFrame) {
+        let party = taken.peer.party
+        if taken.isForgotten {
+            lacking[party] = taken.incarnation
+        } else if lacking[party] != taken.incarnation {
+            lacking[party] = nil
+        }
         guard let isBehind = taken.isBehind else { return }
         if isBehind { forgetful.insert(taken.peer.party) } else { forgetful.remove(taken.peer.party) }
     }
@@ -67,6 +77,7 @@ public actor FrameOutlet<Store: Spool> {
     public func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
         // The first frame to a peer draws this store's incarnation, so this may write; later it does not.
         let reminds = forgetful.contains(peer.party)
+        let forgotten = lacking[peer.party].map { [$0] } ?? []
         let (frame, number) = try await spool.write { transaction in
             let next = try transaction.nextFrame(to: peer.party)
             let held = try transaction.unacknowledged(to: peer.party)
@@ -74,7 +85,7 @@ public actor FrameOutlet<Store: Spool> {
                 Frame(
                     floor: held.first?.number.number ?? next.number,
                     acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction, reminds: reminds),
-                    hasMore: hasMore),
+                    hasMore: hasMore, forgotten: forgotten),
                 FrameNumber(incarnation: next.incarnation, number: 0)
             )
         }
@@ -100,6 +111,8 @@ public actor FrameOutlet<Store: Spool> {
     private struct Built: Sendable {
         var frame: OutboundFrame
         var packed: [SpoolItem]
+        /// For the frame after it.
+        var memory: ContextMemory?
     }
 
     /// The next new frame, or nil if nothing waits.
@@ -110,6 +123,7 @@ public actor FrameOutlet<Store: Spool> {
         let room = stretch.room(of: limit)
         let shares = scheduler.plan(Self.classQueues(queues), frame: room)
         guard let built = try await build(shares, to: peer.party, limits) else { return nil }
+        memory = built.memory
         var fill = FrameFill(shares, frame: room)
         for item in built.packed where !fill.take(ByteCount(item.body.count), of: item.priority) { break }
         scheduler.settle(fill)
@@ -125,13 +139,23 @@ public actor FrameOutlet<Store: Spool> {
             return (try await unacknowledged(to: peer), limits)
         }
         var (records, left) = ([[UInt8]](), limits)
-        for frame in try await spool.read({ try $0.unacknowledged(to: peer.party) }) {
+        for (frame, isUrgent) in try await spool.read({ try Self.held(to: peer.party, in: $0) }) {
             let record = try seal(frame.bytes, frame.number, to: peer)
-            let isUrgent = try FrameCodec.decode(frame.bytes).items.allSatisfy(\.priority.isUrgent)
             guard left.take(record.count, urgent: isUrgent) else { continue }
             records.append(record)
         }
         return (records, left)
+    }
+
+    /// Frames that were not acknowledged, and whether all in them is urgent.
+    private static func held(
+        to peer: Party, in transaction: Store.Transaction
+    ) throws -> [(frame: OutboundFrame, isUrgent: Bool)] {
+        try transaction.unacknowledged(to: peer).map { frame in
+            let opened = try FrameCodec.open(frame.bytes, number: frame.number.number)
+            let items = try opened.read(with: transaction.contexts(to: peer, of: opened.references)).items
+            return (frame, items.allSatisfy(\.priority.isUrgent))
+        }
     }
 
     /// The next new frame, taken off what the limits leave.
@@ -195,8 +219,9 @@ public actor FrameOutlet<Store: Spool> {
         var dear: Set<Int64> = []
         while dear.count <= Self.dearMax {
             let passedOver = unfit.union(dear)
+            let memory = limits.runs && peer.keepsContexts && identity.party.keepsContexts ? Optional(self.memory) : nil
             let attempt = try await spool.write { transaction in
-                try Self.build(shares, to: peer, limits, passingOver: passedOver, in: transaction)
+                try Self.build(shares, to: peer, limits, memory, passingOver: passedOver, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
@@ -210,9 +235,10 @@ public actor FrameOutlet<Store: Spool> {
     /// Items that are too large for what a budget leaves and are tried for one frame.
     private static var dearMax: Int { 16 }
 
+    /// - Parameter memory: nil: the peer keeps no contexts; nil within: none are at hand yet.
     private static func build(
-        _ shares: [Share], to peer: Party, _ limits: OutletLimits, passingOver unfit: Set<Int64>,
-        in transaction: Store.Transaction
+        _ shares: [Share], to peer: Party, _ limits: OutletLimits, _ memory: ContextMemory??,
+        passingOver unfit: Set<Int64>, in transaction: Store.Transaction
     ) throws -> Attempt {
         let held = try transaction.unacknowledged(to: peer)
         guard held.count < unacknowledgedMax else { return .nothing }
@@ -234,13 +260,18 @@ public actor FrameOutlet<Store: Spool> {
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count + unfit.count)
-        guard let packed = pack(content, limits, queued: queued), packed.count > 0 else {
+        let contexts = try memory.map { try ContextMemory.current($0, for: number, to: peer, in: transaction) }
+        // A budget may pass over a frame that was not acknowledged, and what goes on from it would come before it.
+        let doubtful = limits.most == nil ? [] : Set(held.map(\.number.number))
+        let known = contexts.map { KnownChains($0.book, for: number.number, except: doubtful) }
+        guard let packed = pack(content, limits, known, queued: queued), packed.count > 0 else {
             return .unfit(row: first.row)
         }
         let frame = OutboundFrame(
             peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row))
         try transaction.record(frame)
-        return .built(Built(frame: frame, packed: Array(items.prefix(packed.count))))
+        let after = try contexts?.noting(packed.contexts, in: transaction)
+        return .built(Built(frame: frame, packed: Array(items.prefix(packed.count)), memory: after))
     }
 
     /// Frames ahead in which messages are looked for that share a chain with the next ones; so a message waits at most
@@ -261,10 +292,11 @@ public actor FrameOutlet<Store: Spool> {
 
     /// As many items as fit; one that is larger than a frame of this link goes in a frame of its own. Nil if the first
     /// fits no frame at all, or cannot be written.
-    private static func pack(_ content: Frame, _ limits: OutletLimits, queued: Int) -> FramePacker.Packed? {
-        if let packed = try? FramePacker.pack(content, limit: limits.frame, runs: limits.runs), packed.count > 0 {
-            return packed
-        }
+    private static func pack(
+        _ content: Frame, _ limits: OutletLimits, _ known: KnownChains?, queued: Int
+    ) -> FramePacker.Packed? {
+        let packed = try? FramePacker.pack(content, limit: limits.frame, runs: limits.runs, known: known)
+        if let packed, packed.count > 0 { return packed }
         let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
         return try? FramePacker.pack(
             alone, limit: min(limits.largest ?? SealedFrame.payloadLimit, SealedFrame.payloadLimit))

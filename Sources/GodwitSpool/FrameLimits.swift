@@ -4,6 +4,8 @@ import GodwitProtocol
 enum FrameLimits {
     /// SQLite's integers are signed; no sender lives long enough to number more frames.
     static let numberMax = UInt64(Int64.max) - 1
+    /// Numbers of which contexts are kept.
+    static let contextsKept: Int64 = 512
 
     /// - Throws: `ProtocolError` 2000 for a number that no sender gives.
     static func check(_ number: FrameNumber, digest: [UInt8]) throws(ProtocolError) {

@@ -31,6 +31,7 @@ final class MemoryStore {
         var incarnation: UInt32
         var floor: UInt64 = 1
         var digests: [UInt64: [UInt8]] = [:]
+        var contexts: [UInt64: [UInt8]] = [:]
     }
 
     let configuration: SpoolConfiguration
@@ -49,6 +50,7 @@ final class MemoryStore {
     private(set) var senders: [Party: Sender] = [:]
     private(set) var frames: [Int64: OutboundFrame] = [:]
     private(set) var ledgers: [Party: [Ledger]] = [:]
+    private(set) var contextsOut: [Party: [UInt64: [UInt8]]] = [:]
 
     init(configuration: SpoolConfiguration) { self.configuration = configuration }
 
@@ -75,6 +77,7 @@ final class MemoryStore {
     func setKnown(_ key: ItemID, _ era: Int64?) { set(\.known[key], to: era) }
     func setSender(_ peer: Party, _ sender: Sender) { set(\.senders[peer], to: sender) }
     func setHeld(_ row: Int64, _ value: Held) { set(\.held[row], to: value) }
+    func setContextsOut(_ peer: Party, _ value: [UInt64: [UInt8]]) { set(\.contextsOut[peer], to: value) }
     func setLedgers(_ peer: Party, _ value: [Ledger]) { set(\.ledgers[peer], to: value) }
     func setFrame(_ key: Int64, _ frame: OutboundFrame?) { set(\.frames[key], to: frame) }
 

@@ -210,6 +210,7 @@ public struct MemoryTransaction: SpoolTransaction {
             }
             store.setFrame(key, nil)
         }
+        store.setContextsOut(peer, [:])
         store.setSender(peer, MemoryStore.Sender(incarnation: incarnation, next: 1))
     }
 }

@@ -84,6 +84,7 @@ extension SQLiteTransaction {
             WHERE frame IN (SELECT frame FROM spool_frame WHERE peer = ?)
             """, [party])
         try run("DELETE FROM spool_frame WHERE peer = ?", [party])
+        try run("DELETE FROM spool_context_out WHERE peer = ?", [party])
         try run("UPDATE spool_party SET incarnation = ?, next = 1 WHERE party = ?", [Int64(incarnation), party])
     }
 }

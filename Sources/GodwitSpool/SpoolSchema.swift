@@ -16,12 +16,31 @@ enum SpoolSchema {
         migrator.registerMigration("spool-3") { database in
             try database.execute(sql: departures)
         }
+        migrator.registerMigration("spool-4") { database in
+            try database.execute(sql: contexts)
+        }
     }
 
     /// When a copy left custody, in milliseconds of the wall's clock since 1970, and the item that took its place.
     private static let departures = """
         ALTER TABLE spool_arrival ADD COLUMN ended INTEGER;
         ALTER TABLE spool_arrival ADD COLUMN successor BLOB CHECK (successor IS NULL OR length(successor) = 32);
+        """
+
+    /// What the chains of a frame came to, so that later frames can go on from there.
+    private static let contexts = """
+        CREATE TABLE spool_context_out (
+          peer INTEGER NOT NULL REFERENCES spool_party,
+          number INTEGER NOT NULL CHECK (number >= 1),
+          bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
+          PRIMARY KEY (peer, number)
+        ) STRICT;
+        CREATE TABLE spool_context_in (
+          inbound INTEGER NOT NULL REFERENCES spool_inbound ON DELETE CASCADE,
+          number INTEGER NOT NULL CHECK (number >= 1),
+          bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
+          PRIMARY KEY (inbound, number)
+        ) STRICT;
         """
 
     private static let parties = """

@@ -98,6 +98,23 @@ public protocol SpoolTransaction {
     /// known one changes nothing; an incarnation not heard of before is noted.
     func settleInbound(below floor: UInt64, incarnation: UInt32, from peer: Party) throws
 
+    // MARK: Contexts
+
+    /// Keeps what the chains of a frame to `peer` came to, until the incarnation changes. Of the numbers those within 512
+    /// of the newest are kept.
+    ///
+    /// - Parameter bytes: at most 65,536.
+    func keepContexts(_ bytes: [UInt8], of number: UInt64, to peer: Party) throws
+
+    /// What was kept of frames to `peer` from number `first` on, in their order.
+    func contexts(to peer: Party, from first: UInt64) throws -> [(number: UInt64, bytes: [UInt8])]
+
+    /// The same for frames from `peer`; kept as long as its incarnation is.
+    func keepContexts(_ bytes: [UInt8], of number: FrameNumber, from peer: Party) throws
+
+    /// What was kept of frames from `peer` with these numbers; those of which nothing is there are missing.
+    func contexts(from peer: Party, incarnation: UInt32, numbers: [UInt64]) throws -> [UInt64: [UInt8]]
+
     // MARK: Duplicates
 
     /// Remembers a key (a message hash) for the duplicate-detection time (of uptime, at least; at most a quarter more);

@@ -141,7 +141,7 @@ struct FrameLimitTests {
             },
             { $0.signatures = 2 },
             { $0.covers = [0, 1] },
-            { $0.linksKnown = [0] },
+            { $0.knownFrames = [0] },
             { $0.linksGiven = [0] },
         ]
         for (index, change) in wrong.enumerated() {

@@ -75,6 +75,25 @@ struct WorkedExampleTests {
         #expect(try FrameCodec.decode(bytes).items.map(\.age) == [50_000, 9_000])
     }
 
+    @Test("a frame that goes on from the one before")
+    func context() throws {
+        let items = messages().map(SampleTalk.item)
+        let limit = ByteCount(FrameLimits.frameMax)
+        let first = try FramePacker.pack(Frame(items: [items[0]]), limit: limit, runs: true)
+        var book = ContextBook()
+        book.note(first.contexts, of: 1)
+        let second = try FramePacker.pack(
+            Frame(items: [items[1]]), limit: limit, runs: true, known: KnownChains(book, for: 2))
+        let wire = try WireFrame(serializedBytes: second.bytes)
+        let columns = WireBytes.array(wire.columns)
+        try expectInDocument(
+            Hex.encode(columns.isEmpty ? Primer.decompress(WireBytes.array(wire.packedColumns)) : columns), "columns")
+        try expectInDocument(Hex.encode(second.bytes), "frame")
+        let opened = try FrameCodec.open(second.bytes, number: 2)
+        #expect(opened.references == [1])
+        #expect(try opened.read(with: [1: first.contexts]).items.map(\.body) == [items[1].body])
+    }
+
     @Test("a content")
     func content() throws {
         let object: JSONObject = [

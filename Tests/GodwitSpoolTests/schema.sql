@@ -101,3 +101,15 @@ END;
 CREATE TRIGGER spool_body_left AFTER DELETE ON spool_body BEGIN
   UPDATE spool_state SET bytes = bytes - OLD.size;
 END;
+CREATE TABLE spool_context_out (
+  peer INTEGER NOT NULL REFERENCES spool_party,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
+  PRIMARY KEY (peer, number)
+) STRICT;
+CREATE TABLE spool_context_in (
+  inbound INTEGER NOT NULL REFERENCES spool_inbound ON DELETE CASCADE,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
+  PRIMARY KEY (inbound, number)
+) STRICT;

@@ -45,12 +45,12 @@ struct BatchExplainer {
             object["from"] = .string(peer.party.text)
             object["to"] = .string(identity.party.text)
             object["opened"] = "seal"
-            try enter(FrameCodec.account(of: payload), &object, &columns)
+            try enter(await account(of: payload, header, from: peer.party), &object, &columns)
         case .spool(let peer, let payload):
             object["from"] = .string(identity.party.text)
             object["to"] = .string(peer.party.text)
             object["opened"] = "spool"
-            try enter(FrameCodec.account(of: payload), &object, &columns)
+            try enter(await account(of: payload, header, to: peer.party), &object, &columns)
         case .not(let peer):
             object["from"] = .string(identity.party.text)
             object["to"] = .string(peer.party.text)
@@ -65,6 +65,39 @@ struct BatchExplainer {
             throw ProtocolError(.internalError, "The account of record \(place) does not add up.")
         }
         return object
+    }
+
+    /// Of a frame that came.
+    private func account(
+        of payload: [UInt8], _ header: FrameHeader, from peer: Party
+    ) async throws -> FrameAccount {
+        let numbers = try FrameCodec.open(payload, number: header.number).references
+        let kept = try await spool.read {
+            try $0.contexts(from: peer, incarnation: header.incarnation, numbers: numbers)
+        }
+        return try account(of: payload, header, numbers, kept)
+    }
+
+    /// Of a frame that goes.
+    private func account(
+        of payload: [UInt8], _ header: FrameHeader, to peer: Party
+    ) async throws -> FrameAccount {
+        let numbers = try FrameCodec.open(payload, number: header.number).references
+        let kept = try await spool.read { try $0.contexts(to: peer, from: numbers.first ?? header.number) }
+        return try account(
+            of: payload, header, numbers, Dictionary(kept.map { ($0.number, $0.bytes) }) { one, _ in one })
+    }
+
+    private func account(
+        of payload: [UInt8], _ header: FrameHeader, _ numbers: [UInt64], _ kept: [UInt64: [UInt8]]
+    ) throws -> FrameAccount {
+        guard numbers.allSatisfy({ kept[$0] != nil }) else {
+            throw ProtocolError.malformed(
+                "Frame \(header.number) goes on from frames that are not known here.",
+                hint: "Take in the files before it first, in their order.")
+        }
+        return try FrameCodec.account(
+            of: payload, number: header.number, contexts: kept.mapValues { try FrameContexts(parsing: $0) })
     }
 
     private func enter(
