@@ -16,12 +16,28 @@ enum SpoolSchema {
         migrator.registerMigration("spool-3") { database in
             try database.execute(sql: departures)
         }
+        migrator.registerMigration("spool-paths") { database in
+            try database.execute(sql: paths)
+        }
     }
 
     /// When a copy left custody, in milliseconds of the wall's clock since 1970, and the item that took its place.
     private static let departures = """
         ALTER TABLE spool_arrival ADD COLUMN ended INTEGER;
         ALTER TABLE spool_arrival ADD COLUMN successor BLOB CHECK (successor IS NULL OR length(successor) = 32);
+        """
+
+    /// A frame belongs to a path, and `built` is on the scale of `spool_state.uptime`. What was acknowledged above a
+    /// frame that still travels leaves its digest.
+    private static let paths = """
+        ALTER TABLE spool_frame ADD COLUMN path TEXT NOT NULL DEFAULT 'main' CHECK (length(path) BETWEEN 1 AND 32);
+        ALTER TABLE spool_frame ADD COLUMN built INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE spool_settled (
+          peer INTEGER NOT NULL REFERENCES spool_party,
+          number INTEGER NOT NULL CHECK (number >= 1),
+          digest BLOB NOT NULL CHECK (length(digest) = 32),
+          PRIMARY KEY (peer, number)
+        ) STRICT, WITHOUT ROWID;
         """
 
     private static let parties = """
