@@ -4,13 +4,20 @@ public import GodwitProtocol
 /// Files on disk. Blocking: not to be called on the cooperative pool.
 extension ExchangeFile {
     /// Writes the file under a temporary name beside it, then renames: after a crash the old file or the new one is
-    /// there, whole. Durable on return. Mode 0600.
-    /// - Throws: `ProtocolError` 2000 or 2001 as `encode`, 9000 with `details.step` and `details.errno` from the disk.
+    /// there, whole. Durable on return. Mode 0600. A file that does not fit leaves nothing behind.
+    /// - Throws: `ProtocolError` 2000 or 2001 as `encode`, 3003 when the medium is full, 9000 with `details.step` and `details.errno` from the disk.
     public static func write(_ records: [[UInt8]], to path: String) throws(ProtocolError) {
+        try write(records, to: path, by: { Glibc.write($0, $1, $2) })
+    }
+
+    /// A call as write(2).
+    typealias Writing = (Int32, UnsafeRawPointer?, Int) -> Int
+
+    static func write(_ records: [[UInt8]], to path: String, by writing: Writing) throws(ProtocolError) {
         let bytes = try encode(records)
         let temporary = "\(path).\(getpid()).tmp"
         do throws(ProtocolError) {
-            try writeDurably(bytes, to: temporary)
+            try writeDurably(bytes, to: temporary, by: writing)
             guard rename(temporary, path) == 0 else { throw failure("rename") }
         } catch {
             unlink(temporary)
@@ -40,7 +47,9 @@ extension ExchangeFile {
         }
     }
 
-    private static func writeDurably(_ bytes: [UInt8], to path: String) throws(ProtocolError) {
+    private static func writeDurably(
+        _ bytes: [UInt8], to path: String, by writing: Writing
+    ) throws(ProtocolError) {
         let file = retrying { open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
         guard file >= 0 else { throw failure("open") }
         var isClosed = false
@@ -48,7 +57,7 @@ extension ExchangeFile {
         var position = 0
         while position < bytes.count {
             let count = bytes.withUnsafeBytes { source in
-                retrying { Glibc.write(file, source.baseAddress?.advanced(by: position), source.count - position) }
+                retrying { writing(file, source.baseAddress?.advanced(by: position), source.count - position) }
             }
             guard count > 0 else { throw failure("write") }
             position += count
@@ -73,7 +82,13 @@ extension ExchangeFile {
     }
 
     private static func failure(_ step: String) -> ProtocolError {
-        ProtocolError(
+        guard ![ENOSPC, EDQUOT, EFBIG].contains(errno) else {
+            return ProtocolError(
+                .bandwidthExceeded, "The medium has no room for the exchange file.",
+                hint: "Nothing was written, and everything is still in custody. Use --max-bytes, or another medium.",
+                details: ["step": .string(step), "errno": .integer(Int64(errno)), "limit": "medium"])
+        }
+        return ProtocolError(
             .internalError, "The exchange file could not be read or written.",
             hint: "Check that the path exists, that it may be written, and that the disk has room.",
             details: ["step": .string(step), "errno": .integer(Int64(errno))])

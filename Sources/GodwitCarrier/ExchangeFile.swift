@@ -9,6 +9,8 @@ public import GodwitProtocol
 public enum ExchangeFile {
     static let magic = Array("GODWIT1\n".utf8)
     static let checksumSize = 8
+    /// Bytes of a file besides its records and their lengths.
+    public static let overhead = magic.count + 1 + checksumSize
     /// Bytes of a file that is read or written at once: 1 GiB.
     public static let sizeMax = 1_073_741_824
 

@@ -81,7 +81,9 @@ where Store.Transaction == Receiver.Transaction {
             try await exchange(Request(records: [outlet.loose(to: peer, hasMore: true)], isCurbed: false))
         }
         repeat {
-            try await exchange(request(to: peer, await limits()))
+            let limits = await limits()
+            if limits.isOver, report.exchanges > 0 { break }
+            try await exchange(request(to: peer, limits))
         } while report.more && report.exchanges < exchangesMax
         return report
     }

@@ -25,6 +25,15 @@ struct ContextMemory: Sendable {
         return ContextMemory(peer: peer, incarnation: number.incarnation, next: number.number, book: book)
     }
 
+    /// What the next frame may go on from: not from frames that another path carries, and where there is a budget from
+    /// none that is not acknowledged, for it may pass one over, and what goes on from that would come before it.
+    func known(
+        _ number: FrameNumber, beside held: [FrameSummary], on path: OutletPath, _ limits: OutletLimits
+    ) -> KnownChains {
+        let doubtful = held.filter { limits.most != nil || $0.path != path.name }
+        return KnownChains(book, for: number.number, except: Set(doubtful.map(\.number.number)))
+    }
+
     /// Notes the frame that was built, in the store as well.
     func noting(_ contexts: FrameContexts, in transaction: some SpoolTransaction) throws -> ContextMemory {
         var book = book

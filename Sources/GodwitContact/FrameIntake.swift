@@ -169,10 +169,10 @@ where Store.Transaction == Receiver.Transaction {
                 try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
                 continue
             }
-            let held = try transaction.unacknowledged(to: peer)
-            let acknowledged = held.filter { acknowledgement.contains($0.number.number) }
+            let acknowledged = try transaction.unacknowledged(to: peer, numbers: acknowledgement.ranges)
             guard !acknowledged.isEmpty else { continue }
-            guard isSound(acknowledgement, of: acknowledged) else {
+            let settled = try transaction.settledDigests(to: peer, numbers: acknowledgement.ranges)
+            guard isSound(acknowledgement, of: acknowledged, settled) else {
                 try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
                 continue
             }
@@ -183,13 +183,18 @@ where Store.Transaction == Receiver.Transaction {
         return released
     }
 
-    /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames that an earlier one
-    /// released and whose bytes are gone (it comes late, or a gap was filled below them); the digest covers them too
-    /// and then cannot be compared.
-    private static func isSound(_ acknowledgement: Acknowledgement, of frames: [OutboundFrame]) -> Bool {
+    /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames below all that still
+    /// travel, which an earlier one released and whose digests are gone (it comes late); the digest covers them too and
+    /// then cannot be compared.
+    private static func isSound(
+        _ acknowledgement: Acknowledgement, of frames: [OutboundFrame], _ settled: [UInt64: [UInt8]]
+    ) -> Bool {
         let count = acknowledgement.ranges.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound) + 1 }
-        guard count == UInt64(frames.count) else { return true }
-        return Acknowledgement.digest(of: frames.map { SHA256Digest.of($0.bytes) }) == acknowledgement.digest
+        var digests = settled
+        for frame in frames { digests[frame.number.number] = SHA256Digest.of(frame.bytes) }
+        guard count == UInt64(digests.count) else { return true }
+        let inOrder = digests.sorted { $0.key < $1.key }.map(\.value)
+        return Acknowledgement.digest(of: inOrder) == acknowledgement.digest
     }
 
     private static func incarnation(besides present: UInt32) -> UInt32 {

@@ -16,6 +16,11 @@ public struct OutletLimits: Sendable, Hashable {
     public var most: ByteCount?
     /// As `most`, for frames that hold anything that is not urgent; nil: no limit but `most`.
     public var mostForOthers: ByteCount?
+    /// What is left of the contact window is too short for another exchange.
+    public var isOver = false
+    /// Frames arrive in the order of their numbers, or not at all. False for files and broadcasts: then each frame can be
+    /// read without others.
+    public var isOrdered = true
 
     /// Frames cut runs, so it pays to put messages of a chain next to each other.
     var groupsChains: Bool { runs }
@@ -38,6 +43,7 @@ public struct OutletLimits: Sendable, Hashable {
 public actor FrameOutlet<Store: Spool> {
     private let spool: Store
     private let identity: ContactIdentity
+    private let path: OutletPath
     private var scheduler: Scheduler
     private var stretch = FrameStretch()
     /// Rows of items that fit no frame.
@@ -48,14 +54,13 @@ public actor FrameOutlet<Store: Spool> {
     private var lacking: [Party: UInt32] = [:]
     private var memory: ContextMemory?
 
-    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights) {
+    /// - Parameter path: the link that it builds frames for; there is one outlet for each path to a peer.
+    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights, path: OutletPath = .main) {
         self.spool = spool
         self.identity = identity
+        self.path = path
         scheduler = Scheduler(weights: weights)
     }
-
-    /// What is kept in flight: frames beyond this are not built before acknowledgements arrive.
-    private static var unacknowledgedMax: Int { 256 }
 
     /// Notes what a frame of the peer said of the peer's memory. A peer that goes on below what it had settled is told
     /// in the following loose frames which numbers it has used, so that it draws a new incarnation; else its new
@@ -80,7 +85,7 @@ public actor FrameOutlet<Store: Spool> {
         let forgotten = lacking[peer.party].map { [$0] } ?? []
         let (frame, number) = try await spool.write { transaction in
             let next = try transaction.nextFrame(to: peer.party)
-            let held = try transaction.unacknowledged(to: peer.party)
+            let held = try transaction.inFlight(to: peer.party)
             return (
                 Frame(
                     floor: held.first?.number.number ?? next.number,
@@ -92,9 +97,10 @@ public actor FrameOutlet<Store: Spool> {
         return try seal(try FrameCodec.encode(frame), number, to: peer)
     }
 
-    /// Frames that the peer has not acknowledged, sealed anew; their bytes inside are the same as before.
+    /// Frames of this path that the peer has not acknowledged, sealed anew; their bytes inside are the same as before.
     public func unacknowledged(to peer: PeerKey) async throws -> [[UInt8]] {
-        let held = try await spool.read { try $0.unacknowledged(to: peer.party) }
+        let path = path.name
+        let held = try await spool.read { try $0.unacknowledged(to: peer.party, path: path) }
         var records: [[UInt8]] = []
         for frame in held { records.append(try seal(frame.bytes, frame.number, to: peer)) }
         return records
@@ -117,7 +123,8 @@ public actor FrameOutlet<Store: Spool> {
 
     /// The next new frame, or nil if nothing waits.
     public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
-        let waiting = try await spool.read { try $0.queues(for: peer.party) }
+        let path = path
+        let waiting = try await spool.read { path.carried(try $0.queues(for: peer.party)) }
         guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
         let room = stretch.room(of: limit)
@@ -139,7 +146,8 @@ public actor FrameOutlet<Store: Spool> {
             return (try await unacknowledged(to: peer), limits)
         }
         var (records, left) = ([[UInt8]](), limits)
-        for (frame, isUrgent) in try await spool.read({ try Self.held(to: peer.party, in: $0) }) {
+        let path = path.name
+        for (frame, isUrgent) in try await spool.read({ try Self.held(to: peer.party, path: path, in: $0) }) {
             let record = try seal(frame.bytes, frame.number, to: peer)
             guard left.take(record.count, urgent: isUrgent) else { continue }
             records.append(record)
@@ -149,9 +157,9 @@ public actor FrameOutlet<Store: Spool> {
 
     /// Frames that were not acknowledged, and whether all in them is urgent.
     private static func held(
-        to peer: Party, in transaction: Store.Transaction
+        to peer: Party, path: String, in transaction: Store.Transaction
     ) throws -> [(frame: OutboundFrame, isUrgent: Bool)] {
-        try transaction.unacknowledged(to: peer).map { frame in
+        try transaction.unacknowledged(to: peer, path: path).map { frame in
             let opened = try FrameCodec.open(frame.bytes, number: frame.number.number)
             let items = try opened.read(with: transaction.contexts(to: peer, of: opened.references)).items
             return (frame, items.allSatisfy(\.priority.isUrgent))
@@ -168,30 +176,30 @@ public actor FrameOutlet<Store: Spool> {
     /// The item is passed over: it fits no frame.
     public func passesOver(_ row: Int64) -> Bool { unfit.contains(row) }
 
-    /// Something waits for the peer, or is unacknowledged.
+    /// Something waits for the peer, or is unacknowledged, on this path.
     public func isBusy(for peer: Party) async throws -> Bool {
-        let unfit = unfit
+        let (unfit, path) = (unfit, path)
         return try await spool.read { transaction in
-            try Self.somethingWaits(for: peer, passingOver: unfit, in: transaction)
-                || !transaction.unacknowledged(to: peer).isEmpty
+            try Self.somethingWaits(for: peer, on: path, passingOver: unfit, in: transaction)
+                || transaction.inFlight(to: peer).contains { $0.path == path.name }
         }
     }
 
-    /// Something waits that no frame holds yet.
+    /// Something waits for this path that no frame holds yet.
     public func hasWaiting(for peer: Party) async throws -> Bool {
-        let unfit = unfit
-        return try await spool.read { try Self.somethingWaits(for: peer, passingOver: unfit, in: $0) }
+        let (unfit, path) = (unfit, path)
+        return try await spool.read { try Self.somethingWaits(for: peer, on: path, passingOver: unfit, in: $0) }
     }
 
     /// What fits no frame does not count: it would keep a contact going for nothing.
     private static func somethingWaits(
-        for peer: Party, passingOver unfit: Set<Int64>, in transaction: Store.Transaction
+        for peer: Party, on path: OutletPath, passingOver unfit: Set<Int64>, in transaction: Store.Transaction
     ) throws -> Bool {
-        let count = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
+        let count = try path.carried(transaction.queues(for: peer)).values.reduce(0) { $0 + $1.count }
         guard count > 0, count <= unfit.count else { return count > 0 }
         // Some of those passed over may have expired meanwhile, and others come.
         return try transaction.items(for: peer, limit: Self.lookedAtMax)
-            .contains { $0.state == .waiting && !unfit.contains($0.row) }
+            .contains { $0.state == .waiting && path.classes.contains($0.priority) && !unfit.contains($0.row) }
     }
 
     /// Items that are looked at one by one where almost nothing but unfit ones waits.
@@ -218,10 +226,10 @@ public actor FrameOutlet<Store: Spool> {
         // What does not fit into what a budget leaves is passed over this time only.
         var dear: Set<Int64> = []
         while dear.count <= Self.dearMax {
-            let passedOver = unfit.union(dear)
+            let (passedOver, path) = (unfit.union(dear), path)
             let memory = limits.runs && peer.keepsContexts && identity.party.keepsContexts ? Optional(self.memory) : nil
             let attempt = try await spool.write { transaction in
-                try Self.build(shares, to: peer, limits, memory, passingOver: passedOver, in: transaction)
+                try Self.build(shares, to: peer, on: path, limits, memory, passingOver: passedOver, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
@@ -237,11 +245,13 @@ public actor FrameOutlet<Store: Spool> {
 
     /// - Parameter memory: nil: the peer keeps no contexts; nil within: none are at hand yet.
     private static func build(
-        _ shares: [Share], to peer: Party, _ limits: OutletLimits, _ memory: ContextMemory??,
+        _ shares: [Share], to peer: Party, on path: OutletPath, _ limits: OutletLimits, _ memory: ContextMemory??,
         passingOver unfit: Set<Int64>, in transaction: Store.Transaction
     ) throws -> Attempt {
-        let held = try transaction.unacknowledged(to: peer)
-        guard held.count < unacknowledgedMax else { return .nothing }
+        let held = try transaction.inFlight(to: peer)
+        let number = try transaction.nextFrame(to: peer)
+        try transaction.move(path.overdue(among: held, next: number), to: path.name, of: peer)
+        guard path.hasRoom(beside: held, next: number) else { return .nothing }
         var items: [SpoolItem] = []
         for share in shares {
             // Room for those that are passed over, so that they hide nothing behind them.
@@ -255,20 +265,18 @@ public actor FrameOutlet<Store: Spool> {
             if items.count >= FrameLimits.itemsMax { break }
         }
         guard let first = items.first else { return .nothing }
-        let number = try transaction.nextFrame(to: peer)
-        let queued = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
+        let queued = try path.carried(transaction.queues(for: peer)).values.reduce(0) { $0 + $1.count }
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count + unfit.count)
         let contexts = try memory.map { try ContextMemory.current($0, for: number, to: peer, in: transaction) }
-        // A budget may pass over a frame that was not acknowledged, and what goes on from it would come before it.
-        let doubtful = limits.most == nil ? [] : Set(held.map(\.number.number))
-        let known = contexts.map { KnownChains($0.book, for: number.number, except: doubtful) }
+        let known = limits.isOrdered ? contexts?.known(number, beside: held, on: path, limits) : nil
         guard let packed = pack(content, limits, known, queued: queued), packed.count > 0 else {
             return .unfit(row: first.row)
         }
         let frame = OutboundFrame(
-            peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row))
+            peer: peer, number: number, bytes: packed.bytes, items: items.prefix(packed.count).map(\.row),
+            path: path.name)
         try transaction.record(frame)
         let after = try contexts?.noting(packed.contexts, in: transaction)
         return .built(Built(frame: frame, packed: Array(items.prefix(packed.count)), memory: after))

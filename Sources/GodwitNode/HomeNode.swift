@@ -8,7 +8,7 @@ public import Logging
 
 /// A home node: accounts, channels, journal, queues, and the links to its peers.
 public final class HomeNode: Sendable {
-    /// Makes the carrier to a peer.
+    /// Makes the carrier to a peer, over its link `Peer.over`.
     public typealias CarrierFactory = @Sendable (Peer, Profile) throws -> any Carrier
     /// Is told the serial line to each peer, whoever calls over it, before its carrier is made; nil: none.
     public typealias LineSetter = @Sendable (SerialEndpoint?, NodeID) -> Void
@@ -92,6 +92,7 @@ public final class HomeNode: Sendable {
             do {
                 try await expire(elapsed: (now - last).milliseconds)
                 last = now
+                try await links.takeOver()
             } catch {
                 // A full disk ends no node: the time is kept and counted at the next look.
                 core.logger.error("ageing failed", metadata: ["error": "\(type(of: error))"])

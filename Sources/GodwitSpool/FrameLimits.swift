@@ -15,6 +15,12 @@ enum FrameLimits {
         guard digest.count == 32 else { throw .malformed("A frame's digest has 32 bytes.", member: "digest") }
     }
 
+    /// Ranges cut to what can be a frame's number.
+    static func storable(_ ranges: [ClosedRange<UInt64>]) -> [ClosedRange<Int64>] {
+        ranges.filter { $0.lowerBound <= numberMax }
+            .map { Int64($0.lowerBound)...Int64(min($0.upperBound, numberMax)) }
+    }
+
     /// 3002: the peer must settle what it knows to be committed before it sends more.
     static var unsettled: ProtocolError {
         ProtocolError(

@@ -49,6 +49,9 @@ final class MemoryStore {
     private(set) var known: [ItemID: Int64] = [:]
     private(set) var senders: [Party: Sender] = [:]
     private(set) var frames: [Int64: OutboundFrame] = [:]
+    /// The uptime at which a frame was built.
+    private(set) var built: [Int64: Int64] = [:]
+    private(set) var settled: [Party: [UInt64: [UInt8]]] = [:]
     private(set) var ledgers: [Party: [Ledger]] = [:]
     private(set) var contextsOut: [Party: [UInt64: [UInt8]]] = [:]
 
@@ -79,11 +82,16 @@ final class MemoryStore {
     func setHeld(_ row: Int64, _ value: Held) { set(\.held[row], to: value) }
     func setContextsOut(_ peer: Party, _ value: [UInt64: [UInt8]]) { set(\.contextsOut[peer], to: value) }
     func setLedgers(_ peer: Party, _ value: [Ledger]) { set(\.ledgers[peer], to: value) }
-    func setFrame(_ key: Int64, _ frame: OutboundFrame?) { set(\.frames[key], to: frame) }
+    func setSettled(_ peer: Party, _ digests: [UInt64: [UInt8]]) { set(\.settled[peer], to: digests) }
+    func setFrame(_ key: Int64, _ frame: OutboundFrame?) {
+        set(\.frames[key], to: frame)
+        if frame == nil { set(\.built[key], to: nil) }
+    }
 
     func add(_ frame: OutboundFrame) -> Int64 {
         set(\.lastFrame, to: lastFrame + 1)
         setFrame(lastFrame, frame)
+        set(\.built[lastFrame], to: uptime)
         return lastFrame
     }
 

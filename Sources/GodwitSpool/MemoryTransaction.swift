@@ -185,17 +185,49 @@ public struct MemoryTransaction: SpoolTransaction {
         }
     }
 
+    public func unacknowledged(to peer: Party, path: String) throws -> [OutboundFrame] {
+        try unacknowledged(to: peer).filter { $0.path == path }
+    }
+
+    public func unacknowledged(to peer: Party, numbers: [ClosedRange<UInt64>]) throws -> [OutboundFrame] {
+        try unacknowledged(to: peer).filter { frame in numbers.contains { $0.contains(frame.number.number) } }
+    }
+
+    public func inFlight(to peer: Party) throws -> [FrameSummary] {
+        frames(to: peer).map { key, frame in
+            FrameSummary(
+                number: frame.number, path: frame.path, size: ByteCount(frame.bytes.count),
+                age: store.uptime - (store.built[key] ?? store.uptime))
+        }
+    }
+
+    public func move(_ numbers: [FrameNumber], to path: String, of peer: Party) throws {
+        for (key, frame) in frames(to: peer) where numbers.contains(frame.number) {
+            var frame = frame
+            frame.path = path
+            store.setFrame(key, frame)
+        }
+    }
+
+    public func settledDigests(to peer: Party, numbers: [ClosedRange<UInt64>]) throws -> [UInt64: [UInt8]] {
+        (store.settled[peer] ?? [:]).filter { number, _ in numbers.contains { $0.contains(number) } }
+    }
+
     public func acknowledge(
         from peer: Party, incarnation: UInt32, numbers: [ClosedRange<UInt64>]
     ) throws -> [SpoolItem] {
         var released: [SpoolItem] = []
+        var settled = store.settled[peer] ?? [:]
         for range in numbers {
             for (key, frame) in frames(to: peer)
             where frame.number.incarnation == incarnation && range.contains(frame.number.number) {
+                settled[frame.number.number] = BlobStore.digest(of: frame.bytes)
                 released += rows(frame, key).compactMap { end($0, as: .forwarded) }
                 store.setFrame(key, nil)
             }
         }
+        let lowest = frames(to: peer).first?.frame.number.number ?? .max
+        store.setSettled(peer, settled.filter { $0.key > lowest })
         return released
     }
 
@@ -211,6 +243,7 @@ public struct MemoryTransaction: SpoolTransaction {
             store.setFrame(key, nil)
         }
         store.setContextsOut(peer, [:])
+        store.setSettled(peer, [:])
         store.setSender(peer, MemoryStore.Sender(incarnation: incarnation, next: 1))
     }
 }

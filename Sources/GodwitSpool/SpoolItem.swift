@@ -171,17 +171,41 @@ public struct FrameNumber: Sendable, Hashable {
 
 /// A frame that was built for a peer. Number and bytes never change once recorded.
 public struct OutboundFrame: Sendable, Hashable {
+    /// The only path of most peers.
+    public static let mainPath = "main"
+
     public var peer: Party
     public var number: FrameNumber
     /// The frame before sealing.
     public var bytes: [UInt8]
     /// Rows of the items in it.
     public var items: [Int64]
-    public init(peer: Party, number: FrameNumber, bytes: [UInt8], items: [Int64]) {
+    /// The link that carries it and sends it again; 1 to 32 characters.
+    public var path: String
+    public init(
+        peer: Party, number: FrameNumber, bytes: [UInt8], items: [Int64], path: String = OutboundFrame.mainPath
+    ) {
         self.peer = peer
         self.number = number
         self.bytes = bytes
         self.items = items
+        self.path = path
+    }
+}
+
+/// A frame that is not acknowledged, without what is in it.
+public struct FrameSummary: Sendable, Hashable {
+    public var number: FrameNumber
+    public var path: String
+    /// Of the frame before sealing.
+    public var size: ByteCount
+    /// Milliseconds of uptime since it was built.
+    public var age: Int64
+    public init(number: FrameNumber, path: String, size: ByteCount, age: Int64) {
+        self.number = number
+        self.path = path
+        self.size = size
+        self.age = age
     }
 }
 

@@ -19,6 +19,9 @@ enum SpoolSchema {
         migrator.registerMigration("spool-4") { database in
             try database.execute(sql: contexts)
         }
+        migrator.registerMigration("spool-paths") { database in
+            try database.execute(sql: paths)
+        }
     }
 
     /// When a copy left custody, in milliseconds of the wall's clock since 1970, and the item that took its place.
@@ -41,6 +44,19 @@ enum SpoolSchema {
           bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
           PRIMARY KEY (inbound, number)
         ) STRICT;
+        """
+
+    /// A frame belongs to a path, and `built` is on the scale of `spool_state.uptime`. What was acknowledged above a
+    /// frame that still travels leaves its digest.
+    private static let paths = """
+        ALTER TABLE spool_frame ADD COLUMN path TEXT NOT NULL DEFAULT 'main' CHECK (length(path) BETWEEN 1 AND 32);
+        ALTER TABLE spool_frame ADD COLUMN built INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE spool_settled (
+          peer INTEGER NOT NULL REFERENCES spool_party,
+          number INTEGER NOT NULL CHECK (number >= 1),
+          digest BLOB NOT NULL CHECK (length(digest) = 32),
+          PRIMARY KEY (peer, number)
+        ) STRICT, WITHOUT ROWID;
         """
 
     private static let parties = """

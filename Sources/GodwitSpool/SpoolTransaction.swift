@@ -69,6 +69,23 @@ public protocol SpoolTransaction {
     /// Frames not yet acknowledged, in number order. `items` are those that are still in custody.
     func unacknowledged(to peer: Party) throws -> [OutboundFrame]
 
+    /// As `unacknowledged(to:)`, but only those of one path.
+    func unacknowledged(to peer: Party, path: String) throws -> [OutboundFrame]
+
+    /// As `unacknowledged(to:)`, but only those with these numbers.
+    func unacknowledged(to peer: Party, numbers: [ClosedRange<UInt64>]) throws -> [OutboundFrame]
+
+    /// Frames of all paths that are not yet acknowledged, in number order, without reading their bytes.
+    func inFlight(to peer: Party) throws -> [FrameSummary]
+
+    /// Gives unacknowledged frames to another path, which sends them again as they are. Numbers that are not in flight
+    /// are passed over.
+    func move(_ numbers: [FrameNumber], to path: String, of peer: Party) throws
+
+    /// Digests of frames that were acknowledged while one with a lower number was not, by number: what a later
+    /// acknowledgement that names them again is compared with.
+    func settledDigests(to peer: Party, numbers: [ClosedRange<UInt64>]) throws -> [UInt64: [UInt8]]
+
     /// Ends custody of all items in the frames of these numbers; numbers already acknowledged, never given or of
     /// another incarnation are passed over.
     /// - Returns: the items released, in the order of their frames, with state `.forwarded`.

@@ -10,7 +10,9 @@ extension EndToEnd {
             ["peer", "add"], ["peer", "list"], ["identity"], ["identity", "create"], ["identity", "show"],
             ["identity", "verify"], ["register"], ["channel"], ["channel", "create"], ["channel", "join"],
             ["channel", "list"], ["send"], ["read"], ["sync"], ["spool"], ["spool", "list"], ["spool", "show"],
-            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["link"], ["link", "status"], ["demo"],
+            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["spool", "resend"], ["link"],
+            ["link", "status"], ["peer", "link"], ["peer", "link", "add"], ["peer", "link", "list"],
+            ["peer", "link", "remove"], ["demo"],
         ]
 
         @Test("every command has help, which goes to standard output with exit code 0")

@@ -1,6 +1,8 @@
 import FoundationEssentials
+import Glibc
 import GodwitBatch
 import GodwitProtocol
+import Synchronization
 import Testing
 
 @testable import GodwitCarrier
@@ -82,6 +84,31 @@ import Testing
         #expect(try manager.contentsOfDirectory(atPath: directory.path) == ["out.godwit"])
         let mode = try manager.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
+    }
+
+    @Test(
+        "A medium that is full keeps the file that was there, and nothing of the new one",
+        arguments: [ENOSPC, EDQUOT, EFBIG], [0, 1, 100])
+    func full(_ number: Int32, _ room: Int) throws {
+        let manager = FileManager.default
+        let directory = manager.temporaryDirectory.appending(path: "godwit-\(UUID().uuidString)")
+        try manager.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? manager.removeItem(at: directory) }
+        let path = directory.appending(path: "out.godwit").path
+        try ExchangeFile.write([[1]], to: path)
+        let left = Mutex(room)
+        let error = #expect(throws: ProtocolError.self) {
+            try ExchangeFile.write(Self.records, to: path) { file, bytes, count in
+                let part = min(count, left.withLock { $0 })
+                left.withLock { $0 -= part }
+                guard part == 0 else { return Glibc.write(file, bytes, part) }
+                errno = number
+                return -1
+            }
+        }
+        #expect(error?.code == .bandwidthExceeded && error?.details["step"] == "write")
+        #expect(try ExchangeFile.read(from: path).records == [[1]])
+        #expect(try manager.contentsOfDirectory(atPath: directory.path) == ["out.godwit"])
     }
 
     @Test("A directory that is not there is reported with the step, and nothing is left")

@@ -16,7 +16,7 @@ CREATE TABLE spool_frame (
   peer INTEGER NOT NULL REFERENCES spool_party,
   incarnation INTEGER NOT NULL CHECK (incarnation BETWEEN 1 AND 4294967295),
   number INTEGER NOT NULL CHECK (number >= 1),
-  bytes BLOB NOT NULL,
+  bytes BLOB NOT NULL, path TEXT NOT NULL DEFAULT 'main' CHECK (length(path) BETWEEN 1 AND 32), built INTEGER NOT NULL DEFAULT 0,
   UNIQUE (peer, incarnation, number)
 ) STRICT;
 CREATE TABLE spool_item (
@@ -113,3 +113,9 @@ CREATE TABLE spool_context_in (
   bytes BLOB NOT NULL CHECK (length(bytes) <= 65536),
   PRIMARY KEY (inbound, number)
 ) STRICT;
+CREATE TABLE spool_settled (
+  peer INTEGER NOT NULL REFERENCES spool_party,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  digest BLOB NOT NULL CHECK (length(digest) = 32),
+  PRIMARY KEY (peer, number)
+) STRICT, WITHOUT ROWID;

@@ -27,14 +27,19 @@ extension HomeNode {
         case "descriptor": return .object(home.descriptor.object)
         case "peers": return .array(try await core.read { try $0.peers() }.map { .object(Self.object($0)) })
         case "add_peer": return .object(try await addPeer(request))
+        case "add_link": return .object(try await addLink(request))
+        case "remove_link": return .object(try await removeLink(request))
         case "channels": return .array(try await core.read { try $0.channelRows() })
         case "users": return .array(try await core.read { try $0.userRows() })
         case "links": return .array(try await links.status().map { .object($0.object) })
-        case "contact": return .bool(await links.request(try NodeID(request.string("node"))))
+        case "contact":
+            let path = try request.optionalString("path")
+            return .bool(await links.request(try NodeID(request.string("node")), path: path))
         case "spool_list": return .array(try await list(request))
         case "spool_show": return .object(try await show(request))
         case "spool_why": return .object(try await why(request))
         case "spool_verify": return .object(try await verify())
+        case "spool_resend": return .object(try await resend(request))
         case "explain": return .array(try await explain(request))
         case "export": return .object(try await export(request))
         case "import": return .object(try await takeIn(request))
@@ -47,7 +52,7 @@ extension HomeNode {
         let destinations = try await core.spool.read { transaction in
             try transaction.destinations().map { party in
                 let queues = try transaction.queues(for: party)
-                let held = try transaction.unacknowledged(to: party)
+                let held = try transaction.inFlight(to: party)
                 return JSONValue.object([
                     "destination": .string(party.text),
                     "waiting": .integer(Int64(queues.values.reduce(0) { $0 + $1.count })),
@@ -84,19 +89,24 @@ extension HomeNode {
                 hint: "Add it without --call; it can still call this node.")
         }
         let peer = Peer(
-            descriptor: descriptor, trust: trust, profile: profile, calls: calls, serial: serial, order: order)
-        try await core.write { try $0.add(peer) }
-        try await links.changed(peer)
-        return Self.object(peer)
+            descriptor: descriptor, trust: trust, profile: profile, calls: calls, serial: serial, order: order,
+            classes: try request.optionalString("classes").map { text in try LinkPath.classes(text) })
+        try await core.write { transaction in
+            try transaction.add(peer)
+            try transaction.checkLinks(of: descriptor.id)
+        }
+        try await links.changed(descriptor.id)
+        return Self.object(try await self.peer(descriptor.id.text))
     }
 
-    private static func object(_ peer: Peer) -> JSONObject {
+    static func object(_ peer: Peer) -> JSONObject {
         [
             "id": .string(peer.descriptor.id.text), "name": .string(peer.descriptor.name),
             "trust": .string(peer.trust.rawValue), "profile": .string(peer.profile), "calls": .bool(peer.calls),
             "endpoints": .array(peer.descriptor.endpoints.map { .string($0) }),
             "serial": peer.serial.map { .string($0.text) } ?? .null,
             "order": .array(peer.order.map { .string($0) }),
+            "links": .array(links(of: peer)),
             "public_key": .string(PublicKeyText.text(ed25519: peer.descriptor.publicKey)),
         ]
     }
@@ -124,25 +134,6 @@ extension HomeNode {
     }
 
     private func verify() async throws -> JSONObject { SpoolListing.object(try await core.spool.verify()) }
-
-    /// Builds the records of an exchange for a peer, to be carried by hand: `records` in base64.
-    private func export(_ request: ObjectReader) async throws -> JSONObject {
-        let peer = try await peerKey(request.string("to"))
-        let most = Int(try request.optionalInteger("max_bytes", in: 512...1_073_741_824) ?? 16_777_216)
-        let (outlet, limits) = await links.outlet(for: peer.party)
-        var records = try await outlet.unacknowledged(to: peer)
-        var bytes = records.reduce(0) { $0 + $1.count }
-        while bytes < most, let record = try await outlet.next(to: peer, limits) {
-            records.append(record)
-            bytes += record.count
-        }
-        let isLeft = try await outlet.hasWaiting(for: peer.party)
-        records.insert(try await outlet.loose(to: peer, hasMore: isLeft), at: 0)
-        return [
-            "records": .array(records.map { .string(Base64.encode($0)) }), "bytes": .integer(Int64(bytes)),
-            "frames": .integer(Int64(records.count - 1)), "left": .bool(isLeft),
-        ]
-    }
 
     /// Says what the bytes of records are spent on; `place` of the first in its file, from 1.
     private func explain(_ request: ObjectReader) async throws -> [JSONValue] {
@@ -172,7 +163,6 @@ extension HomeNode {
             }
             do {
                 let taken = try await links.take(record)
-                await links.outlet(for: taken.peer.party).0.heard(taken)
                 items += taken.items
                 released += taken.released
                 repeated += taken.isRepeat ? 1 : 0
@@ -186,12 +176,4 @@ extension HomeNode {
         ]
     }
 
-    private func peerKey(_ text: String) async throws -> PeerKey {
-        let id = try NodeID(text)
-        guard let peer = try await core.read({ try $0.peers() }).first(where: { $0.descriptor.id == id }) else {
-            throw ProtocolError(
-                .nodeUnreachable, "The node is no peer of this node.", hint: "`godwit peer list` shows the peers.")
-        }
-        return try PeerKey(peer)
-    }
 }

@@ -29,6 +29,12 @@ public enum SpoolListing {
         return name
     }
 
+    static var unknownItem: ProtocolError {
+        ProtocolError(
+            .invalidMessageFormat, "No such item is known here.",
+            hint: "It never came here, or left longer ago than duplicates are remembered. See `godwit spool list`.")
+    }
+
     /// Where the copies of an item are: `copies` in custody, `gone` what was handed over or has expired.
     public static func show(_ name: String, in transaction: some SpoolTransaction) throws -> JSONObject {
         guard let prefix = Base32.decode(name), let id = try transaction.ids(beginning: prefix).first else {

@@ -15,22 +15,24 @@ struct SpoolWhy {
         var summary: ItemSummary
         var place: QueuePlace
         var estimate: WireEstimate
-        /// Sealed bytes of unacknowledged frames; for an item in a frame those up to its own.
+        /// Sealed bytes of unacknowledged frames of the link; for an item in a frame those up to its own.
         var inFlight: ByteCount
-        /// Frames towards the destination before the item's.
+        /// Frames of the link before the item's.
         var framesAhead: Int
     }
 
     /// - Throws: `ProtocolError` 2000 for an item that is not known here.
     func answer(_ name: String) async throws -> JSONObject {
+        let peers = try await core.read { try $0.peers() }
+        let routes = Dictionary(
+            peers.map { (Party.node($0.descriptor.id), LinkPath.carried(by: $0.paths)) }, uniquingKeysWith: { $1 })
         let (id, copies, gone) = try await core.spool.read { transaction in
             guard let prefix = Base32.decode(name), let id = try transaction.ids(beginning: prefix).first else {
-                throw ProtocolError(
-                    .invalidMessageFormat, "No such item is known here.",
-                    hint: "It never came here, or left longer ago than duplicates are remembered. "
-                        + "See `godwit spool list`.")
+                throw SpoolListing.unknownItem
             }
-            let copies = try transaction.summaries(of: id).compactMap { try Self.copy($0, in: transaction) }
+            let copies = try transaction.summaries(of: id).compactMap {
+                try Self.copy($0, routes[$0.destination] ?? [:], in: transaction)
+            }
             let gone = try transaction.departures(of: id)
             return (id, copies, gone)
         }
@@ -56,13 +58,23 @@ struct SpoolWhy {
         ]
     }
 
-    private static func copy(_ summary: ItemSummary, in transaction: SQLiteTransaction) throws -> Copy? {
+    /// - Parameter carried: what each link to the destination carries.
+    private static func copy(
+        _ summary: ItemSummary, _ carried: [String: Set<PriorityClass>], in transaction: SQLiteTransaction
+    ) throws -> Copy? {
         let party = summary.destination
-        guard let place = try transaction.queuePlace(of: summary.id, for: party) else { return nil }
-        let held = try transaction.unacknowledged(to: party)
+        let carriers = carried.filter { $0.value.contains(summary.priority) }
+        let classes = carriers.values.reduce(into: Set<PriorityClass>()) { $0.formUnion($1) }
+        guard
+            let place = try transaction.queuePlace(
+                of: summary.id, for: party, among: classes.isEmpty ? Set(PriorityClass.allCases) : classes)
+        else { return nil }
+        let held = try transaction.inFlight(to: party).filter { frame in
+            place.path.map { $0 == frame.path } ?? (carriers.isEmpty || carriers[frame.path] != nil)
+        }
         let before = held.prefix { $0.number != place.frame }
         let upTo = place.frame == nil ? held[...] : held.prefix(before.count + 1)
-        let inFlight = ByteCount(upTo.reduce(0) { $0 + $1.bytes.count + WireEstimate.seal })
+        let inFlight = ByteCount(upTo.reduce(0) { $0 + $1.size.bytes + WireEstimate.seal })
         let company = try transaction.waiting(
             for: party, class: summary.priority, count: WireEstimate.companyMax, bytes: ByteCount(32_768))
         let own = try transaction.waitingInOrder(for: party, after: place.row - 1, count: 1, bytes: .zero)
@@ -85,36 +97,58 @@ struct SpoolWhy {
             copy.place.frame.map {
                 ["incarnation": .integer(Int64($0.incarnation)), "number": .integer(Int64(clamping: $0.number))]
             } ?? .null
-        var holds: [HoldReport] = []
-        if copy.place.frame == nil, await links.passesOver(copy.place.row, for: summary.destination) {
-            holds.append(.fitsNoFrame)
-        }
         switch summary.destination {
         case .node(let node):
-            let outlook = try await links.outlook(for: node, urgent: summary.priority.isUrgent)
-            if let frame = copy.place.frame { holds.append(.unacknowledged(frame, sent: outlook.lastContact)) }
-            holds += outlook.holds
-            object["profile"] = .string(outlook.profile.name)
-            add(copy, outlook, at: now, to: &object)
+            let outlooks = try await links.outlooks(for: node, urgent: summary.priority.isUrgent)
+            var paths: [JSONObject] = []
+            for path in outlooks
+            where copy.place.path.map({ $0 == path.path }) ?? path.classes.contains(summary.priority) {
+                paths.append(try await self.object(of: path, for: copy, at: now))
+            }
+            let expected = paths.min { Self.seconds($0) < Self.seconds($1) }
+            for (key, value) in expected?.members ?? [] { object[key] = value }
+            object["paths"] = .array(paths.map { .object($0) })
         case .device(let user, _):
-            holds.append(await presence.isConnected(user) ? .deviceConnected : .deviceAway)
+            var holds = [await presence.isConnected(user) ? HoldReport.deviceConnected : .deviceAway]
+            if copy.place.frame == nil,
+                await links.passesOver(copy.place.row, for: summary.destination, path: LinkPath.mainName)
+            {
+                holds.insert(.fitsNoFrame, at: 0)
+            }
+            object["holds"] = .array(holds.map { .object($0.object) })
             object["forecast"] = .null
             object["cost"] = .null
         }
-        if holds.isEmpty { holds = [HoldReport("due", "Nothing holds it: it is next when its turn comes.")] }
-        object["holds"] = .array(holds.map { .object($0.object) })
         return object
     }
 
-    private func add(_ copy: Copy, _ outlook: LinkOutlook, at now: Timestamp, to object: inout JSONObject) {
-        let frame = FrameSizing.payload(up: outlook.profile)
-        let ahead = copy.inFlight + copy.estimate.wire(copy.place.bytesAhead, frame: frame)
-        if copy.place.frame != nil {
-            object["forecast"] = outlook.forecast(.zero, behind: copy.inFlight, at: now)
-            object["cost"] = .object(outlook.cost(copy.inFlight))
-        } else {
-            object["forecast"] = outlook.forecast(copy.estimate.item, behind: ahead, at: now)
-            object["cost"] = .object(outlook.cost(copy.estimate.item))
+    /// When it will have gone; what has no forecast comes last.
+    private static func seconds(_ path: JSONObject) -> Double {
+        path["forecast"]?.object?["sent_in_seconds"]?.number ?? .infinity
+    }
+
+    /// What holds an item on a link, when it will have gone over it, and at what cost.
+    private func object(of path: PathOutlook, for copy: Copy, at now: Timestamp) async throws -> JSONObject {
+        let outlook = path.outlook
+        var holds: [HoldReport] = []
+        if let number = copy.place.frame {
+            holds.append(
+                path.isByHand
+                    ? .onItsWay(number, path: path.path) : .unacknowledged(number, sent: outlook.lastContact))
+        } else if await links.passesOver(copy.place.row, for: copy.summary.destination, path: path.path) {
+            holds.append(.fitsNoFrame)
         }
+        holds += outlook.holds
+        if holds.isEmpty { holds = [HoldReport("due", "Nothing holds it: it is next when its turn comes.")] }
+        let frame = path.isByHand ? FrameSizing.payloadMax : FrameSizing.payload(up: outlook.profile)
+        let ahead = copy.inFlight + copy.estimate.wire(copy.place.bytesAhead, frame: frame)
+        let isFramed = copy.place.frame != nil
+        let own = isFramed ? copy.inFlight : copy.estimate.item
+        return [
+            "path": .string(path.path), "profile": .string(outlook.profile.name), "by_hand": .bool(path.isByHand),
+            "holds": .array(holds.map { .object($0.object) }),
+            "forecast": outlook.forecast(isFramed ? .zero : own, behind: isFramed ? copy.inFlight : ahead, at: now),
+            "cost": path.isByHand ? .null : .object(outlook.cost(own)),
+        ]
     }
 }

@@ -5,7 +5,7 @@ import GodwitSpool
 /// Something that keeps items from going, in words.
 struct HoldReport: Sendable, Hashable {
     /// `halted`, `in_contact`, `window`, `budget`, `backoff`, `asked_to_wait`, `pause`, `batching`, `blocked`,
-    /// `peer_calls`, `no_link`, `device_away`, `device_connected`, `fits_no_frame`, `unacknowledged`.
+    /// `peer_calls`, `no_link`, `device_away`, `device_connected`, `fits_no_frame`, `unacknowledged`, `by_hand`.
     var reason: String
     /// When it ends; nil: nobody knows, or not by itself.
     var until: Timestamp?
@@ -77,6 +77,23 @@ extension HoldReport {
         "device_away", "The device fetches it when it connects to this node or calls it.")
     static let deviceConnected = HoldReport(
         "device_connected", "The user is connected; the device has not taken it yet.")
+
+    static let noWay = HoldReport(
+        "no_link", "The peer has none of the ways that the link names. State the link anew with `godwit peer link add`."
+    )
+
+    static func byHand(_ path: String, to node: NodeID) -> HoldReport {
+        HoldReport(
+            "by_hand", "The link is carried by hand: `godwit spool export --to \(node.text) --path \(path) FILE`.")
+    }
+
+    /// In a frame that has been written for a stick.
+    static func onItsWay(_ frame: FrameNumber, path: String) -> HoldReport {
+        HoldReport(
+            "unacknowledged",
+            "Frame \(frame.number) holds it, which the link \(path) carries by hand, and is not acknowledged yet. "
+                + "`godwit spool resend` sends it over another link as well.")
+    }
 
     static func unacknowledged(_ frame: FrameNumber, sent: Timestamp?) -> HoldReport {
         let when = sent.map { "; the last contact began at \($0)" } ?? "; no contact since the node started"

@@ -12,9 +12,17 @@ actor LinkBoard {
     private let configuration: NodeConfiguration
     private let carrier: HomeNode.CarrierFactory?
     private let lines: HomeNode.LineSetter?
-    private var outlets: [Party: (NodeOutlet, OutletLimits)] = [:]
-    private var links: [NodeID: PeerLink] = [:]
-    private var tasks: [NodeID: Task<Void, Never>] = [:]
+    private struct OutletKey: Hashable {
+        var party: Party
+        var path: String
+    }
+    private struct LinkKey: Hashable {
+        var node: NodeID
+        var path: String
+    }
+    private var outlets: [OutletKey: (NodeOutlet, OutletLimits)] = [:]
+    private var links: [LinkKey: PeerLink] = [:]
+    private var tasks: [LinkKey: Task<Void, Never>] = [:]
     private var isRunning = false
 
     init(
@@ -29,18 +37,20 @@ actor LinkBoard {
         self.lines = lines
     }
 
-    /// The outlet towards a party that calls, with what one answer may hold.
-    func outlet(for party: Party) async -> (NodeOutlet, OutletLimits) {
-        if let known = outlets[party] { return known }
-        let profile = (try? await self.profile(for: party)) ?? .preset(.broadband)
+    /// The outlet towards a party, with what one answer may hold. A party that calls is answered on its main link.
+    func outlet(for party: Party, path name: String = LinkPath.mainName) async -> (NodeOutlet, OutletLimits) {
+        let key = OutletKey(party: party, path: name)
+        if let known = outlets[key] { return known }
+        let (profile, path, isByHand) = (try? await route(to: party, over: name)) ?? (.preset(.broadband), .main, false)
         // Another call may have made it meanwhile.
-        if let known = outlets[party] { return known }
-        let frame = FrameSizing.payload(rate: profile.bandwidthUp, seconds: profile.frameSeconds)
+        if let known = outlets[key] { return known }
+        // On a stick a frame takes no time, and a large one costs the fewest bytes.
+        let frame = isByHand ? FrameSizing.payloadMax : FrameSizing.payload(up: profile)
         let made = (
-            NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights),
+            NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights, path: path),
             OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: Self.runs(to: party, over: profile))
         )
-        outlets[party] = made
+        outlets[key] = made
         return made
     }
 
@@ -51,10 +61,18 @@ actor LinkBoard {
         return TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.savesSignatures
     }
 
-    private func profile(for party: Party) async throws -> Profile {
-        guard case .node(let id) = party else { return try configuration.profile(configuration.localProfile) }
-        let peers = try await core.read { try $0.peers() }
-        return try configuration.profile(peers.first { $0.descriptor.id == id }?.profile ?? configuration.localProfile)
+    private func route(to party: Party, over name: String) async throws -> (Profile, OutletPath, isByHand: Bool) {
+        guard case .node(let id) = party, let peer = try await peer(id),
+            let path = peer.paths.first(where: { $0.name == name })
+        else { return (try configuration.profile(configuration.localProfile), .main, false) }
+        return (
+            (try? configuration.profile(path.profile)) ?? .preset(.broadband),
+            OutletPath(name: name, classes: LinkPath.carried(by: peer.paths)[name] ?? []), path.isByHand
+        )
+    }
+
+    private func peer(_ id: NodeID) async throws -> Peer? {
+        try await core.read { try $0.peers() }.first { $0.descriptor.id == id }
     }
 
     /// Starts the links of all peers that this node calls; returns when the task is cancelled.
@@ -69,21 +87,30 @@ actor LinkBoard {
         tasks = [:]
     }
 
-    /// A peer was added or changed.
-    func changed(_ peer: Peer) async throws {
-        outlets[.node(peer.descriptor.id)] = nil
+    /// A peer or one of its links was added or changed.
+    func changed(_ node: NodeID) async throws {
+        for key in outlets.keys where key.party == .node(node) { outlets[key] = nil }
         core.directoryCache.clear()
-        tasks.removeValue(forKey: peer.descriptor.id)?.cancel()
-        links[peer.descriptor.id] = nil
-        if isRunning { try await start(peer) }
+        for key in tasks.keys where key.node == node { tasks.removeValue(forKey: key)?.cancel() }
+        for key in links.keys where key.node == node { links[key] = nil }
+        if isRunning, let peer = try await peer(node) { try await start(peer) }
     }
 
     private func start(_ peer: Peer) async throws {
         lines?(peer.trust == .blocked ? nil : peer.serial, peer.descriptor.id)
-        guard peer.calls, peer.trust != .blocked, let carrier else { return }
-        let profile = try configuration.profile(peer.profile)
-        let (outlet, _) = await outlet(for: .node(peer.descriptor.id))
-        let name = peer.descriptor.id.text
+        guard peer.trust != .blocked, let carrier else { return }
+        for path in peer.paths where !path.isByHand && (peer.calls || path.name != LinkPath.mainName) {
+            try await start(path, to: peer, carrier)
+        }
+    }
+
+    private func start(_ path: LinkPath, to peer: Peer, _ carrier: HomeNode.CarrierFactory) async throws {
+        let profile = try configuration.profile(path.profile)
+        let peer = peer.meaning(path)
+        // A newer descriptor may have lost the ways that a link names; the other links go on.
+        guard path.name == LinkPath.mainName || !peer.ways(over: profile).isEmpty else { return }
+        let (outlet, _) = await outlet(for: .node(peer.descriptor.id), path: path.name)
+        let name = path.account(of: peer.descriptor.id)
         let saved = try await core.read { try $0.ledger(for: name) }
         let now = core.time.now()
         let ledger =
@@ -91,65 +118,120 @@ actor LinkBoard {
                 try BudgetLedger(budget: profile.budget, costPerMegabyte: profile.costPerMegabyte, saved: $0)
             } ?? BudgetLedger(profile, at: now)
         let link = try PeerLink(
-            core: core, peer: peer, profile: profile, ledger: ledger,
+            core: core, peer: peer, path: path, profile: profile, ledger: ledger,
             caller: NodeCaller(intake: intake, outlet: outlet), carrier: carrier(peer, profile))
-        links[peer.descriptor.id] = link
-        tasks[peer.descriptor.id] = Task { await link.run() }
+        let key = LinkKey(node: peer.descriptor.id, path: path.name)
+        // A change that came meanwhile may have started it.
+        tasks[key]?.cancel()
+        links[key] = link
+        tasks[key] = Task { await link.run() }
     }
 
-    /// Asks for a contact now. False if no such link runs.
-    func request(_ node: NodeID) async -> Bool {
-        guard let link = links[node] else { return false }
-        await link.request()
-        return true
+    /// Asks for a contact now, over all links or one. False if no such link runs.
+    @discardableResult
+    func request(_ node: NodeID, path: String? = nil) async -> Bool {
+        let asked = links.filter { $0.key.node == node && path ?? $0.key.path == $0.key.path }.values
+        for link in asked { await link.request() }
+        return !asked.isEmpty
     }
 
     func status() async throws -> [LinkStatus] {
         var all: [LinkStatus] = []
         for peer in try await core.read({ try $0.peers() }) {
-            if let link = links[peer.descriptor.id] {
-                all.append(try await link.status())
-            } else {
-                all.append(try await answering(peer))
+            for path in peer.paths {
+                if let link = links[LinkKey(node: peer.descriptor.id, path: path.name)] {
+                    all.append(try await link.status())
+                } else {
+                    all.append(try await resting(path, to: peer))
+                }
             }
         }
         return all
     }
 
-    private func answering(_ peer: Peer) async throws -> LinkStatus {
-        let profile = try configuration.profile(peer.profile)
+    /// A link over which this node does not call.
+    private func resting(_ path: LinkPath, to peer: Peer) async throws -> LinkStatus {
+        let profile = try configuration.profile(path.profile)
         let party = Party.node(peer.descriptor.id)
-        let (queues, heads) = try await core.spool.read {
-            try (QueueHead.queues(for: party, in: $0), QueueHead.all(for: party, in: $0))
+        let classes = LinkPath.carried(by: peer.paths)[path.name] ?? []
+        let (queues, heads, travelling) = try await core.spool.read {
+            try (
+                QueueHead.queues(for: party, of: classes, in: $0), QueueHead.all(for: party, of: classes, in: $0),
+                PathLoad(path.name, try $0.inFlight(to: party))
+            )
         }
-        let isBlocked = peer.trust == .blocked
-        return LinkStatus(
-            peer: peer.descriptor.id, profile: peer.profile,
+        var status = LinkStatus(
+            peer: peer.descriptor.id, profile: path.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
             tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
-            phase: isBlocked ? "blocked" : "answers", lastError: nil, nextContact: nil, contacts: 0,
+            phase: peer.trust == .blocked ? "blocked" : path.isByHand ? "by_hand" : "answers", lastError: nil,
+            nextContact: nil, contacts: 0,
             total: ContactReport(),
             queues: QueueReport.all(
                 queues, heads, frame: FrameSizing.payload(up: profile), at: core.time.now(), outlook: { _ in nil }),
-            forecast: nil, holds: [isBlocked ? .blocked : .peerCalls])
+            forecast: nil, holds: [hold(of: path, to: peer)])
+        (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
+        return status
     }
 
-    /// What holds up items for a node, and what is to be expected.
-    func outlook(for node: NodeID, urgent: Bool) async throws -> LinkOutlook {
-        if let link = links[node] { return await link.outlook(urgent: urgent) }
-        guard let peer = try await core.read({ try $0.peers() }).first(where: { $0.descriptor.id == node }) else {
-            return LinkOutlook(profile: .preset(.broadband), holds: [.noPeer])
+    /// Why nothing goes over a link that does not run.
+    private func hold(of path: LinkPath, to peer: Peer) -> HoldReport {
+        if peer.trust == .blocked { return .blocked }
+        if path.isByHand { return .byHand(path.name, to: peer.descriptor.id) }
+        guard path.name == LinkPath.mainName else { return isRunning ? .noWay : .notRunning }
+        return peer.calls ? .notRunning : .peerCalls
+    }
+
+    /// What holds up items for a node on each of its links, and what is to be expected.
+    func outlooks(for node: NodeID, urgent: Bool) async throws -> [PathOutlook] {
+        guard let peer = try await peer(node) else {
+            let none = LinkOutlook(profile: .preset(.broadband), holds: [.noPeer])
+            return [PathOutlook(path: LinkPath.mainName, classes: Set(PriorityClass.allCases), outlook: none)]
         }
-        let profile = try configuration.profile(peer.profile)
-        let hold: HoldReport = peer.trust == .blocked ? .blocked : peer.calls ? .notRunning : .peerCalls
-        return LinkOutlook(profile: profile, holds: [hold])
+        let carried = LinkPath.carried(by: peer.paths)
+        var all: [PathOutlook] = []
+        for path in peer.paths {
+            let outlook: LinkOutlook
+            if let link = links[LinkKey(node: node, path: path.name)] {
+                outlook = await link.outlook(urgent: urgent)
+            } else {
+                outlook = LinkOutlook(
+                    profile: try configuration.profile(path.profile), holds: [hold(of: path, to: peer)])
+            }
+            all.append(
+                PathOutlook(
+                    path: path.name, classes: carried[path.name] ?? [], outlook: outlook, isByHand: path.isByHand))
+        }
+        return all
     }
 
-    /// How frames go to a party, and which of its items fit none.
-    func passesOver(_ row: Int64, for party: Party) async -> Bool { await outlet(for: party).0.passesOver(row) }
+    /// Whether an item fits no frame of a link.
+    func passesOver(_ row: Int64, for party: Party, path: String) async -> Bool {
+        await outlet(for: party, path: path).0.passesOver(row)
+    }
+
+    /// Lets the main links take over what other links have not delivered in the time that they are given.
+    func takeOver() async throws {
+        for peer in try await core.read({ try $0.peers() }) {
+            let node = peer.descriptor.id
+            for path in peer.links {
+                guard let limit = path.alsoAfter?.inMillisecondsRoundedUp else { continue }
+                let moved = try await core.write { transaction in
+                    try transaction.move(of: node, to: LinkPath.mainName) {
+                        $0.path == path.name && $0.age >= limit
+                    }
+                }
+                if !moved.isEmpty { await request(node, path: LinkPath.mainName) }
+            }
+        }
+    }
 }
 
 extension LinkBoard {
     /// Takes in one record that came by hand.
-    func take(_ record: [UInt8]) async throws -> TakenFrame { try await intake.take(record) }
+    func take(_ record: [UInt8]) async throws -> TakenFrame {
+        let taken = try await intake.take(record)
+        for (key, outlet) in outlets where key.party == taken.peer.party { await outlet.0.heard(taken) }
+        return taken
+    }
 }

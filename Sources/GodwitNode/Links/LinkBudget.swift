@@ -14,13 +14,15 @@ actor LinkBudget {
     static let leastExchange = ByteCount(2 * (512 + 256))
 
     private let core: NodeCore
-    private let peer: String
+    /// Its name in the store.
+    private let account: String
     private let profile: Profile
     private var ledger: BudgetLedger
 
-    init(core: NodeCore, peer: NodeID, profile: Profile, ledger: BudgetLedger) {
+    /// - Parameter path: the link to the peer; nil: the main one.
+    init(core: NodeCore, peer: NodeID, path: LinkPath? = nil, profile: Profile, ledger: BudgetLedger) {
         self.core = core
-        self.peer = peer.text
+        account = path?.account(of: peer) ?? peer.text
         self.profile = profile
         self.ledger = ledger
     }
@@ -127,8 +129,8 @@ actor LinkBudget {
     }
 
     private func save() async throws {
-        let (peer, saved) = (peer, ledger.saved.canonicalText)
-        try await core.write { transaction in try transaction.saveLedger(saved, for: peer) }
+        let (account, saved) = (account, ledger.saved.canonicalText)
+        try await core.write { transaction in try transaction.saveLedger(saved, for: account) }
     }
 
     // MARK: For people

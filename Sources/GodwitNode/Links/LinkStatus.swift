@@ -5,11 +5,16 @@ public import GodwitProtocol
 /// A link as the operator sees it.
 public struct LinkStatus: Sendable, Hashable {
     public var peer: NodeID
+    /// Which of the peer's links.
+    var path = LinkPath.mainName
+    var classes = Set(PriorityClass.allCases)
+    /// What was built for it and is not acknowledged.
+    var travelling = PathLoad()
     public var profile: String
     public var tierUp: Int
     public var tierDown: Int
     /// `idle`, `waiting`, `in_contact`, `backoff`, `window_closed`, `budget_spent`, `halted`, or `answers` for a peer
-    /// that calls.
+    /// that calls, or `by_hand`.
     public var phase: String
     public var lastError: ProtocolError?
     /// Milliseconds until the next contact, where that is known.
@@ -33,7 +38,8 @@ public struct LinkStatus: Sendable, Hashable {
 
     public var object: JSONObject {
         [
-            "peer": .string(peer.text), "profile": .string(profile),
+            "peer": .string(peer.text), "path": .string(path), "profile": .string(profile),
+            "classes": .array(classes.sorted().map { .string($0.name) }), "in_flight": .object(travelling.object),
             "tier": ["up": .integer(Int64(tierUp)), "down": .integer(Int64(tierDown))],
             "phase": .string(phase),
             "last_error": lastError.map { ["code": .string($0.code.name), "message": .string($0.message)] } ?? .null,

@@ -15,17 +15,20 @@ extension PeerLink {
     }
 
     func status() async throws -> LinkStatus {
-        let party = key.party
-        let (queues, heads) = try await core.spool.read {
-            try (QueueHead.queues(for: party, in: $0), QueueHead.all(for: party, in: $0))
+        let (party, classes, path) = (key.party, classes, path)
+        let (queues, heads, travelling) = try await core.spool.read {
+            try (
+                QueueHead.queues(for: party, of: classes, in: $0), QueueHead.all(for: party, of: classes, in: $0),
+                PathLoad(path.name, try $0.inFlight(to: party))
+            )
         }
         let now = core.time.uptime()
         let wall = core.time.now()
         let waiting = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
         let outlooks = (urgent: outlook(urgent: true), others: outlook(urgent: false))
         let next = nextContact.map { max(0, ($0 - now).milliseconds) }
-        return LinkStatus(
-            peer: peer.descriptor.id, profile: peer.profile, tierUp: tierUp.tier.rawValue,
+        var status = LinkStatus(
+            peer: peer.descriptor.id, profile: path.profile, tierUp: tierUp.tier.rawValue,
             tierDown: tierDown.tier.rawValue, phase: Self.name(machine.phase(at: now)), lastError: lastError,
             nextContact: next, contacts: contacts, total: total,
             queues: QueueReport.all(queues, heads, frame: FrameSizing.payload(up: profile), at: wall) {
@@ -35,6 +38,8 @@ extension PeerLink {
             ways: (carrier.carrier as? any WayReporting)?.wayReports ?? [],
             nextContactAt: next.map { wall.adding(milliseconds: $0) },
             holds: outlooks.others.holds, window: window(at: wall), budget: await budgetObject())
+        (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
+        return status
     }
 
     private func window(at wall: Timestamp) -> JSONObject {

@@ -15,6 +15,9 @@ typealias NodeOutlet = FrameOutlet<SQLiteSpool>
 actor PeerLink {
     let core: NodeCore
     let peer: Peer
+    let path: LinkPath
+    /// What it carries.
+    let classes: Set<PriorityClass>
     let key: PeerKey
     let profile: Profile
     private let caller: NodeCaller
@@ -34,13 +37,16 @@ actor PeerLink {
     private let bell = Doorbell()
 
     init(
-        core: NodeCore, peer: Peer, profile: Profile, ledger: BudgetLedger, caller: NodeCaller, carrier: any Carrier
+        core: NodeCore, peer: Peer, path: LinkPath, profile: Profile, ledger: BudgetLedger, caller: NodeCaller,
+        carrier: any Carrier
     ) throws {
         self.core = core
         self.peer = peer
+        self.path = path
+        classes = LinkPath.carried(by: peer.paths)[path.name] ?? []
         self.profile = profile
         self.caller = caller
-        let budget = LinkBudget(core: core, peer: peer.descriptor.id, profile: profile, ledger: ledger)
+        let budget = LinkBudget(core: core, peer: peer.descriptor.id, path: path, profile: profile, ledger: ledger)
         self.budget = budget
         self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time)
         key = try PeerKey(peer)
@@ -76,8 +82,7 @@ actor PeerLink {
 
     /// Tells the machine what waits and whether window and budget allow a contact.
     private func report() async {
-        let party = key.party
-        let queues = (try? await core.spool.read { try $0.queues(for: party) }) ?? [:]
+        let queues = await queues()
         let now = core.time.uptime()
         let wall = core.time.now()
         let bytes = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
@@ -136,9 +141,13 @@ actor PeerLink {
 
     private func noteCurb(_ report: ContactReport, until renews: Timestamp?) async {
         guard report.isCurbed else { return curbed = nil }
-        let party = key.party
-        let queues = (try? await core.spool.read { try $0.queues(for: party) }) ?? [:]
-        curbed = (renews, queues.values.reduce(0) { $0 + $1.count })
+        curbed = (renews, await queues().values.reduce(0) { $0 + $1.count })
+    }
+
+    /// What waits for this link.
+    private func queues() async -> [PriorityClass: QueueSummary] {
+        let (party, classes) = (key.party, classes)
+        return (try? await core.spool.read { try QueueHead.queues(for: party, of: classes, in: $0) }) ?? [:]
     }
 
     /// Exchanges of one contact before others get their turn.

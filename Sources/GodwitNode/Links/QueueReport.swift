@@ -3,13 +3,17 @@ import GodwitSpool
 
 /// The first items of each class that waits for a party: what estimates are made from.
 enum QueueHead {
-    static func queues(for party: Party, in transaction: SQLiteTransaction) throws -> [PriorityClass: QueueSummary] {
-        try transaction.queues(for: party)
+    static func queues(
+        for party: Party, of classes: Set<PriorityClass>, in transaction: SQLiteTransaction
+    ) throws -> [PriorityClass: QueueSummary] {
+        try transaction.queues(for: party).filter { classes.contains($0.key) }
     }
 
-    static func all(for party: Party, in transaction: SQLiteTransaction) throws -> [PriorityClass: [SpoolItem]] {
+    static func all(
+        for party: Party, of classes: Set<PriorityClass>, in transaction: SQLiteTransaction
+    ) throws -> [PriorityClass: [SpoolItem]] {
         var heads: [PriorityClass: [SpoolItem]] = [:]
-        for priority in try transaction.queues(for: party).keys {
+        for priority in try queues(for: party, of: classes, in: transaction).keys {
             heads[priority] = try transaction.waiting(
                 for: party, class: priority, count: WireEstimate.companyMax, bytes: ByteCount(32_768))
         }

@@ -14,6 +14,9 @@ public enum NodeSchema {
             for change in ways { try database.execute(sql: change) }
         }
         migrator.registerMigration("node 4") { database in try database.execute(sql: latest) }
+        migrator.registerMigration("node links") { database in
+            for change in links { try database.execute(sql: change) }
+        }
     }
 
     private static let tables = [
@@ -155,6 +158,23 @@ public enum NodeSchema {
           PRIMARY KEY (party, key)
         ) STRICT, WITHOUT ROWID
         """
+
+    /// Links to a peer besides the main one, and the classes that the main one names. Lists are comma separated; null
+    /// classes are those that no link names; `also_after` is in milliseconds.
+    private static let links = [
+        "ALTER TABLE node_peer ADD COLUMN classes TEXT",
+        """
+        CREATE TABLE node_link (
+          node TEXT NOT NULL REFERENCES node_peer (node) ON DELETE CASCADE,
+          name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 32 AND name <> 'main'),
+          profile TEXT NOT NULL,
+          ways TEXT NOT NULL,
+          classes TEXT,
+          also_after INTEGER CHECK (also_after > 0),
+          PRIMARY KEY (node, name)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
 
     /// A serial line to a peer is this node's own setting, and so is the order of the ways to it (comma separated).
     private static let ways = [

@@ -22,13 +22,20 @@ public struct Peer: Sendable, Hashable {
     public var serial: SerialEndpoint?
     /// Kinds or endpoints in the order in which they are tried; what is not named comes after.
     public var order: [String]
+    /// What the main link carries; nil: what no link names.
+    public var classes: Set<PriorityClass>?
+    /// Links besides the main one.
+    public var links: [LinkPath] = []
+    /// Which of them is meant; nil: the main one.
+    public var over: LinkPath?
 
     public init(
         descriptor: NodeDescriptor, trust: TrustLevel, profile: String, calls: Bool, serial: SerialEndpoint? = nil,
-        order: [String] = []
+        order: [String] = [], classes: Set<PriorityClass>? = nil
     ) {
         self.serial = serial
         self.order = order
+        self.classes = classes
         self.descriptor = descriptor
         self.trust = trust
         self.profile = profile
@@ -64,26 +71,33 @@ extension NodeTransaction {
         try run(
             """
             INSERT INTO node_peer (node, descriptor, public_key, noise_key, sequence, trust, profile, calls, since,
-              serial, ways)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+              serial, ways, classes)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (node) DO UPDATE SET descriptor = excluded.descriptor, noise_key = excluded.noise_key,
               sequence = excluded.sequence, trust = excluded.trust, profile = excluded.profile, calls = excluded.calls,
-              serial = excluded.serial, ways = excluded.ways
+              serial = excluded.serial, ways = excluded.ways, classes = excluded.classes
             """,
             [
                 descriptor.id.text, Data(descriptor.object.canonicalBytes()), Data(descriptor.publicKey),
                 Data(descriptor.noiseKey), descriptor.sequence, peer.trust.rawValue, peer.profile, peer.calls,
                 now.milliseconds, peer.serial?.text, peer.order.joined(separator: ","),
+                peer.classes.map(LinkPath.text),
             ])
     }
 
     func peers() throws -> [Peer] {
-        try rows("SELECT descriptor, trust, profile, calls, serial, ways FROM node_peer ORDER BY node").map { row in
-            Peer(
+        let links = try Dictionary(grouping: links()) { $0.node }
+        return try rows(
+            "SELECT node, descriptor, trust, profile, calls, serial, ways, classes FROM node_peer ORDER BY node"
+        ).map { row in
+            var peer = Peer(
                 descriptor: try NodeDescriptor(JSONObject.parse([UInt8](row["descriptor"] as Data))),
                 trust: TrustLevel(rawValue: row["trust"]) ?? .unknown, profile: row["profile"], calls: row["calls"],
                 serial: try (row["serial"] as String?).map { text in try SerialEndpoint(text) },
-                order: (row["ways"] as String).split(separator: ",").map(String.init))
+                order: (row["ways"] as String).split(separator: ",").map(String.init),
+                classes: try (row["classes"] as String?).map { text in try LinkPath.classes(text) })
+            peer.links = links[row["node"] as String]?.map(\.path) ?? []
+            return peer
         }
     }
 }

@@ -28,7 +28,7 @@ extension NodeTransaction {
         aftermath.revoked.insert(party)
         try run("DELETE FROM node_session WHERE user = ? AND device = ?", [user.text, device.text])
         try run("DELETE FROM node_introduction WHERE party = ?", [party.text])
-        if try !spool.unacknowledged(to: party).isEmpty {
+        if try !spool.inFlight(to: party).isEmpty {
             let present = try spool.nextFrame(to: party).incarnation
             try spool.renewIncarnation(to: party, incarnation: present == .max ? 1 : present + 1)
         }

@@ -17,10 +17,11 @@ struct LinkCommand: AsyncParsableCommand {
             for link in (links.array ?? []).compactMap(\.object) {
                 let tier = link["tier"]?.object
                 Console.out(
-                    "\(link["peer"]?.string ?? "") \(link["profile"]?.string ?? ""): \(link["phase"]?.string ?? ""), "
+                    "\(LinkStatusLines.name(link)) \(link["profile"]?.string ?? ""): \(link["phase"]?.string ?? ""), "
                         + "tier \(tier?["up"]?.integer ?? 0) up \(tier?["down"]?.integer ?? 0) down, "
                         + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received"
                 )
+                for line in LinkStatusLines.travelling(link) { Console.out(line) }
                 for queue in (link["queue"]?.array ?? []).compactMap(\.object) {
                     for line in LinkStatusLines.queue(queue) { Console.out(line) }
                 }

@@ -2,6 +2,20 @@ import GodwitProtocol
 
 /// What a node says of a link's future and its budget, in lines.
 enum LinkStatusLines {
+    /// The peer, and which of its links where there are several.
+    static func name(_ link: JSONObject) -> String {
+        let (peer, path) = (link["peer"]?.string ?? "", link["path"]?.string ?? "main")
+        let classes = (link["classes"]?.array ?? []).compactMap(\.string)
+        guard path != "main" || classes.count < PriorityClass.allCases.count else { return peer }
+        return "\(peer) \(path) (\(classes.joined(separator: ",")))"
+    }
+
+    static func travelling(_ link: JSONObject) -> [String] {
+        guard let load = link["in_flight"]?.object, let frames = load["frames"]?.integer, frames > 0 else { return [] }
+        let seconds = (load["oldest_age_ms"]?.integer ?? 0) / 1_000
+        return ["  not acknowledged: \(frames) frames, \(load["bytes"]?.integer ?? 0) B, the oldest for \(seconds) s"]
+    }
+
     static func queue(_ queue: JSONObject) -> [String] {
         var lines = [
             "  \(queue["class"]?.string ?? ""): \(queue["count"]?.integer ?? 0) waiting, "

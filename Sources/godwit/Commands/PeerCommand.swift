@@ -4,7 +4,7 @@ import GodwitProtocol
 
 struct PeerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "peer", abstract: "Neighbours of the node.", subcommands: [Add.self, List.self])
+        commandName: "peer", abstract: "Neighbours of the node.", subcommands: [Add.self, List.self, Link.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -31,6 +31,8 @@ struct PeerCommand: AsyncParsableCommand {
         var mtu: Int?
         @Option(help: "Ways to the peer in the order to try them, such as serial,udp,https.")
         var order: String?
+        @Option(help: "Classes that the main link carries (default: those that no link to the peer names).")
+        var classes: String?
 
         func run() async throws {
             guard serial != nil || (baud == nil && mtu == nil) else {
@@ -47,6 +49,7 @@ struct PeerCommand: AsyncParsableCommand {
                 request["serial"] = .string(line.text)
             }
             if let order { request["order"] = .string(order) }
+            if let classes { request["classes"] = .string(classes) }
             let peer = try await NodeControl.ask(request, home)
             if home.json { return Console.value(peer) }
             Console.out("Added \(peer.object?["id"]?.string ?? "") (\(peer.object?["name"]?.string ?? "")).")

@@ -6,7 +6,7 @@ struct SpoolCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spool", abstract: "What the node has in custody.",
         subcommands: [
-            List.self, Show.self, Why.self, Verify.self, Export.self, Import.self, ExplainBatch.self,
+            List.self, Show.self, Why.self, Verify.self, Export.self, Import.self, Resend.self, ExplainBatch.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -70,22 +70,35 @@ struct SpoolCommand: AsyncParsableCommand {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write frames for a peer to a file, to be carried by hand.",
-            discussion: "What is written stays in custody until the peer's acknowledgement comes back.")
+            discussion: """
+                What is written stays in custody until the peer's acknowledgement comes back. Acknowledgements go along \
+                also if nothing waits.
+                """)
 
         @OptionGroup var home: HomeOptions
         @Option(help: "Node id of the peer.")
         var to: String
-        @Option(name: .customLong("max-bytes"), help: "At most about so many bytes, 512 to 16777216.")
+        @Option(help: "Link to the peer whose classes and frames are written.")
+        var path = "main"
+        @Option(name: .customLong("max-bytes"), help: "Largest file, 512 to 16777216 bytes.")
         var maxBytes: Int64 = 16_777_216
         @Argument(help: "File to write.")
         var file: String
 
         func run() async throws {
+            guard (512...16_777_216).contains(maxBytes) else {
+                throw ProtocolError.malformed("--max-bytes is 512 to 16777216.", member: "max_bytes")
+            }
             let result = try await NodeControl.ask(
-                ["request": "export", "to": .string(to), "max_bytes": .integer(maxBytes)], home)
+                [
+                    "request": "export", "to": .string(to), "path": .string(path),
+                    "max_bytes": .integer(maxBytes - Int64(ExchangeFile.overhead)),
+                ], home)
             let records = (result.object?["records"]?.array ?? []).compactMap { $0.string.flatMap(Base64.decode) }
             try ExchangeFile.write(records, to: file)
+            let size = (result.object?["bytes"]?.integer ?? 0) + Int64(ExchangeFile.overhead)
             let summary = (result.object ?? [:]).omitting(["records"]).setting("file", .string(file))
+                .setting("bytes", .integer(size))
             if home.json { return Console.json(summary) }
             Console.out(
                 "Wrote \(summary["frames"]?.integer ?? 0) frames, \(summary["bytes"]?.integer ?? 0) B, to \(file)."

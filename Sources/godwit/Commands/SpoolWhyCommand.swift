@@ -28,6 +28,9 @@ extension SpoolCommand {
             func text(_ key: String) -> String { copy[key]?.string ?? "" }
             Console.out(
                 "\(text("destination")): \(text("state")), class \(text("class")), \(copy["bytes"]?.integer ?? 0) B")
+            let paths = (copy["paths"]?.array ?? []).compactMap(\.object)
+            let path = text("path")
+            if !path.isEmpty, paths.count > 1 || path != "main" { Console.out("  over the link \(path)") }
             for hold in (copy["holds"]?.array ?? []).compactMap(\.object) {
                 Console.out("  " + (hold["words"]?.string ?? ""))
             }
@@ -39,6 +42,11 @@ extension SpoolCommand {
             }
             if let forecast = copy["forecast"]?.object { Console.out("  " + Forecast.words(forecast)) }
             if let cost = copy["cost"]?.object { Console.out("  " + Forecast.words(cost: cost)) }
+            for other in paths where other["path"]?.string != path {
+                let forecast = other["forecast"]?.object.map { Forecast.words($0) }
+                let hold = other["holds"]?.array?.first?.object?["words"]?.string
+                Console.out("  or over the link \(other["path"]?.string ?? ""): \(forecast ?? hold ?? "")")
+            }
             Console.out("  its lifetime ends at \(text("expires_at"))")
         }
     }

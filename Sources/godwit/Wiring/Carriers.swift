@@ -6,10 +6,9 @@ import GodwitProtocol
 
 /// Makes carriers: the one place that knows which carrier moves frames to whom.
 enum Carriers {
-    /// All ways to a peer in the order that fits the link, or that the operator gave; the best that works is taken.
+    /// The ways of a link in the order that fits it, or that the operator gave; the best that works is taken.
     static func peer(_ peer: Peer, _ profile: Profile, _ lines: SerialLines) throws -> any Carrier {
-        let ways = CarrierWay.ordered(
-            endpoints: peer.descriptor.endpoints, serial: peer.serial, profile: profile, preference: peer.order)
+        let ways = peer.ways(over: profile)
         return try FailoverCarrier(
             ways.map { way in
                 FailoverCarrier.Way(
