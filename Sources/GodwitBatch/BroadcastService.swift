@@ -1,7 +1,10 @@
 /// What became of a record of a broadcast.
 public enum BroadcastVerdict: Sendable, Hashable {
-    /// It was sealed by somebody known here, and is durable.
+    /// It was sealed by somebody known here, brought something new, and is durable.
     case taken
+    /// It was sealed by somebody known here and brought nothing new. Anybody can repeat what he has once heard, so it
+    /// proves nothing of the one who sent it.
+    case repeated
     /// It is for somebody else, as most of a broadcast is.
     case forOthers
     /// It is no frame, was altered, or breaks a rule.

@@ -92,6 +92,11 @@ extension EndToEnd {
                 #expect(outcome.code == code, "\(arguments): \(outcome)")
                 #expect(try outcome.error()["details"]?.object?["member"]?.string == member, "\(arguments)")
             }
+            let node = try tool.start(
+                ["node", "run", "--home", "own", "--json"],
+                environment: ["GODWIT_LISTEN_BROADCAST": "239.1.2.3:9", "GODWIT_BROADCAST_INTERFACE": "nosuch0"])
+            let refused = try await node.ended()
+            #expect(refused.code == 65 && refused.complaint.contains("no network interface"), "\(refused)")
             let stranger = try await tool.run(
                 "link", "broadcast", "--home", "own", "--to", "udp://127.0.0.1:9", "--peers", "abcdefgh")
             #expect(stranger.code == 69)
@@ -99,6 +104,9 @@ extension EndToEnd {
                 "node", "init", "--home", "wrong", "--listen-broadcast", "239.1.2.3", "--json")
             #expect(wrong.code == 65)
             #expect(try wrong.error()["details"]?.object?["member"]?.string == "listen_broadcast")
+            let environment = try await tool.run(
+                "node", "status", "--home", "own", "--json", environment: ["GODWIT_LISTEN_BROADCAST": "239.1.2.3"])
+            #expect(try environment.error()["details"]?.object?["member"]?.string == "listen_broadcast")
             let lonely = try await tool.run("node", "init", "--home", "wrong", "--broadcast-interface", "lo", "--json")
             #expect(try lonely.error()["details"]?.object?["member"]?.string == "broadcast_interface")
         }

@@ -84,6 +84,18 @@ private final class Collector: GodwitBatch.BroadcastService {
         #expect(collector.records.withLock { $0 } == Array(records.dropLast()))
     }
 
+    @Test("datagrams go no faster than the rate says, headers counted")
+    func pace() async throws {
+        var configuration = try Self.configuration("udp://127.0.0.1:9")
+        configuration.rate = BitRate(bitsPerSecond: 400_000)
+        let start = ContinuousClock.now
+        let done = try await BroadcastSender(configuration).send(BroadcastReceiverTests.records(10, seed: 6))
+        let last = ByteCount(configuration.mtu.bytes)
+        // The last datagram may begin 20 ms early, and its own time is not waited for.
+        let least = Double((done.bytes - last.bytes) * 8) / 400_000 - 0.02
+        #expect(least > 0.3 && ContinuousClock.now - start >= .seconds(least))
+    }
+
     @Test("a listener that has no such interface does not start, and says which member is wrong")
     func noInterface() async throws {
         let listener = BroadcastListener(

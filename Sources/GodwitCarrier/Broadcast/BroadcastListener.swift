@@ -84,7 +84,7 @@ public final class BroadcastListener: Sendable {
             switch await service.take(found.bytes) {
             case .taken: receiver.prove(found)
             case .later: receiver.forget(found)
-            case .forOthers, .refused: break
+            case .repeated, .forOthers, .refused: break
             }
         }
         service.note(receiver.counts)

@@ -3,8 +3,8 @@ import GodwitBatch
 /// Gathers the objects of broadcasts, within a fixed memory that each source has a part of its own in.
 ///
 /// Nothing here proves who sent a datagram; the records' seals do, later. So whoever sends from many addresses, or under
-/// another's, can take up room and no more: a source or an object of which a record was sealed by somebody known is
-/// never dropped for one of which none was, unless it has been silent for long.
+/// another's, can take up room and no more: a source or an object that has brought something new from somebody known is
+/// never dropped for one that has not, unless it has been silent for long.
 struct BroadcastReceiver: Sendable {
     struct Limits: Sendable, Hashable {
         /// Addresses that are listened to at the same time.
@@ -70,7 +70,7 @@ struct BroadcastReceiver: Sendable {
         return records.map { Found(source: name, id: datagram.id, bytes: $0) }
     }
 
-    /// A record of the object was sealed by somebody known.
+    /// A record of the object brought something new from somebody known.
     mutating func prove(_ found: Found) {
         sources[found.source]?.heard.isProven = true
         sources[found.source]?.objects[found.id]?.heard.isProven = true

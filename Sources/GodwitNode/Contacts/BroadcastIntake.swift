@@ -52,7 +52,7 @@ final class BroadcastIntake: BroadcastService {
                 state.tally.repeated += taken.isRepeat ? 1 : 0
                 state.tally.released += taken.released
             }
-            return .taken
+            return taken.items > 0 || taken.released > 0 ? .taken : .repeated
         } catch {
             let isRefusal = Self.isRefusal(error)
             state.withLock { state in
