@@ -11,9 +11,12 @@ DEMO ?=
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON_HOME := .build-python
 REQUIREMENTS := $(wildcard Tests/Interop/requirements.txt)
-# Options of the benchmarks: BENCH=--json. Texts for the codecs of texts: CORPUS=FILE.
+# Options of the benchmarks: BENCH=--json. Texts for the codecs of texts: CORPUS=FILE. For links, see `bench`.
 BENCH ?=
 CORPUS ?=
+EMULATOR ?=
+CORPUS_100 ?=
+CORPUS_1000 ?=
 GODWIT = .build/$(CONFIGURATION)/godwit
 GODWIT_BENCH_PROGRAM = .build/release/godwit-bench
 PROTOS := $(wildcard Sources/GodwitBatch/*.proto)
@@ -31,7 +34,8 @@ help:
 	@echo 'make test      everything that is tested'
 	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
 	@echo 'make lint      the style, checked;  make format: the style, applied'
-	@echo 'make bench     codecs and spool, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE: texts)'
+	@echo 'make bench     codecs, spool and links, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE:'
+	@echo '               texts; EMULATOR=PROGRAM CORPUS_100=FILE CORPUS_1000=FILE: links)'
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
 	@echo 'make primers   the Brotli primers, made again from dictionaries/*.txt'
@@ -74,7 +78,7 @@ format:
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format format --in-place --parallel --configuration .swift-format
 
 # Each prints a table, or with BENCH=--json one JSON object, and leaves that object in .build/bench for later comparison.
-# Links are measured by Benchmarks/link.sh, which needs an emulator and root.
+# Links need root, an emulator (EMULATOR=PROGRAM, see Benchmarks/link.sh) and two conversations (CORPUS_100, CORPUS_1000).
 bench: CONFIGURATION = release
 bench: export GODWIT_BENCH = 1
 bench: build
@@ -85,6 +89,9 @@ bench: build
 	@$(GODWIT_BENCH_PROGRAM) spool-scale $(if $(BENCH_LARGE),--large) --save .build/bench $(BENCH)
 	@Benchmarks/memory.sh .build/bench/memory.json $(BENCH)
 	@$(GODWIT) demo --json > .build/bench/demo.json && cat .build/bench/demo.json
+ifneq ($(EMULATOR),)
+	@Benchmarks/links.sh $(EMULATOR) $(CORPUS_100) $(CORPUS_1000) .build/bench/links.json $(filter --json,$(BENCH))
+endif
 ifneq ($(CORPUS),)
 	@$(GODWIT) dictionary bench --json $(CORPUS) > .build/bench/dictionary.json
 	@$(GODWIT) dictionary bench $(filter --json,$(BENCH)) $(CORPUS)
