@@ -164,7 +164,7 @@ actor LinkBoard {
             peer: peer.descriptor.id, profile: path.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
             tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
-            phase: peer.trust == .blocked ? "blocked" : path.isByHand ? "by_hand" : "answers", lastError: nil,
+            phase: Self.phase(of: path, to: peer), lastError: nil,
             nextContact: nil, contacts: 0,
             total: ContactReport(),
             queues: QueueReport.all(
@@ -172,6 +172,12 @@ actor LinkBoard {
             forecast: nil, holds: [hold(of: path, to: peer)])
         (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
         return status
+    }
+
+    private static func phase(of path: LinkPath, to peer: Peer) -> String {
+        if peer.trust == .blocked { return "blocked" }
+        if path.isByHand { return "by_hand" }
+        return path.name == LinkPath.mainName ? "answers" : "stopped"
     }
 
     /// Why nothing goes over a link that does not run.
