@@ -42,7 +42,7 @@ where Store.Transaction == Receiver.Transaction {
     public typealias Progress = @Sendable (ContactReport) -> Void
 
     private let intake: FrameIntake<Store, Receiver>
-    private let outlet: FrameOutlet<Store>
+    public let outlet: FrameOutlet<Store>
 
     public init(intake: FrameIntake<Store, Receiver>, outlet: FrameOutlet<Store>) {
         self.intake = intake

@@ -173,6 +173,9 @@ public actor FrameOutlet<Store: Spool> {
         return record
     }
 
+    /// What bodies are expected to become on the wire, by the frames before.
+    public func expected(_ bodies: ByteCount) -> ByteCount { stretch.frame(of: bodies) }
+
     /// The item is passed over: it fits no frame.
     public func passesOver(_ row: Int64) -> Bool { unfit.contains(row) }
 

@@ -15,6 +15,11 @@ struct FrameStretch: Sendable, Hashable {
     /// Bodies to look at for a frame.
     func room(of frame: ByteCount) -> ByteCount { ByteCount(Int(Double(frame.bytes) * factor)) }
 
+    /// Frame bytes that bodies are expected to make.
+    func frame(of bodies: ByteCount) -> ByteCount {
+        ByteCount(Int((Double(bodies.bytes) * Self.headroom / factor).rounded(.up)))
+    }
+
     /// - Parameter frame: what the bodies have become; 0 is ignored.
     mutating func learn(bodies: ByteCount, frame: ByteCount) {
         guard frame > .zero else { return }

@@ -38,8 +38,8 @@ extension ContactMachine {
         case askedToWait(until: Duration)
         /// The contacts before moved nothing.
         case pause(until: Duration)
-        /// It waits for company in its frame.
-        case batching(until: Duration)
+        /// It waits for company in its frame; `bytes`: until so many on the wire make a contact worthwhile.
+        case batching(until: Duration, bytes: ByteCount? = nil)
     }
 
     public struct Policy: Sendable, Hashable {
@@ -49,6 +49,10 @@ extension ContactMachine {
         /// So many waiting bytes need no company.
         public var fullFrame: ByteCount
         public var retry = RetryPolicy()
+        /// Fewer bytes on the wire are not worth a contact before `maxWait`, unless something urgent wakes it.
+        public var minBatch = ByteCount.zero
+        public var maxWait = Duration.zero
+        public var wake = WakeRule.inWindow
 
         public init(poll: PollPlan?, batchDelay: Duration, fullFrame: ByteCount) {
             self.poll = poll
@@ -59,6 +63,9 @@ extension ContactMachine {
         public init(_ profile: Profile) {
             self.init(
                 poll: profile.poll, batchDelay: profile.batchDelay, fullFrame: FrameSizing.payload(up: profile))
+            minBatch = profile.minBatch
+            maxWait = profile.maxWait
+            wake = profile.wakeOnUrgent
         }
     }
 }

@@ -6,6 +6,8 @@ public import GodwitProtocol
 /// `next`; when it is told to start it runs one contact and reports its end, always. In between the answer is `idle`.
 ///
 /// - Urgent items, and a full frame of others, start a contact at once; other items wait for company for `batchDelay`.
+/// - Where a contact has to be worthwhile (`minBatch`), items wait for so many bytes, or for `maxWait`. Which urgent items
+///   spare themselves that, and whether they open a closed window, says `WakeRule`.
 /// - Where nothing waits the peer is asked after `poll.min`, and the pause doubles to `poll.max` as long as nothing is to
 ///   be had.
 /// - After a failure `RetryPolicy` decides. A delay that the peer named stands; other delays end when a window opens.
@@ -31,6 +33,8 @@ public struct ContactMachine: Sendable {
     private var waitingSince: Duration?
     private var urgent = false
     private var bytes = ByteCount.zero
+    /// The same as it will be on the wire.
+    private var wire = ByteCount.zero
     /// Most bytes that were reported since something last moved.
     private var known = ByteCount.zero
     /// The last contact moved something and more waits: go on at once.
@@ -64,10 +68,13 @@ public struct ContactMachine: Sendable {
 
 extension ContactMachine {
     /// What waits for the peer now; to be called whenever it changes, and again after a contact.
-    /// - Parameter bytes: in all classes; zero: nothing waits.
-    public mutating func itemsWaiting(urgent: Bool, bytes: ByteCount, at now: Duration) {
+    /// - Parameters:
+    ///   - bytes: of bodies in all classes; zero: nothing waits.
+    ///   - wire: what they are expected to take on the wire; nil: as many.
+    public mutating func itemsWaiting(urgent: Bool, bytes: ByteCount, wire: ByteCount? = nil, at now: Duration) {
         self.urgent = urgent && bytes > .zero
         self.bytes = bytes
+        self.wire = wire ?? bytes
         waitingSince = bytes > .zero ? waitingSince ?? now : nil
         guard bytes > known else { return }
         known = bytes
@@ -157,6 +164,17 @@ extension ContactMachine {
         budget = nil
     }
 
+    /// Whether an urgent item goes at once, and in a closed window.
+    private func wakes(_ isUrgent: Bool) -> Bool { isUrgent && policy.wake != .never }
+    private func opensWindow(_ isUrgent: Bool) -> Bool { isUrgent && policy.wake == .always }
+
+    /// When what has waited since then is worth a contact.
+    private func worthwhile(since: Duration, urgent: Bool) -> Duration {
+        if wakes(urgent) { return .zero }
+        if policy.minBatch > .zero, wire < policy.minBatch { return since + max(policy.maxWait, policy.batchDelay) }
+        return bytes >= policy.fullFrame ? .zero : since + policy.batchDelay
+    }
+
     private func fruitlessPause() -> Duration {
         let limits = policy.poll ?? Self.pausesWithoutPoll
         var pause = max(limits.min, Self.pauseMin)
@@ -186,7 +204,7 @@ extension ContactMachine {
     public func phase(at now: Duration) -> Phase {
         if let halt { return .halted(halt) }
         if started != nil { return .inContact }
-        if let window, window.until.map({ $0 > now }) ?? true { return .windowClosed }
+        if isWindowClosed(at: now), !opensWindow(urgent) { return .windowClosed }
         if let budget, budget.until.map({ $0 > now }) ?? true, !(urgent && budget.sparesUrgent) { return .budgetSpent }
         if max(retryAt, heldUntil) > now, failures > 0 { return .backoff }
         return waitingSince != nil || goOn ? .waiting : .idle
@@ -198,7 +216,7 @@ extension ContactMachine {
         if let halt { return [.halted(halt)] }
         var holds: [Hold] = []
         if let started { holds.append(.inContact(since: started)) }
-        if let window, window.until.map({ $0 > now }) ?? true { holds.append(.window(until: window.until)) }
+        if isWindowClosed(at: now), !opensWindow(isUrgent) { holds.append(.window(until: window?.until)) }
         if let budget, budget.until.map({ $0 > now }) ?? true, !(isUrgent && budget.sparesUrgent) {
             holds.append(.budget(until: budget.until, sparesUrgent: budget.sparesUrgent))
         }
@@ -206,11 +224,15 @@ extension ContactMachine {
         if heldUntil > now { holds.append(.askedToWait(until: heldUntil)) }
         guard started == nil else { return holds }
         if pauseUntil > now, fruitless > 0 { holds.append(.pause(until: pauseUntil)) }
-        if let waitingSince, !urgent, bytes < policy.fullFrame, waitingSince + policy.batchDelay > now {
-            holds.append(.batching(until: waitingSince + policy.batchDelay))
+        if let waitingSince, !wakes(urgent) {
+            let until = min(worthwhile(since: waitingSince, urgent: false), pollAt ?? .seconds(Int64.max))
+            let least = policy.minBatch > wire ? policy.minBatch : nil
+            if until > now { holds.append(.batching(until: until, bytes: least)) }
         }
         return holds
     }
+
+    private func isWindowClosed(at now: Duration) -> Bool { window.map { $0.until.map { $0 > now } ?? true } ?? false }
 
     /// When an item that waits can begin to go, as things stand; nil: not before a report.
     public func departure(urgent isUrgent: Bool, at now: Duration) -> Duration? {
@@ -219,6 +241,10 @@ extension ContactMachine {
         if started == nil {
             guard let due = due() else { return nil }
             time = max(time, due)
+            if isWindowClosed(at: time), !opensWindow(isUrgent) {
+                guard let until = window?.until else { return nil }
+                time = max(time, until)
+            }
         }
         guard let budget, !(isUrgent && budget.sparesUrgent) else { return time }
         return budget.until.map { max(time, $0) }
@@ -228,15 +254,12 @@ extension ContactMachine {
     private func due() -> Duration? {
         guard started == nil, halt == nil else { return nil }
         var wanted: [Duration] = []
-        if let waitingSince {
-            let atOnce = urgent || bytes >= policy.fullFrame
-            wanted.append(atOnce ? .zero : waitingSince + policy.batchDelay)
-        }
+        if let waitingSince { wanted.append(worthwhile(since: waitingSince, urgent: urgent)) }
         if goOn || requested { wanted.append(.zero) }
         if let pollAt { wanted.append(pollAt) }
         guard var time = wanted.min() else { return nil }
         for pause in [retryAt, heldUntil, pauseUntil] { time = max(time, pause) }
-        if let window {
+        if let window, !opensWindow(urgent) {
             guard let until = window.until else { return nil }
             time = max(time, until)
         }

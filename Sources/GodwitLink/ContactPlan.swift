@@ -11,9 +11,9 @@ public enum Weekday: String, Sendable, CaseIterable {
     case sunday = "sun"
 }
 
-/// When a link is there: always, or in windows that come back every week. All times are UTC.
+/// When a link is there: always, or in windows, which may overlap. All times are UTC.
 public struct ContactPlan: Sendable, Hashable {
-    /// One window on some days.
+    /// One window on some days of the week.
     public struct Window: Sendable, Hashable {
         public var days: Set<Weekday>
         /// Minute of the day at which it opens, 0 to 1,439.
@@ -27,88 +27,68 @@ public struct ContactPlan: Sendable, Hashable {
             self.from = min(max(from, 0), 1_439)
             self.to = min(max(to, 0), 1_440)
         }
+
+        /// Milliseconds from opening to closing.
+        var length: Int64 { Self.length(from: from, to: to) }
+
+        static func length(from: Int, to: Int) -> Int64 { Int64(to > from ? to - from : to + 1_440 - from) * 60_000 }
     }
 
-    /// Most windows of a plan.
-    public static let windowsMax = 64
-    private static let day: Int64 = 86_400_000
-    private static let week: Int64 = 7 * day
+    /// Most windows and rules of a plan.
+    public static let windowsMax = 512
+    /// Most days that a rule leaves out.
+    public static let exceptionsMax = 366
+    /// Windows that touch each other and are joined to say when the last of them closes.
+    static let joinedMax = 4_096
+    /// Times of any year beyond are taken as these.
+    private static let timeMax: Int64 = 1 << 53
 
     /// Open at every moment.
-    public static let always = ContactPlan(spans: nil)
+    public static let always = ContactPlan(spans: nil, rules: [])
 
-    /// Merged and sorted, in milliseconds from Monday 00:00; a span may reach beyond the week's end. Nil: always.
-    private let spans: [Range<Int64>]?
+    /// Nil: always.
+    private let spans: WeekSpans?
+    private let rules: [ContactRule]
 
-    private init(spans: [Range<Int64>]?) { self.spans = spans }
+    private init(spans: WeekSpans?, rules: [ContactRule]) {
+        self.spans = spans
+        self.rules = rules
+    }
 
-    /// Without windows the link is never there.
-    public init(windows: [Window]) {
-        var pieces: [Range<Int64>] = []
-        for window in windows {
-            for day in window.days {
-                let start = Int64(Weekday.allCases.firstIndex(of: day) ?? 0) * Self.day + Int64(window.from) * 60_000
-                let minutes = window.to > window.from ? window.to - window.from : window.to + 1_440 - window.from
-                let end = start + Int64(minutes) * 60_000
-                pieces.append(start..<min(end, Self.week))
-                if end > Self.week { pieces.append(0..<(end - Self.week)) }
-            }
-        }
-        let merged = Self.merged(pieces)
-        self.init(spans: merged == [0..<Self.week] ? nil : merged)
+    /// Without windows and rules the link is never there.
+    public init(windows: [Window], rules: [ContactRule] = []) {
+        let spans = WeekSpans(windows)
+        self.init(spans: spans.isAlways ? nil : spans, rules: spans.isAlways ? [] : rules)
     }
 
     public var isAlways: Bool { spans == nil }
 
-    public func isOpen(at time: Timestamp) -> Bool {
-        guard let spans else { return true }
-        let now = Self.position(time)
-        return spans.contains { $0.contains(now) || $0.contains(now + Self.week) }
-    }
+    public func isOpen(at time: Timestamp) -> Bool { isAlways || end(covering: Self.bounded(time)) != nil }
 
-    /// When the window that is open at `time` closes; nil: it never does, or none is open.
+    /// When the link, which is there at `time`, is gone; nil: it never is, or is not there now. After 4,096 windows that
+    /// touch each other the end of the last of them is given, so that never more is promised than is there.
     public func closes(after time: Timestamp) -> Timestamp? {
-        guard let spans else { return nil }
-        let now = Self.position(time)
-        for at in [now, now + Self.week] {
-            if let span = spans.first(where: { $0.contains(at) }) {
-                return time.adding(milliseconds: span.upperBound - at)
-            }
+        let now = Self.bounded(time)
+        guard !isAlways, var end = end(covering: now) else { return nil }
+        for _ in 0..<Self.joinedMax {
+            guard let further = self.end(covering: end) else { break }
+            end = further
         }
-        return nil
+        return time.adding(milliseconds: end - now)
     }
 
     /// The next moment at which the link is there: `time` itself if it is open; nil: never.
     public func opens(after time: Timestamp) -> Timestamp? {
-        guard let spans, !isOpen(at: time) else { return time }
-        let now = Self.position(time)
-        let next = spans.first { $0.lowerBound > now }?.lowerBound ?? spans.first.map { $0.lowerBound + Self.week }
-        return next.map { time.adding(milliseconds: $0 - now) }
+        guard !isOpen(at: time) else { return time }
+        let now = Self.bounded(time)
+        let next = rules.compactMap { $0.start(after: now) } + [spans?.start(after: now)].compactMap(\.self)
+        return next.min().map { time.adding(milliseconds: $0 - now) }
     }
 
-    /// Milliseconds since the last Monday 00:00. 1970-01-01 was a Thursday, the fourth day.
-    private static func position(_ time: Timestamp) -> Int64 {
-        let rest = time.milliseconds % week + 3 * day
-        return (rest % week + week) % week
+    /// The latest end of the windows that cover a time.
+    private func end(covering time: Int64) -> Int64? {
+        (rules.compactMap { $0.end(covering: time) } + [spans?.end(covering: time)].compactMap(\.self)).max()
     }
 
-    /// Joins pieces within the week, then the last with the first if they meet at the week's end.
-    private static func merged(_ pieces: [Range<Int64>]) -> [Range<Int64>] {
-        var spans: [Range<Int64>] = []
-        for piece in pieces.sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) })
-        where !piece.isEmpty {
-            if let last = spans.last, piece.lowerBound <= last.upperBound {
-                spans[spans.count - 1] = last.lowerBound..<max(last.upperBound, piece.upperBound)
-            } else {
-                spans.append(piece)
-            }
-        }
-        if spans.count > 1, let first = spans.first, let last = spans.last, first.lowerBound == 0,
-            last.upperBound == week
-        {
-            spans[spans.count - 1] = last.lowerBound..<(week + first.upperBound)
-            spans.removeFirst()
-        }
-        return spans
-    }
+    private static func bounded(_ time: Timestamp) -> Int64 { min(max(time.milliseconds, -timeMax), timeMax) }
 }

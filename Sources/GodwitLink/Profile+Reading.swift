@@ -3,7 +3,7 @@ public import GodwitProtocol
 extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
-        "tier",
+        "tier", "min_batch", "max_wait", "wake_on_urgent",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -30,6 +30,7 @@ extension Profile {
         if let value = top.value("weights") { try readWeights(value) }
         if let value = top.value("budget") { try readBudget(value) }
         if let value = top.value("windows") { contactPlan = try ContactPlan(value, at: "windows") }
+        try readBatching(top)
         if let value = top.value("poll") { poll = try PollPlan.read(value, at: "poll") }
         if let value = top.value("tier") { try readTier(value) }
     }
@@ -54,6 +55,14 @@ extension Profile {
         if let bytes = try top.integer("mtu", in: 64...65_535) { mtu = ByteCount(bytes) }
         if let time = try top.integer("batch_delay", in: 0...60_000) { batchDelay = .milliseconds(time) }
         frameSeconds = try top.number("frame_seconds", in: 0.5...60) ?? frameSeconds
+    }
+
+    private mutating func readBatching(_ top: ProfileReader) throws(ProtocolError) {
+        if let bytes = try top.integer("min_batch", in: 0...1_000_000_000) { minBatch = ByteCount(bytes) }
+        if let time = try top.number("max_wait", in: 1...2_592_000) { maxWait = .seconds(time) }
+        wakeOnUrgent = try top.choice("wake_on_urgent", WakeRule.self) ?? wakeOnUrgent
+        // A poll is a contact that takes along what waits: more often than this it would undo the wait.
+        if minBatch > .zero, poll != nil { poll = PollPlan(min: maxWait, max: maxWait) }
     }
 
     private mutating func readWeights(_ value: JSONValue) throws(ProtocolError) {

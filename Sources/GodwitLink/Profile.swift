@@ -29,6 +29,11 @@ public struct Profile: Sendable, Hashable {
     public var poll: PollPlan?
     /// How long an item that is not urgent waits for others; 0 to 60 s.
     public var batchDelay: Duration
+    /// Bytes on the wire that make a contact worthwhile; 0 to 1,000,000,000. With less, items that are not urgent wait.
+    public var minBatch = ByteCount.zero
+    /// After so long they go all the same; 1 s to 30 days.
+    public var maxWait = Duration.seconds(3_600)
+    public var wakeOnUrgent = WakeRule.inWindow
     /// Link time that one frame takes; 0.5 to 60 s.
     public var frameSeconds: Double
     /// Tier towards the peer set by the operator (NET-07); nil: by rate.
@@ -53,6 +58,16 @@ public struct Profile: Sendable, Hashable {
             "reliability": .string(reliability.rawValue),
         ]
     }
+}
+
+/// What an urgent item (control, revocations, direct texts) may start by itself.
+public enum WakeRule: String, Sendable, CaseIterable {
+    /// It waits for company and for a worthwhile batch as the others do.
+    case never
+    /// A contact at once, where the window is open.
+    case inWindow = "in_window"
+    /// A contact at once, also in a closed window, as over a line that is dialled. Only what is urgent goes then.
+    case always
 }
 
 /// When a peer is asked although nothing waits for it.

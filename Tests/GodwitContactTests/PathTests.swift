@@ -71,92 +71,117 @@ struct PathTests {
         if seed < 3 { try await Stores.sqlite.with { try await Self.run($0, seed: UInt64(seed)) } }
     }
 
-    private static func run(_ hop: some Ends, seed: UInt64) async throws {
+    private static func run<Hop: Ends>(_ hop: Hop, seed: UInt64) async throws {
+        var world = World<Hop.Store>(hop.left, hop.right, seed: seed)
+        for round in 0..<60 { try await world.trouble(round) }
         let (left, right) = (hop.left, hop.right)
-        let outlets = (Outlets(left), Outlets(right))
-        var random = SeededGenerator(seed: seed)
-        let answerer = ContactAnswerer(intake: right.intake) { _ in (outlets.1.live, limits) }
-        let caller = ContactCaller(intake: left.intake, outlet: outlets.0.live)
-        let faults = (0..<80).map { _ in
-            Bool.random(using: &random) ? Fault.none : FaultTests.single.randomElement(using: &random) ?? .none
-        }
-        let carrier = LoopCarrier(answerer, faults: faults)
-        var (up, down): (Set<Int>, Set<Int>) = ([], [])
-        /// Sticks under way: the round in which they arrive, where, and what is on them.
-        var sticks: [(round: Int, toRight: Bool, records: [[UInt8]])] = []
-        func ride(_ round: Int, toRight: Bool, most: Int) async throws {
-            let parcel =
-                toRight
-                ? try await outlets.0.bike.parcel(
-                    to: right.key, frame: ByteCount(2_000), runs: true, most: ByteCount(most))
-                : try await outlets.1.bike.parcel(
-                    to: left.key, frame: ByteCount(2_000), runs: true, most: ByteCount(most))
-            #expect(parcel.bytes.bytes <= most, "seed \(seed)")
-            guard Int.random(in: 0..<4, using: &random) > 0 else { return }
-            var records = parcel.records
-            if Int.random(in: 0..<4, using: &random) == 0 { records = Array(records.dropLast()) }
-            for _ in 0...Int.random(in: 0...1, using: &random) {
-                sticks.append((round + Int.random(in: 1...30, using: &random), toRight, records))
-            }
-        }
-        func arrive(_ round: Int) async throws {
-            for stick in sticks.filter({ $0.round <= round }) {
-                for record in stick.records {
-                    if stick.toRight {
-                        await outlets.1.live.heard(try await right.intake.take(record))
-                    } else {
-                        await outlets.0.live.heard(try await left.intake.take(record))
-                    }
-                }
-            }
-            sticks.removeAll { $0.round <= round }
-        }
-        for round in 0..<60 {
-            for number in round * 4..<round * 4 + 4 {
-                let priority = PriorityClass.allCases.randomElement(using: &random) ?? .bulk
-                try await left.enqueue(number, to: right.identity.party, priority)
-                try await right.enqueue(1_000 + number, to: left.identity.party, priority)
-                up.insert(number)
-                down.insert(1_000 + number)
-            }
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: try await ride(round, toRight: true, most: Int.random(in: 1_500...8_000, using: &random))
-            case 1: try await ride(round, toRight: false, most: Int.random(in: 1_500...8_000, using: &random))
-            case 2:
-                // An operator sends what is on a stick over the live path as well.
-                let held = try await left.inFlight(to: right.identity.party).filter { $0.path == "bike" }
-                if let frame = held.randomElement(using: &random) {
-                    try await left.spool.write { try $0.move([frame.number], to: "main", of: right.identity.party) }
-                }
-            default: _ = try? await caller.contact(with: right.key, over: carrier, limits: limits, exchangesMax: 3)
-            }
-            try await arrive(round)
-        }
         let incarnations = (
             try await left.spool.write { try $0.nextFrame(to: right.identity.party).incarnation },
             try await right.spool.read { try $0.inbound(from: left.identity.party).map(\.incarnation) }
         )
         #expect(incarnations.1 == [incarnations.0], "seed \(seed): no memory was taken for lost")
-        // The faults end; sticks still take their time.
-        for round in 60..<400 where try await isBusy(left, right) || !sticks.isEmpty {
-            if round % 10 == 0 {
+        for round in 60..<400 where try await world.isBusy() { try await world.calm(round) }
+        #expect(try right.keeper.received.all.map(Sample.number).sorted() == world.up, "seed \(seed)")
+        #expect(try left.keeper.received.all.map(Sample.number).sorted() == world.down, "seed \(seed)")
+        #expect(try await !world.isBusy(), "seed \(seed): custody ends")
+    }
+
+    /// Two ends with a live path that breaks and with sticks that take their time.
+    private struct World<Store: Spool> {
+        let left: End<Store>
+        let right: End<Store>
+        let outlets: (left: Outlets<Store>, right: Outlets<Store>)
+        let carrier: LoopCarrier
+        var random: SeededGenerator
+        /// Numbers of what was sent, rising.
+        var (up, down) = ([Int](), [Int]())
+        /// Sticks under way: the round in which they arrive, where, and what is on them.
+        var sticks: [(round: Int, toRight: Bool, records: [[UInt8]])] = []
+
+        init(_ left: End<Store>, _ right: End<Store>, seed: UInt64) {
+            var random = SeededGenerator(seed: seed)
+            let faults = (0..<80).map { _ in
+                Bool.random(using: &random) ? Fault.none : FaultTests.single.randomElement(using: &random) ?? .none
+            }
+            let outlets = (left: Outlets(left), right: Outlets(right))
+            let answerer = ContactAnswerer(intake: right.intake) { _ in (outlets.right.live, limits) }
+            carrier = LoopCarrier(answerer, faults: faults)
+            (self.left, self.right, self.outlets, self.random) = (left, right, outlets, random)
+        }
+
+        /// Traffic goes on while the link breaks, sticks get lost, and operators meddle.
+        mutating func trouble(_ round: Int) async throws {
+            for number in round * 4..<round * 4 + 4 {
+                let priority = PriorityClass.allCases.randomElement(using: &random) ?? .bulk
+                try await left.enqueue(number, to: right.identity.party, priority)
+                try await right.enqueue(1_000 + number, to: left.identity.party, priority)
+                up.append(number)
+                down.append(1_000 + number)
+            }
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0: try await ride(round, toRight: true, most: Int.random(in: 1_500...8_000, using: &random))
+            case 1: try await ride(round, toRight: false, most: Int.random(in: 1_500...8_000, using: &random))
+            case 2: try await resend()
+            default: await contact(3)
+            }
+            try await arrive(round)
+        }
+
+        /// The faults end; sticks still take their time.
+        mutating func calm(_ round: Int) async throws {
+            if round % 10 == 0, try await hasCustody() {
                 try await ride(round, toRight: true, most: 60_000)
                 try await ride(round, toRight: false, most: 60_000)
             }
-            _ = try? await caller.contact(with: right.key, over: carrier, limits: limits, exchangesMax: 20)
+            await contact(20)
             try await arrive(round)
         }
-        #expect(try right.keeper.received.all.map(Sample.number).sorted() == up.sorted(), "seed \(seed)")
-        #expect(try left.keeper.received.all.map(Sample.number).sorted() == down.sorted(), "seed \(seed)")
-        #expect(try await !isBusy(left, right), "seed \(seed): custody ends")
-    }
 
-    private static func isBusy<Store: Spool>(_ left: End<Store>, _ right: End<Store>) async throws -> Bool {
-        for (end, peer) in [(left, right.identity.party), (right, left.identity.party)] {
-            let flying = try await end.inFlight(to: peer).count
-            if try await end.waiting(for: peer) + flying > 0 { return true }
+        private func contact(_ exchanges: Int) async {
+            let caller = ContactCaller(intake: left.intake, outlet: outlets.left.live)
+            _ = try? await caller.contact(with: right.key, over: carrier, limits: limits, exchangesMax: exchanges)
         }
-        return false
+
+        private mutating func ride(_ round: Int, toRight: Bool, most: Int) async throws {
+            let (outlet, key) = toRight ? (outlets.left.bike, right.key) : (outlets.right.bike, left.key)
+            let parcel = try await outlet.parcel(to: key, frame: ByteCount(2_000), runs: true, most: ByteCount(most))
+            #expect(parcel.bytes.bytes <= most)
+            guard Int.random(in: 0..<4, using: &random) > 0 else { return }
+            let isCut = Int.random(in: 0..<4, using: &random) == 0
+            let records = isCut ? Array(parcel.records.dropLast()) : parcel.records
+            for _ in 0...Int.random(in: 0...1, using: &random) {
+                sticks.append((round + Int.random(in: 1...30, using: &random), toRight, records))
+            }
+        }
+
+        private mutating func arrive(_ round: Int) async throws {
+            for stick in sticks.filter({ $0.round <= round }) {
+                let (end, outlet) = stick.toRight ? (right, outlets.right.live) : (left, outlets.left.live)
+                for record in stick.records { await outlet.heard(try await end.intake.take(record)) }
+            }
+            sticks.removeAll { $0.round <= round }
+        }
+
+        /// An operator sends what is on a stick over the live path as well.
+        private mutating func resend() async throws {
+            let party = right.identity.party
+            let held = try await left.inFlight(to: party).filter { $0.path == "bike" }
+            guard let number = held.randomElement(using: &random)?.number else { return }
+            try await left.spool.write { try $0.move([number], to: "main", of: party) }
+        }
+
+        func isBusy() async throws -> Bool {
+            let isHeld = try await hasCustody()
+            return isHeld || !sticks.isEmpty
+        }
+
+        private func hasCustody() async throws -> Bool {
+            for (end, peer) in [(left, right.identity.party), (right, left.identity.party)] {
+                let flying = try await end.inFlight(to: peer).count
+                if try await end.waiting(for: peer) + flying > 0 { return true }
+            }
+            return false
+        }
     }
 
     @Test("lost memory shows in an acknowledgement although a stick still travels", arguments: Stores.allCases)

@@ -199,12 +199,12 @@ struct ProfileTests {
         }
     }
 
-    @Test("64 windows are accepted, 65 are not")
+    @Test("512 windows are accepted, 513 are not")
     func windowCount() throws {
         let window = "{from: '01:00', to: '02:00'}"
         func list(_ count: Int) -> String { "[" + Array(repeating: window, count: count).joined(separator: ", ") + "]" }
-        #expect(throws: Never.self) { _ = try Profile(try Self.changed("windows", list(64))) }
-        #expect(throws: ProtocolError.self) { _ = try Profile(try Self.changed("windows", list(65))) }
+        #expect(throws: Never.self) { _ = try Profile(try Self.changed("windows", list(512))) }
+        #expect(throws: ProtocolError.self) { _ = try Profile(try Self.changed("windows", list(513))) }
     }
 
     @Test("a missing name, profile or type is named", arguments: ["name", "network_profile", "network_profile.type"])

@@ -58,8 +58,11 @@ struct HoldReport: Sendable, Hashable {
         case .pause(let until):
             self.init(
                 "pause", until: clock(until), "The contacts before moved nothing; the next is at \(clock(until)).")
-        case .batching(let until):
-            self.init("batching", until: clock(until), "It waits for company in its frame\(at(until)).")
+        case .batching(let until, let bytes):
+            self.init(
+                "batching", until: clock(until),
+                bytes.map { "It waits until \($0.bytes) bytes are together, or\(at(until))." }
+                    ?? "It waits for company in its frame\(at(until)).")
         }
     }
 }

@@ -164,14 +164,19 @@ actor LinkBoard {
             peer: peer.descriptor.id, profile: path.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
             tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
-            phase: peer.trust == .blocked ? "blocked" : path.isByHand ? "by_hand" : "answers", lastError: nil,
-            nextContact: nil, contacts: 0,
+            phase: Self.phase(of: path, to: peer), lastError: nil, nextContact: nil, contacts: 0,
             total: ContactReport(),
             queues: QueueReport.all(
                 queues, heads, frame: FrameSizing.payload(up: profile), at: core.time.now(), outlook: { _ in nil }),
             forecast: nil, holds: [hold(of: path, to: peer)])
         (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
         return status
+    }
+
+    private static func phase(of path: LinkPath, to peer: Peer) -> String {
+        if peer.trust == .blocked { return "blocked" }
+        if path.isByHand { return "by_hand" }
+        return path.name == LinkPath.mainName ? "answers" : "stopped"
     }
 
     /// Why nothing goes over a link that does not run.
@@ -216,10 +221,12 @@ actor LinkBoard {
             let node = peer.descriptor.id
             for path in peer.links {
                 guard let limit = path.alsoAfter?.inMillisecondsRoundedUp else { continue }
+                let isOverdue: @Sendable (FrameSummary) -> Bool = { $0.path == path.name && $0.age >= limit }
+                // Nothing is written where nothing is overdue.
+                guard try await core.spool.read({ try $0.inFlight(to: .node(node)).contains(where: isOverdue) })
+                else { continue }
                 let moved = try await core.write { transaction in
-                    try transaction.move(of: node, to: LinkPath.mainName) {
-                        $0.path == path.name && $0.age >= limit
-                    }
+                    try transaction.move(of: node, to: LinkPath.mainName, where: isOverdue)
                 }
                 if !moved.isEmpty { await request(node, path: LinkPath.mainName) }
             }
@@ -231,6 +238,7 @@ extension LinkBoard {
     /// Takes in one record that came by hand.
     func take(_ record: [UInt8]) async throws -> TakenFrame {
         let taken = try await intake.take(record)
+        _ = await outlet(for: taken.peer.party)
         for (key, outlet) in outlets where key.party == taken.peer.party { await outlet.0.heard(taken) }
         return taken
     }

@@ -14,7 +14,7 @@ public struct LinkStatus: Sendable, Hashable {
     public var tierUp: Int
     public var tierDown: Int
     /// `idle`, `waiting`, `in_contact`, `backoff`, `window_closed`, `budget_spent`, `halted`, or `answers` for a peer
-    /// that calls, or `by_hand`.
+    /// that calls, `by_hand`, or `stopped` for another link that does not run.
     public var phase: String
     public var lastError: ProtocolError?
     /// Milliseconds until the next contact, where that is known.

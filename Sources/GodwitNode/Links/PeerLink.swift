@@ -26,6 +26,7 @@ actor PeerLink {
     private(set) var tierUp: TierTracker
     private(set) var tierDown: TierTracker
     let budget: LinkBudget
+    private let window: ContactWindow
     /// What waits did not fit into what the budget leaves: until it renews, or something else waits.
     private var curbed: (until: Timestamp?, queued: Int)?
     private var random = SystemRandomNumberGenerator()
@@ -49,6 +50,7 @@ actor PeerLink {
         let budget = LinkBudget(core: core, peer: peer.descriptor.id, path: path, profile: profile, ledger: ledger)
         self.budget = budget
         self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time)
+        window = ContactWindow(profile)
         key = try PeerKey(peer)
         machine = ContactMachine(ContactMachine.Policy(profile), at: core.time.uptime())
         tierUp = TierTracker(rate: profile.bandwidthUp, override: profile.tierUp)
@@ -87,11 +89,12 @@ actor PeerLink {
         let wall = core.time.now()
         let bytes = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
         let urgent = queues.keys.contains { $0.isUrgent }
-        machine.itemsWaiting(urgent: urgent, bytes: bytes, at: now)
-        if profile.contactPlan.isOpen(at: wall) {
+        let wire = profile.minBatch > .zero ? await caller.outlet.expected(bytes) : nil
+        machine.itemsWaiting(urgent: urgent, bytes: bytes, wire: wire, at: now)
+        if window.allows(at: wall) {
             machine.windowOpened()
         } else {
-            let opens = profile.contactPlan.opens(after: wall).map { $0.milliseconds - wall.milliseconds }
+            let opens = window.opens(after: wall).map { $0.milliseconds - wall.milliseconds }
             machine.windowClosed(until: opens.map { now + .milliseconds($0) })
         }
         await reportBudget(queued: queues.values.reduce(0) { $0 + $1.count }, at: now, wall)
@@ -115,16 +118,24 @@ actor PeerLink {
         let latest = Mutex(ContactReport())
         let began = core.time.uptime()
         do {
-            let (limits, budget) = (exchangeLimits, budget)
+            let (limits, budget, window, time) = (exchangeLimits, budget, window, core.time)
+            let isShort = Mutex(false)
             // Asked before: a day that ends meanwhile renews what was kept back in it.
             let renews = await budget.renews()
             let report = try await caller.contact(
-                with: key, over: carrier, limits: { await budget.limits(limits) }, exchangesMax: Self.exchangesMax
+                with: key, over: carrier,
+                limits: {
+                    let afforded = await budget.limits(limits)
+                    let limits = window.limits(afforded, at: time.now())
+                    isShort.withLock { $0 = limits.keepsBack(besides: afforded) }
+                    return limits
+                }, exchangesMax: Self.exchangesMax
             ) { report in
                 latest.withLock { $0 = report }
             }
             lastError = nil
-            await noteCurb(report, until: renews)
+            // What a window keeps back is no matter of the budget: the window's gate holds it.
+            if !isShort.withLock({ $0 }) { await noteCurb(report, until: renews) }
             ended(.success(useful: report.wasUseful, more: report.more), report)
         } catch {
             let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The contact failed on this node.")
