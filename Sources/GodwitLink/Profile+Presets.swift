@@ -40,7 +40,7 @@ extension Profile {
         weights: ClassWeights(
             revocation: 32, directText: 24, channelText: 20, voice: 10, document: 6, image: 4, bulk: 1),
         budget: .unlimited, contactPlan: .always, poll: PollPlan(min: .seconds(5), max: .seconds(120)),
-        batchDelay: .milliseconds(200), frameSeconds: 5, tierUp: nil, tierDown: nil)
+        batchDelay: .milliseconds(200), frameSeconds: 2, tierUp: nil, tierDown: nil)
 
     /// A fixed line.
     public static let broadband = Profile(
