@@ -22,7 +22,7 @@ struct FrameSizingTests {
 
     @Test("a frame is sized by the rate towards the peer")
     func upwards() {
-        #expect(FrameSizing.payload(up: .mobile).bytes == 40_000)
+        #expect(FrameSizing.payload(up: .mobile).bytes == 16_000)
     }
 
     @Test("a contact sends what budget and window allow, one round trip kept back")
