@@ -213,6 +213,29 @@ struct PathTests {
         #expect(try await left.waiting(for: right.identity.party) == 1, "what was on the stick waits again")
     }
 
+    @Test("a frame that lags 8,192 numbers goes over the path that is alive, one that lags less does not")
+    func lag() async throws {
+        let hop = try Pair(MemorySpool(configuration: .test), MemorySpool(configuration: .test))
+        let (left, peer) = (hop.left, hop.right.identity.party)
+        let live = Outlets(left).live
+        try await left.spool.write { transaction in
+            for index in 1...8_191 {
+                let number = try transaction.nextFrame(to: peer)
+                let path = index == 1 ? "bike" : OutboundFrame.mainPath
+                try transaction.record(
+                    OutboundFrame(peer: peer, number: number, bytes: [1], items: [], path: path))
+            }
+            let incarnation = try transaction.nextFrame(to: peer).incarnation
+            _ = try transaction.acknowledge(from: peer, incarnation: incarnation, numbers: [2...8_191])
+        }
+        for (item, path) in [(1, "bike"), (2, "main")] {
+            try await left.enqueue(item, to: peer, .directText)
+            #expect(try await live.next(to: hop.right.key, limits) != nil)
+            let held = try await left.inFlight(to: peer)
+            #expect(held.map(\.number.number).last == UInt64(8_191 + item) && held.first?.path == path)
+        }
+    }
+
     @Test("windows and lags end at their numbers")
     func edges() {
         let path = OutletPath(name: "bike")
