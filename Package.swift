@@ -84,7 +84,7 @@ let rooms = [
     Room(
         name: "GodwitCarrier", rooms: ["GodwitProtocol", "GodwitBatch", "GodwitLink", "CCurl"],
         libraries: [.nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .crypto, .log],
-        testLibraries: [.x509, .asn1]),
+        testLibraries: [.x509, .asn1, "GodwitContact", "GodwitCrypto", "GodwitSpool"]),
     Room(
         name: "GodwitNode",
         rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool", "GodwitContact"],

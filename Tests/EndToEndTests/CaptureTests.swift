@@ -2,7 +2,7 @@ import GodwitProtocol
 import Testing
 
 extension EndToEnd {
-    /// What an eavesdropper on the link and a thief of a node see (CRY rows; "a capture of the link holds no line of the
+    /// What an eavesdropper on the link and a thief of a node see (E2E-01, CRY rows; "a capture of the link holds no line of the
     /// conversation").
     @Suite("Capture")
     struct CaptureTests {

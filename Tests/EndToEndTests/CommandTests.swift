@@ -1,3 +1,4 @@
+import Foundation
 import GodwitProtocol
 import Testing
 
@@ -5,23 +6,51 @@ extension EndToEnd {
     /// Every command's manners: help, JSON, exit codes of docs/man/godwit.1.
     @Suite("Commands")
     struct CommandTests {
-        private static let commands: [[String]] = [
-            [], ["node"], ["node", "init"], ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer"],
-            ["peer", "add"], ["peer", "list"], ["identity"], ["identity", "create"], ["identity", "show"],
-            ["identity", "verify"], ["register"], ["channel"], ["channel", "create"], ["channel", "join"],
-            ["channel", "list"], ["send"], ["read"], ["sync"], ["spool"], ["spool", "list"], ["spool", "show"],
-            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["spool", "resend"], ["link"],
-            ["link", "status"], ["peer", "link"], ["peer", "link", "add"], ["peer", "link", "list"],
-            ["peer", "link", "remove"], ["demo"],
-        ]
+        /// A command as the program describes itself to scripts that complete it.
+        private struct Command {
+            var path: [String]
+            var options: Set<String> = []
+            var lacksHelp: [String] = []
+            var isGroup: Bool
+        }
 
-        @Test("every command has help, which goes to standard output with exit code 0")
+        /// All that the program offers; what it starts for itself has no abstract.
+        private static func commands(_ tool: Tool) async throws -> [Command] {
+            func walk(_ described: JSONObject, _ path: [String]) -> [Command] {
+                let inner = (described["subcommands"]?.array ?? []).compactMap(\.object)
+                    .filter { $0["commandName"]?.string != "help" && $0["abstract"] != nil }
+                var command = Command(path: path, isGroup: !inner.isEmpty)
+                for argument in (described["arguments"]?.array ?? []).compactMap(\.object) {
+                    let names = (argument["names"]?.array ?? []).compactMap { $0.object?["name"]?.string }
+                    command.options.formUnion(names)
+                    guard argument["shouldDisplay"]?.bool != false, argument["abstract"]?.string?.isEmpty != false
+                    else { continue }
+                    command.lacksHelp.append(names.first ?? argument["valueName"]?.string ?? "?")
+                }
+                return [command] + inner.flatMap { walk($0, path + [$0["commandName"]?.string ?? ""]) }
+            }
+            let dump = try await tool.run("--experimental-dump-help")
+            return walk(try JSONObject.parse(Array(dump.out.utf8))["command"]?.object ?? [:], [])
+        }
+
+        @Test(
+            "every command has help on standard output, for all that it takes, an option --json, and its place in the manual"
+        )
         func help() async throws {
             let tool = try Tool()
-            for command in Self.commands {
-                let outcome = try await tool.start(command + ["--help"]).ended()
-                #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(command)")
-                #expect(outcome.out.contains("USAGE: godwit " + command.joined(separator: " ")), "\(command)")
+            let commands = try await Self.commands(tool)
+            #expect(commands.count > 30, "\(commands.map(\.path))")
+            let page = try String(contentsOfFile: Place.root + "/docs/man/godwit.1", encoding: .utf8)
+            let entries = page.split(separator: "\n").filter { $0.hasPrefix(".B") }.map { $0.filter { $0 != "\"" } }
+            for command in commands {
+                let name = (["godwit"] + command.path).joined(separator: " ")
+                let outcome = try await tool.start(command.path + ["--help"]).ended()
+                #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(name)")
+                #expect(outcome.out.contains("USAGE: " + name), "\(name)")
+                #expect(command.lacksHelp.isEmpty, "\(name)")
+                guard !command.isGroup else { continue }
+                #expect(command.options.contains("json"), "\(name)")
+                #expect(entries.contains { $0.replacing("\\-", with: "-").contains(" " + name) }, "\(name)")
             }
         }
 

@@ -53,6 +53,37 @@ extension EndToEnd {
             for holder in holders { #expect(kill(holder, 0) == -1 && errno == ESRCH, "process \(holder) lives on") }
         }
 
+        @Test(
+            "on a terminal the display stays on its own lines, however long the texts are, and takes no orders from them"
+        )
+        func display() async throws {
+            let scratch = try Scratch()
+            let long = String(repeating: "水と食料 and \u{1B}[2J more ", count: 12)
+            let lines = (0..<24).map { index -> String in
+                let message: JSONObject = [
+                    "ts": .string("2026-11-21T10:30:\(10 + index).000Z"), "author": .string("person\(index % 4)"),
+                    "channel": "#flood", "text": .string("\(index) " + long),
+                ]
+                return message.canonicalText
+            }
+            try scratch.write(lines.joined(separator: "\n") + "\n", to: "corpus.jsonl")
+            let line =
+                "stty cols 60 rows 40; exec '\(try Place.godwit())' demo --corpus corpus.jsonl --rate 100000 "
+                + "--rtt 60 --outage 0"
+            let outcome = try await Child(
+                "/usr/bin/script", ["--quiet", "--return", "--command", line, "/dev/null"], in: scratch.path
+            ).ended(within: .seconds(240))
+            #expect(outcome.code == 0, "\(outcome)")
+            let rows = outcome.out.split(separator: "\u{1B}[2K").dropFirst().map { row in
+                row.prefix { $0 != "\r\n" && $0 != "\n" && $0 != "\r" }
+            }
+            #expect(rows.count > 8 && rows.contains { $0.contains("水と食料") }, "\(outcome)")
+            // East Asian characters take two cells.
+            let cells = rows.map { row in row.reduce(0) { $0 + ($1.isASCII ? 1 : "\u{FFFD}→…".contains($1) ? 1 : 2) } }
+            #expect(cells.allSatisfy { $0 <= 60 }, "\(cells)")
+            #expect(!outcome.out.contains("\u{1B}[2J") && outcome.out.contains("lost"))
+        }
+
         @Test("nodes killed twenty times at random moments lose, repeat and swap nothing", arguments: [UInt64(11)])
         func killed(seed: UInt64) async throws {
             let corpus = Corpus(messages: 300, authors: 6, seed: seed)

@@ -82,6 +82,37 @@ extension EndToEnd {
             withExtendedLifetime(running) {}
         }
 
+        @Test("a node that is started from another directory finds its spool, and what a relative --spool means stays")
+        func elsewhere() async throws {
+            let tool = try Tool()
+            let scratch = tool.scratch
+            try scratch.makeFolder("other/folder")
+            let port = try Place.freePort()
+            let listen = ["--listen", "127.0.0.1:\(port)", "--endpoint", "https://127.0.0.1:\(port)"]
+            for (home, spool) in [("inside", []), ("outside", ["--spool", "kept"])] as [(String, [String])] {
+                try await tool.start(["node", "init", "--home", home] + listen + spool).ended().expectSuccess()
+                try scratch.write("correct horse battery staple\n", to: "passphrase")
+                let first = try tool.start(["node", "run", "--home", home, "--json"])
+                _ = try await first.line()
+                try await tool.json(
+                    "identity", "create", "alice-r", "--home", home + "-alice", "--node", home + "/node/node.json",
+                    "--passphrase-file", "passphrase")
+                try await tool.json("register", "--home", home + "-alice", "--passphrase-file", "passphrase")
+                first.kill(SIGTERM)
+                _ = try await first.ended()
+                let second = try Child(
+                    try Place.godwit(), ["node", "run", "--home", "\(scratch.path)/\(home)", "--json"],
+                    in: scratch.path + "/other/folder")
+                _ = try await second.line()
+                #expect(try await tool.json("node", "status", "--home", home)["users"]?.integer == 1, "\(home)")
+                second.kill(SIGTERM)
+                _ = try await second.ended()
+                #expect(try !scratch.files(under: "other").contains { $0.contains("sqlite") })
+            }
+            #expect(try scratch.files(under: "kept").contains("kept/spool.sqlite"))
+            #expect(try scratch.files(under: "inside").contains("inside/node/spool/spool.sqlite"))
+        }
+
         @Test("an unknown key in node.yaml is refused by name")
         func unknownSetting() async throws {
             let site = try await Site(Tool(), "node")

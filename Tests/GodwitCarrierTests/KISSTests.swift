@@ -152,4 +152,42 @@ import Testing
             #expect(SerialFrame.open(bad, of: [pair]) == nil)
         }
     }
+
+    @Test("2,000 bent streams of five frames: whatever the cuts, only frames that were sent come out, in their order")
+    func bent() throws {
+        let pair = try Self.pair()
+        var random = SeededGenerator(seed: 23)
+        var read = 0
+        for round in 0..<2_000 {
+            let sent = (0..<5).map { index in
+                [UInt8(index)]
+                    + (0..<Int.random(in: 3...50, using: &random)).map { _ in
+                        UInt8.random(in: 0xB0...0xE0, using: &random)
+                    }
+            }
+            var stream = sent.flatMap { SerialFrame.bytes($0, of: pair) }
+            for _ in 0..<Int.random(in: 0...3, using: &random) {
+                let place = Int.random(in: 0..<stream.count, using: &random)
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: stream[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+                case 1: stream.remove(at: place)
+                case 2: stream.insert(.random(in: 0xBF...0xDE, using: &random), at: place)
+                default: stream.removeSubrange(place..<min(stream.count, place + 20))
+                }
+            }
+            var (whole, pieces) = (KISS.Decoder(contentsMax: 60), KISS.Decoder(contentsMax: 60))
+            let frames = whole.feed(stream)
+            var (parts, start) = ([[UInt8]](), 0)
+            while start < stream.count {
+                let end = min(stream.count, start + Int.random(in: 1...30, using: &random))
+                parts += pieces.feed(stream[start..<end])
+                start = end
+            }
+            #expect(parts == frames, "round \(round)")
+            let got = frames.compactMap { SerialFrame.open($0, of: [pair])?.datagram }
+            #expect(got == sent.filter(got.contains), "round \(round)")
+            read += got.count
+        }
+        #expect(read > 6_000 && read < 10_000, "\(read) of 10,000 frames came through")
+    }
 }

@@ -62,13 +62,13 @@ struct IntakeTests {
         try await expectNothing(at: third)
     }
 
-    @Test("a frame with any byte changed is refused, and nothing of it is kept")
+    @Test("a frame with any bit flipped is refused, and nothing of it is kept")
     func altered() async throws {
         let hop = try pair()
         let record = try await record(hop)
-        for index in record.indices {
+        for bit in 0..<record.count * 8 {
             var copy = record
-            copy[index] ^= 0x40
+            copy[bit / 8] ^= 1 << UInt8(bit % 8)
             let error = await #expect(throws: ProtocolError.self) { try await hop.right.intake.take(copy) }
             #expect([.invalidCredentials, .invalidMessageFormat].contains(error?.code))
         }

@@ -4,14 +4,15 @@ import Foundation
 enum DocumentRules {
     /// What the command line offers, as the manual has to name it.
     static let commands = [
-        "node init", "node run", "node status", "peer add", "peer list", "identity create", "identity show",
+        "node init", "node run", "node status", "node descriptor", "peer add", "peer list", "identity create",
+        "identity show",
         "identity verify", "register", "channel create", "channel join", "channel list", "send", "read", "sync",
-        "spool list", "spool show", "spool verify", "spool export", "spool import", "link status", "link broadcast",
-        "dictionary train", "dictionary inspect", "dictionary bench", "demo",
+        "spool list", "spool show", "spool why", "spool verify", "spool export", "spool import", "spool resend",
+        "link status", "link broadcast", "dictionary train", "dictionary inspect", "dictionary bench", "demo",
     ]
 
     /// Exit codes of the command line; from 64 on, those of sysexits.h.
-    static let exitCodes = [0, 1, 64, 65, 69, 75, 77]
+    static let exitCodes = [0, 1, 64, 65, 69, 74, 75, 77]
 
     /// Rooms without a row of their own in a table of the document.
     static func missingRooms(_ text: String) -> [String] {

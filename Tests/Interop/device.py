@@ -1,7 +1,6 @@
 """A device of docs/protocol.md, written from that document with `websockets`, `cryptography` and `noiseprotocol`."""
 
 import hashlib
-import http.client
 import os
 import socket
 import ssl
@@ -16,6 +15,7 @@ from joserfc.jwk import OKPKey
 from websockets.sync.client import connect
 
 from document import *
+from exchanges import Exchanges, Refused
 
 TIMEOUT = 20
 
@@ -23,11 +23,7 @@ TIMEOUT = 20
 warnings.simplefilter("ignore")
 
 
-class Refused(Exception):
-    pass
-
-
-class Client:
+class Client(Exchanges):
     def __init__(self, node, endpoint, username, passphrase):
         self.node, self.endpoint, self.username, self.passphrase = node, endpoint, username, passphrase
         self.user = node["id"] + "." + username
@@ -48,6 +44,7 @@ class Client:
         self.messages, self.objects, self.others = [], [], []
         self.connection, self.socket = ExitStack(), None
         self.pending_epochs = []
+        self.start_exchanges()
 
     # Connection, sections 6.4, 9.1 and 9.2
 
@@ -184,6 +181,8 @@ class Client:
         message["signature"] = sign_bytes(self.signing, "message", digest)
         self.chains[conversation] = (seq + 1, b64(digest))
         self.last = message
+        if self.outbox is not None:
+            return self.outbox.append(message)
         return self.command("send_message", {"message": message})
 
     def envelope(self, channel, encryption):
@@ -404,44 +403,3 @@ class Client:
                     found.append(event["data"]["message"]["id"])
         except TimeoutError:
             return {"messages": found}
-
-    # Exchanges, sections 4.5 and 8
-
-    def loose(self, receiver=None):
-        """A loose frame that says nothing: the empty `Frame`, number 0."""
-        own, other = public(self.noise), key_bytes("x25519", self.node["noise_key"])
-        prologue = frame_prologue(f"{self.user}/{self.device}", receiver or self.node["id"], own, other, bytes(4), 0)
-        return prologue[1] + noise_k(self.noise, other, prologue[0], initiator=True).write_message(b"")
-
-    def exchange(self, receiver=None):
-        """One round trip over HTTP; opens every record of the answer and says what its items are."""
-        frame = self.loose(receiver)
-        connection = http.client.HTTPSConnection(
-            self.endpoint.removeprefix("wss://"), timeout=TIMEOUT, context=self.tls_context())
-        connection.connect()
-        self.check_pin(connection.sock)
-        connection.request("POST", "/batch/v1/exchange", leb128(len(frame)) + frame)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise Refused(json.loads(body)["error"]["code"])
-        assert answer.getheader("Content-Type") == "application/octet-stream"
-        numbers, plain = [], []
-        while body:
-            length, body = varint(body)
-            record, body = body[:length], body[length:]
-            number, opened = self.open_frame(record)
-            numbers.append(number)
-            plain.append({str(field): len(value) if isinstance(value, bytes) else value
-                          for field, value in fields(bytes(opened))})
-        connection.close()
-        return {"numbers": numbers, "frames": plain}
-
-    def open_frame(self, record):
-        own, other = public(self.noise), key_bytes("x25519", self.node["noise_key"])
-        assert record[0] == 1
-        number, sealed = varint(record[9:])
-        prologue, head = frame_prologue(
-            self.node["id"], f"{self.user}/{self.device}", other, own, record[5:9], number)
-        assert record.startswith(head), "the hint or the number is another one"
-        return number, noise_k(self.noise, other, prologue, initiator=False).read_message(sealed)

@@ -35,7 +35,8 @@ struct NodeCommand: AsyncParsableCommand {
         var spool: String?
 
         func run() async throws {
-            var settings = NodeSettings(spool: spool ?? NodeSettings.defaultSpool(home))
+            var settings = NodeSettings(home)
+            settings.spool = spool ?? settings.spool
             settings.listen = listen
             settings.listenUDP = listenUDP ?? ""
             settings.listenBroadcast = listenBroadcast ?? ""
@@ -45,7 +46,7 @@ struct NodeCommand: AsyncParsableCommand {
             _ = try settings.broadcastAddress()
             let node = try NodeHome.create(
                 in: home.nodeDirectory, name: name, endpoints: endpoint, at: Wiring.now)
-            try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
+            try DurableFile.write(Array(settings.yaml(for: home).utf8), to: home.nodeDirectory + "/node.yaml")
             if home.json {
                 Console.json(["id": .string(node.id.text), "descriptor": .object(node.descriptor.object)])
             } else {

@@ -377,14 +377,17 @@ actor Demo {
         let up = await nodes[1].ask(["request": "links"])?.array?.first?.object
         let down = await nodes[0].ask(["request": "links"])?.array?.first?.object
         let account = relay.account
-        let waiting = Self.waiting(up) + Self.waiting(down)
+        let waiting = Self.waiting(up, "up") + Self.waiting(down, "down")
         let seconds = Double((time.uptime() - started).milliseconds) / 1000
-        let left = Double(max(Self.bytes(up), Self.bytes(down))) * 0.4 * 8 / Double(options.rate)
-        let phase = relay.isCut ? "outage" : up?["phase"]?.string ?? "node away"
+        // What the queues take, or as it went so far: frames under way are in no queue.
+        let queued = Double(max(Self.bytes(up), Self.bytes(down))) * 0.4 * 8 / Double(options.rate)
+        let missing = Double(ledger.expectedCopies - ledger.delivered) / Double(max(1, ledger.delivered))
+        let left = ledger.delivered == 0 ? queued : max(queued, seconds * missing)
+        let phase = relay.isCut ? "outage" : up?["phase"]?.string?.replacing("_", with: " ") ?? "node away"
         display.show([
             "link \(phase), tier \(up?["tier"]?.object?["up"]?.integer ?? 0)   \(ByteCount(account.up.charged)) up  "
                 + "\(ByteCount(account.down.charged)) down   losses \(account.up.losses + account.down.losses)",
-            "queue " + (waiting.isEmpty ? "empty" : waiting),
+            "queue " + (waiting.isEmpty ? "empty" : waiting.joined(separator: "   ")),
             "delivered \(ledger.complete) of \(corpus.messages.count) messages, \(ledger.delivered) of "
                 + "\(ledger.expectedCopies) copies   \(DemoDisplay.tenths(seconds)) s, about "
                 + "\(DemoDisplay.tenths(left)) s left",
@@ -392,10 +395,12 @@ actor Demo {
         ])
     }
 
-    private static func waiting(_ link: JSONObject?) -> String {
-        (link?["queue"]?.array ?? []).compactMap(\.object).map { queue in
-            "\(queue["class"]?.string ?? "") \(queue["count"]?.integer ?? 0)  "
-        }.joined()
+    /// A direction's queue by class; empty: nothing waits.
+    private static func waiting(_ link: JSONObject?, _ direction: String) -> [String] {
+        let classes = (link?["queue"]?.array ?? []).compactMap(\.object).map { queue in
+            "\(queue["class"]?.string ?? "") \(queue["count"]?.integer ?? 0)"
+        }
+        return classes.isEmpty ? [] : [direction + ": " + classes.joined(separator: "  ")]
     }
 
     private static func bytes(_ link: JSONObject?) -> Int {

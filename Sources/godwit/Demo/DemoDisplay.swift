@@ -23,7 +23,10 @@ final class DemoDisplay: Sendable {
             return count
         }
         let back = up > 0 ? "\u{1B}[\(up)A" : ""
-        Console.raw(back + rows.map { "\u{1B}[2K" + String($0.prefix(110)) + "\n" }.joined())
+        // A row that wrapped would be two, and the next drawing begin too low.
+        let cells = Terminal.columns
+        Console.raw(
+            back + rows.map { "\u{1B}[2K" + Terminal.cut(Console.printable($0), to: cells) + "\n" }.joined())
     }
 
     static func table(_ result: DemoResult) {

@@ -32,14 +32,15 @@ final class DemoNode: Sendable {
         descriptor = try NodeHome.create(
             in: home.nodeDirectory, name: name, endpoints: endpoints, at: Wiring.now
         ).descriptor
-        var settings = NodeSettings(spool: directory + "/spool")
+        var settings = NodeSettings(home)
+        settings.spool = directory + "/spool"
         settings.listen = "\(address):\(port)"
         settings.profiles = profiles
         settings.tls = tls
         if let datagrams = endpoints.first(where: { $0.hasPrefix("udp://") }) {
             settings.listenUDP = String(datagrams.dropFirst("udp://".count))
         }
-        try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
+        try DurableFile.write(Array(settings.yaml(for: home).utf8), to: home.nodeDirectory + "/node.yaml")
     }
 
     /// Starts the process and waits until it listens.

@@ -14,18 +14,24 @@ struct NodeSettings: Sendable {
     var listenBroadcast = ""
     /// Network interface on which a group is joined; empty: as the system's routes say.
     var broadcastInterface = ""
-    /// Directory of the spool.
+    /// Directory of the spool. In `node.yaml` a relative path counts from that file, else from the working directory.
     var spool: String
     /// `open`, `invite` or `closed`.
     var registration = "open"
     /// Invites that are good, comma separated.
     var invites = ""
-    /// Directory of network profiles.
-    var profiles = "profiles"
+    /// Directory of network profiles; relative as `spool`.
+    var profiles: String
     /// Clear text beyond loopback.
     var allowClear = false
     /// TLS on the listener.
     var tls = true
+
+    /// What holds where nothing is set.
+    init(_ home: HomeOptions) {
+        spool = Self.defaultSpool(home)
+        profiles = Self.defaultProfiles(home)
+    }
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
@@ -35,26 +41,37 @@ struct NodeSettings: Sendable {
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
     static func load(_ home: HomeOptions) async throws -> NodeSettings {
         let path = home.nodeDirectory + "/node.yaml"
-        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider().prefixKeys(with: "godwit")]
+        let environment = EnvironmentVariablesProvider().prefixKeys(with: "godwit")
+        var providers: [any ConfigProvider] = [environment]
+        var settings = NodeSettings(home)
         if Wiring.exists(path) {
             try checkKeys(of: path)
             do {
-                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(path)))
+                let file = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
+                providers.append(file)
+                // Whoever starts the node from another directory must not get another, empty spool.
+                let own = ConfigReader(provider: file)
+                if let spool = own.string(forKey: "spool") {
+                    settings.spool = Wiring.absolute(spool, in: home.nodeDirectory)
+                }
+                if let profiles = own.string(forKey: "profiles") {
+                    settings.profiles = Wiring.absolute(profiles, in: home.nodeDirectory)
+                }
             } catch {
                 throw ProtocolError.malformed("\(path) cannot be read.", hint: "\(error)")
             }
         }
         let reader = ConfigReader(providers: providers)
-        var settings = NodeSettings(spool: defaultSpool(home))
+        let outside = ConfigReader(provider: environment)
         settings.listen = reader.string(forKey: "listen", default: settings.listen)
         settings.listenUDP = reader.string(forKey: "listen_udp", default: settings.listenUDP)
         settings.listenBroadcast = reader.string(forKey: "listen_broadcast", default: settings.listenBroadcast)
         settings.broadcastInterface = reader.string(
             forKey: "broadcast_interface", default: settings.broadcastInterface)
-        settings.spool = reader.string(forKey: "spool", default: settings.spool)
+        settings.spool = outside.string(forKey: "spool", default: settings.spool)
         settings.registration = reader.string(forKey: "registration", default: settings.registration)
         settings.invites = reader.string(forKey: "invites", default: settings.invites)
-        settings.profiles = reader.string(forKey: "profiles", default: settings.profiles)
+        settings.profiles = outside.string(forKey: "profiles", default: settings.profiles)
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
         _ = try settings.policy()
@@ -78,7 +95,12 @@ struct NodeSettings: Sendable {
 
     /// `spool/` where a checkout is the working directory, else in the home.
     static func defaultSpool(_ home: HomeOptions) -> String {
-        Wiring.exists("spool/README.md") ? "spool" : home.nodeDirectory + "/spool"
+        Wiring.exists("spool/README.md") ? Wiring.absolute("spool") : home.nodeDirectory + "/spool"
+    }
+
+    /// `profiles/` where a checkout is the working directory, else in the home.
+    static func defaultProfiles(_ home: HomeOptions) -> String {
+        Wiring.exists("profiles/satellite.yaml") ? Wiring.absolute("profiles") : home.nodeDirectory + "/profiles"
     }
 
     func policy() throws -> RegistrationPolicy {
@@ -126,18 +148,25 @@ struct NodeSettings: Sendable {
         NodeConfiguration(registration: try policy(), profiles: try ProfileFiles.load(from: profiles))
     }
 
-    var yaml: String {
-        """
-        # How this node runs. Flags and GODWIT_ variables go before what stands here.
-        listen: "\(listen)"
-        \(listenUDP.isEmpty ? "#listen_udp: \"0.0.0.0:7443\"   # datagrams, for thin and lossy links" : "listen_udp: \"\(listenUDP)\"")
-        \(listenBroadcast.isEmpty ? "#listen_broadcast: \"239.192.74.43:7444\"   # a group whose broadcasts are heard" : "listen_broadcast: \"\(listenBroadcast)\"")
-        \(broadcastInterface.isEmpty ? "#broadcast_interface: \"eth1\"   # where the group is joined" : "broadcast_interface: \"\(broadcastInterface)\"")
-        spool: "\(spool)"
-        registration: \(registration)
-        profiles: "\(profiles)"
-        tls: \(tls)
+    /// The file, with paths that count from where it stands.
+    func yaml(for home: HomeOptions) -> String {
+        let (spool, profiles) = (written(spool, home), written(profiles, home))
+        return """
+            # How this node runs. Flags and GODWIT_ variables go before what stands here.
+            listen: "\(listen)"
+            \(listenUDP.isEmpty ? "#listen_udp: \"0.0.0.0:7443\"   # datagrams, for thin and lossy links" : "listen_udp: \"\(listenUDP)\"")
+            \(listenBroadcast.isEmpty ? "#listen_broadcast: \"239.192.74.43:7444\"   # a group whose broadcasts are heard" : "listen_broadcast: \"\(listenBroadcast)\"")
+            \(broadcastInterface.isEmpty ? "#broadcast_interface: \"eth1\"   # where the group is joined" : "broadcast_interface: \"\(broadcastInterface)\"")
+            spool: "\(spool)"
+            registration: \(registration)
+            profiles: "\(profiles)"
+            tls: \(tls)
 
-        """
+            """
+    }
+
+    private func written(_ path: String, _ home: HomeOptions) -> String {
+        let own = home.nodeDirectory + "/"
+        return path.hasPrefix(own) ? String(path.dropFirst(own.count)) : Wiring.absolute(path)
     }
 }

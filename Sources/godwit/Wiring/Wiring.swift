@@ -43,6 +43,15 @@ enum Wiring {
 
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
+    /// A path that means the same wherever a command is run.
+    /// - Parameter directory: what a relative path counts from; nil: the working directory.
+    static func absolute(_ path: String, in directory: String? = nil) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        let base = directory ?? ""
+        return (base.hasPrefix("/") ? "" : FileManager.default.currentDirectoryPath + "/") + base
+            + (base.isEmpty ? "" : "/") + path
+    }
+
     static func makeDirectory(_ path: String) throws {
         do {
             try FileManager.default.createDirectory(

@@ -66,6 +66,10 @@ final class Scratch: Sendable {
         [UInt8](try Data(contentsOf: URL(fileURLWithPath: path + "/" + name)))
     }
 
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(atPath: path + "/" + name, withIntermediateDirectories: true)
+    }
+
     func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
 
     /// Changes a text file; fails if there is nothing to change.

@@ -1,0 +1,135 @@
+import GodwitCompression
+import GodwitProtocol
+import SwiftProtobuf
+import Testing
+
+@testable import GodwitBatch
+
+/// Tests/Interop/frames.py, written from docs/protocol.md §8 without protobuf: what one writes the other reads (D-7, D-8).
+@Suite("Frames in another implementation")
+struct SecondReadingTests {
+    /// Items as the script names them.
+    private static func described(_ items: [BatchItem]) -> [JSONValue] {
+        items.map { item in
+            [
+                "kind": .integer(Int64(item.kind.rawValue)), "body": .string(Base64.encode(item.body)),
+                "created": .integer(item.created.milliseconds), "lifetime": .integer(item.lifetime),
+                "age": .integer(item.age), "class": .integer(Int64(item.priority.rawValue)),
+            ]
+        }
+    }
+
+    private static func described(_ frame: Frame) -> JSONObject {
+        [
+            "floor": .integer(Int64(frame.floor)), "more": .bool(frame.hasMore),
+            "acknowledgements": .array(
+                frame.acknowledgements.map { one in
+                    [
+                        "incarnation": .integer(Int64(one.incarnation)), "digest": .string(Base64.encode(one.digest)),
+                        "ranges": .array(
+                            one.ranges.map { [.integer(Int64($0.lowerBound)), .integer(Int64($0.upperBound))] }),
+                    ]
+                }),
+            "items": .array(described(frame.items)),
+        ]
+    }
+
+    private static func frame(_ seed: UInt64) -> Frame {
+        var talk = SampleTalk(seed: seed, authors: 1 + Int(seed % 7))
+        let items = talk.mixture(1 + Int(seed) * 2)
+        return Frame(
+            floor: seed * 3,
+            acknowledgements: seed % 2 == 0
+                ? []
+                : [
+                    Acknowledgement(
+                        incarnation: UInt32(seed) << 24 | 7, ranges: [1...3, 5...5, 9...400],
+                        digest: talk.random.bytes(8))
+                ],
+            items: items, hasMore: seed % 3 == 0)
+    }
+
+    @Test("frames of any mixture are read alike, with and without runs under one signature")
+    func read() throws {
+        var frames: [[UInt8]] = []
+        for seed in 0..<40 as Range<UInt64> {
+            for runs in [false, true] { frames.append(try FrameCodec.encode(Self.frame(seed), runs: runs)) }
+        }
+        let answers = try PythonScript.ask(
+            "framewriter.py", frames.map { ["op": "decode", "frame": .string(Base64.encode($0))] })
+        for (bytes, answer) in zip(frames, answers) {
+            #expect(answer == Self.described(try FrameCodec.decode(bytes)))
+        }
+    }
+
+    @Test("frames that the other one writes are read as what it was told to write")
+    func written() throws {
+        let sent = (0..<40 as Range<UInt64>).map { seed in
+            var talk = SampleTalk(seed: seed + 500, authors: 1 + Int(seed % 5))
+            return talk.mixture(1 + Int(seed) * 2)
+        }
+        let answers = try PythonScript.ask(
+            "framewriter.py", sent.map { ["op": "encode", "items": .array(Self.described($0)), "floor": 5] })
+        for (items, answer) in zip(sent, answers) {
+            let bytes = try #require(answer["frame"]?.string.flatMap(Base64.decode), "\(answer.canonicalText)")
+            #expect(try FrameCodec.decode(bytes) == Frame(floor: 5, items: items))
+        }
+    }
+
+    @Test("what one of them refuses the other refuses: 1,200 frames with columns that a stranger changed")
+    func refused() throws {
+        var random = SplitMix(seed: 2_718)
+        var frames: [[UInt8]] = []
+        for round in 0..<1_200 {
+            let bytes = try FrameCodec.encode(Self.frame(UInt64(round % 12)), runs: round % 2 == 0)
+            var wire = try WireFrame(serializedBytes: bytes)
+            let packed = WireBytes.array(wire.packedColumns)
+            var columns = try WireColumns(
+                serializedBytes: packed.isEmpty ? WireBytes.array(wire.columns) : Primer.decompress(packed))
+            for _ in 0...random.below(2) { Self.change(&columns, &random) }
+            wire.packedColumns = WireBytes.make([])
+            wire.columns = WireBytes.make(try columns.serializedBytes() as [UInt8])
+            frames.append(try wire.serializedBytes())
+        }
+        let answers = try PythonScript.ask(
+            "framewriter.py", frames.map { ["op": "decode", "frame": .string(Base64.encode($0))] })
+        var read = 0
+        for (index, (bytes, answer)) in zip(frames, answers).enumerated() {
+            if let frame = try? FrameCodec.decode(bytes) {
+                read += 1
+                #expect(answer == Self.described(frame), "frame \(index)")
+            } else {
+                #expect(answer["refused"] != nil, "frame \(index)")
+            }
+        }
+        #expect(read > 120 && read < 1_080, "\(read) of 1,200 were read")
+    }
+
+    /// One column gets another value, one more or one less.
+    private static func change(_ columns: inout WireColumns, _ random: inout SplitMix) {
+        func bend<Number: FixedWidthInteger>(_ column: inout [Number], _ random: inout SplitMix) {
+            let value = random.below(3) == 0 ? Number(truncatingIfNeeded: random.next()) : Number(random.below(9))
+            let place = random.below(column.count + 1)
+            switch random.below(3) {
+            case 0 where !column.isEmpty: column.remove(at: place % column.count)
+            case 1 where !column.isEmpty: column[place % column.count] = value
+            default: column.insert(value, at: place)
+            }
+        }
+        let numbers: [WritableKeyPath<WireColumns, [UInt32]>] = [
+            \.kinds, \.keyIDLengths, \.headerLengths, \.chains, \.lengths, \.bodyLengths, \.chainDevices,
+            \.chainConversations, \.messageForms, \.messageKeys, \.linksGiven, \.saltsGiven, \.recipientsAt,
+            \.priorities, \.covers,
+        ]
+        let signed: [WritableKeyPath<WireColumns, [Int64]>] = [\.times, \.ages, \.sequences, \.positions]
+        switch random.below(24) {
+        case let index where index < numbers.count: bend(&columns[keyPath: numbers[index]], &random)
+        case 15...18: bend(&columns[keyPath: signed[random.below(4)]], &random)
+        case 19: bend(&columns.lifetimes, &random)
+        case 20: columns.signatures = UInt32(random.below(3))
+        case 21: columns.authors.append("a7f3k9m2.mallory")
+        case 22: if !columns.forms.isEmpty { columns.forms[0].metadata = random.below(2) == 0 ? "[]" : "{\"a\":1}" }
+        default: if !columns.conversations.isEmpty { columns.conversations[0].node = "." }
+        }
+    }
+}
