@@ -3,7 +3,7 @@ public import GodwitProtocol
 extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
-        "tier",
+        "tier", "measure",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -32,6 +32,10 @@ extension Profile {
         if let value = top.value("windows") { contactPlan = try ContactPlan(value, at: "windows") }
         if let value = top.value("poll") { poll = try PollPlan.read(value, at: "poll") }
         if let value = top.value("tier") { try readTier(value) }
+        if let value = top.value("measure") {
+            guard let measures = value.bool else { throw top.failure("measure", "must be true or false.") }
+            self.measures = measures
+        }
     }
 
     private static func isName(_ name: String) -> Bool {
