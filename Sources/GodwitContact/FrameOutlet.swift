@@ -16,6 +16,8 @@ public struct OutletLimits: Sendable, Hashable {
     public var most: ByteCount?
     /// As `most`, for frames that hold anything that is not urgent; nil: no limit but `most`.
     public var mostForOthers: ByteCount?
+    /// The frames go another way than over the link whose tier the outlet keeps to.
+    public var ignoresTier = false
 
     /// Small frames cut runs, so it pays to put messages of a chain next to each other.
     var groupsChains: Bool { runs && frame <= Self.smallFrame }
@@ -43,10 +45,13 @@ public actor FrameOutlet<Store: Spool> {
     private var stretch = FrameStretch()
     /// Rows of items that fit no frame.
     private var unfit: Set<Int64> = []
+    var gate: TierGate
     /// Peers that seem to have forgotten frames which they had settled.
     private var forgetful: Set<Party> = []
 
-    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights) {
+    /// - Parameter rules: what the tier of the link lets go; nil: everything.
+    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights, rules: TierRules? = nil) {
+        gate = TierGate(rules)
         self.spool = spool
         self.identity = identity
         scheduler = Scheduler(weights: weights)
@@ -104,7 +109,9 @@ public actor FrameOutlet<Store: Spool> {
 
     /// The next new frame, or nil if nothing waits.
     public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
-        let waiting = try await spool.read { try $0.queues(for: peer.party) }
+        let gate = limits.ignoresTier ? TierGate(nil) : gate
+        if gate.restricts, try await !hasWaiting(for: peer.party) { return nil }
+        let waiting = try await spool.read { try $0.queues(for: peer.party) }.filter { gate.allows($0.key) }
         guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
         let room = stretch.room(of: limit)
@@ -146,17 +153,26 @@ public actor FrameOutlet<Store: Spool> {
 
     /// Something waits for the peer, or is unacknowledged.
     public func isBusy(for peer: Party) async throws -> Bool {
-        let unfit = unfit
-        return try await spool.read { transaction in
-            try Self.somethingWaits(for: peer, passingOver: unfit, in: transaction)
-                || !transaction.unacknowledged(to: peer).isEmpty
-        }
+        if try await hasWaiting(for: peer) { return true }
+        return try await spool.read { try !$0.unacknowledged(to: peer).isEmpty }
     }
 
-    /// Something waits that no frame holds yet.
+    /// Something waits that no frame holds yet, and that may go.
     public func hasWaiting(for peer: Party) async throws -> Bool {
-        let unfit = unfit
-        return try await spool.read { try Self.somethingWaits(for: peer, passingOver: unfit, in: $0) }
+        let (unfit, before) = (unfit, gate)
+        guard before.restricts else {
+            return try await spool.read { try Self.somethingWaits(for: peer, passingOver: unfit, in: $0) }
+        }
+        let (waits, after) = try await spool.read { transaction in
+            var gate = before
+            let waits = try transaction.queues(for: peer).sorted { $0.key < $1.key }.contains { priority, queue in
+                try gate.somethingGoes(
+                    of: priority, count: queue.count, to: peer, besides: unfit, in: transaction)
+            }
+            return (waits, gate)
+        }
+        gate.learn(after)
+        return waits
     }
 
     /// What fits no frame does not count: it would keep a contact going for nothing.
@@ -195,8 +211,9 @@ public actor FrameOutlet<Store: Spool> {
         var dear: Set<Int64> = []
         while dear.count <= Self.dearMax {
             let passedOver = unfit.union(dear)
+            let gate = limits.ignoresTier ? TierGate(nil) : gate
             let attempt = try await spool.write { transaction in
-                try Self.build(shares, to: peer, limits, passingOver: passedOver, in: transaction)
+                try Self.build(shares, to: peer, limits, passingOver: passedOver, gate, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
@@ -211,7 +228,7 @@ public actor FrameOutlet<Store: Spool> {
     private static var dearMax: Int { 16 }
 
     private static func build(
-        _ shares: [Share], to peer: Party, _ limits: OutletLimits, passingOver unfit: Set<Int64>,
+        _ shares: [Share], to peer: Party, _ limits: OutletLimits, passingOver unfit: Set<Int64>, _ gate: TierGate,
         in transaction: Store.Transaction
     ) throws -> Attempt {
         let held = try transaction.unacknowledged(to: peer)
@@ -219,18 +236,19 @@ public actor FrameOutlet<Store: Spool> {
         var items: [SpoolItem] = []
         for share in shares {
             // Room for those that are passed over, so that they hide nothing behind them.
-            let more = ByteCount(unfit.count * FrameLimits.objectMax)
+            let more = ByteCount(unfit.count * FrameLimits.objectMax + gate.bytes)
             let ahead = ByteCount(share.bytes.bytes * (limits.groupsChains ? groupedFrames : 1))
             let waiting = try transaction.waiting(
-                for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count + unfit.count,
-                bytes: ahead + more
-            ).filter { !unfit.contains($0.row) }.prefix(FrameLimits.itemsMax - items.count)
+                for: peer, class: share.priority,
+                count: FrameLimits.itemsMax - items.count + unfit.count + gate.count, bytes: ahead + more
+            ).filter { !unfit.contains($0.row) && !gate.isTooLarge($0) }.prefix(FrameLimits.itemsMax - items.count)
             items += limits.groupsChains ? grouped(Array(waiting), upTo: share.bytes) : Array(waiting)
             if items.count >= FrameLimits.itemsMax { break }
         }
         guard let first = items.first else { return .nothing }
         let number = try transaction.nextFrame(to: peer)
-        let queued = try transaction.queues(for: peer).values.reduce(0) { $0 + $1.count }
+        let queues = try transaction.queues(for: peer).filter { gate.allows($0.key) }
+        let queued = queues.values.reduce(0) { $0 + $1.count } - gate.count
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count + unfit.count)
