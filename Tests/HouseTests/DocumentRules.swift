@@ -6,7 +6,9 @@ enum DocumentRules {
     static let commands = [
         "node init", "node run", "node status", "peer add", "peer list", "identity create", "identity show",
         "identity verify", "register", "channel create", "channel join", "channel list", "send", "read", "sync",
-        "spool list", "spool show", "spool verify", "spool export", "spool import", "link status", "dictionary train",
+        "spool list", "spool show", "spool verify", "spool export", "spool import", "link status", "link history",
+        "link probe",
+        "dictionary train",
         "dictionary inspect", "dictionary bench", "demo",
     ]
 

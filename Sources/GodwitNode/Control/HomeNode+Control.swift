@@ -30,6 +30,8 @@ extension HomeNode {
         case "channels": return .array(try await core.read { try $0.channelRows() })
         case "users": return .array(try await core.read { try $0.userRows() })
         case "links": return .array(try await links.status().map { .object($0.object) })
+        case "link_history": return .array(try await history(request))
+        case "link_probe": return .object(try await probe(request))
         case "contact": return .bool(await links.request(try NodeID(request.string("node"))))
         case "spool_list": return .array(try await list(request))
         case "spool_show": return .object(try await show(request))
@@ -128,7 +130,8 @@ extension HomeNode {
     private func export(_ request: ObjectReader) async throws -> JSONObject {
         let peer = try await peerKey(request.string("to"))
         let most = Int(try request.optionalInteger("max_bytes", in: 512...1_073_741_824) ?? 16_777_216)
-        let (outlet, limits) = await links.outlet(for: peer.party)
+        var (outlet, limits) = await links.outlet(for: peer.party)
+        limits.ignoresTier = true
         var records = try await outlet.unacknowledged(to: peer)
         var bytes = records.reduce(0) { $0 + $1.count }
         while bytes < most, let record = try await outlet.next(to: peer, limits) {

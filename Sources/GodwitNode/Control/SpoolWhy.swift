@@ -15,6 +15,7 @@ struct SpoolWhy {
         var summary: ItemSummary
         var place: QueuePlace
         var estimate: WireEstimate
+        var item: SpoolItem?
         /// Sealed bytes of unacknowledged frames; for an item in a frame those up to its own.
         var inFlight: ByteCount
         /// Frames towards the destination before the item's.
@@ -69,7 +70,7 @@ struct SpoolWhy {
             .first { $0.row == place.row }
         return Copy(
             summary: summary, place: place, estimate: WireEstimate(of: own, among: company, runs: false),
-            inFlight: inFlight, framesAhead: before.count)
+            item: own, inFlight: inFlight, framesAhead: before.count)
     }
 
     private func explain(_ copy: Copy) async throws -> JSONObject {
@@ -89,6 +90,8 @@ struct SpoolWhy {
         if copy.place.frame == nil, await links.passesOver(copy.place.row, for: summary.destination) {
             holds.append(.fitsNoFrame)
         }
+        let tierHold = await tierHold(copy)
+        if let tierHold { holds.append(tierHold) }
         switch summary.destination {
         case .node(let node):
             let outlook = try await links.outlook(for: node, urgent: summary.priority.isUrgent)
@@ -96,6 +99,8 @@ struct SpoolWhy {
             holds += outlook.holds
             object["profile"] = .string(outlook.profile.name)
             add(copy, outlook, at: now, to: &object)
+            // Nobody knows when the link will be better.
+            if tierHold != nil { object["forecast"] = .null }
         case .device(let user, _):
             holds.append(await presence.isConnected(user) ? .deviceConnected : .deviceAway)
             object["forecast"] = .null
@@ -104,6 +109,11 @@ struct SpoolWhy {
         if holds.isEmpty { holds = [HoldReport("due", "Nothing holds it: it is next when its turn comes.")] }
         object["holds"] = .array(holds.map { .object($0.object) })
         return object
+    }
+
+    private func tierHold(_ copy: Copy) async -> HoldReport? {
+        guard copy.place.frame == nil, let item = copy.item else { return nil }
+        return await links.tierHold(item)
     }
 
     private func add(_ copy: Copy, _ outlook: LinkOutlook, at now: Timestamp, to object: inout JSONObject) {

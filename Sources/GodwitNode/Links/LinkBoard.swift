@@ -37,7 +37,9 @@ actor LinkBoard {
         if let known = outlets[party] { return known }
         let frame = FrameSizing.payload(rate: profile.bandwidthUp, seconds: profile.frameSeconds)
         let made = (
-            NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights),
+            NodeOutlet(
+                spool: core.spool, identity: identity, weights: profile.weights,
+                rules: Self.rules(to: party, over: profile)),
             OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: Self.runs(to: party, over: profile))
         )
         outlets[party] = made
@@ -49,6 +51,13 @@ actor LinkBoard {
     private static func runs(to party: Party, over profile: Profile) -> Bool {
         guard case .node = party else { return true }
         return TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.savesSignatures
+    }
+
+    /// What goes to other nodes is held to the tier of the link to them. Devices are on their user's own link, which is
+    /// not this one, and ask for what they can take (G-79).
+    private static func rules(to party: Party, over profile: Profile) -> TierRules? {
+        guard case .node = party else { return nil }
+        return profile.rulesUp
     }
 
     private func profile(for party: Party) async throws -> Profile {
@@ -90,9 +99,11 @@ actor LinkBoard {
             try saved.map {
                 try BudgetLedger(budget: profile.budget, costPerMegabyte: profile.costPerMegabyte, saved: $0)
             } ?? BudgetLedger(profile, at: now)
+        let measure = try await LinkMeasure.restored(core: core, peer: peer.descriptor.id, profile: profile)
         let link = try PeerLink(
             core: core, peer: peer, profile: profile, ledger: ledger,
-            caller: NodeCaller(intake: intake, outlet: outlet), carrier: carrier(peer, profile))
+            caller: NodeCaller(intake: intake, outlet: outlet), outlet: outlet, measure: measure,
+            carrier: carrier(peer, profile))
         links[peer.descriptor.id] = link
         tasks[peer.descriptor.id] = Task { await link.run() }
     }
@@ -102,6 +113,19 @@ actor LinkBoard {
         guard let link = links[node] else { return false }
         await link.request()
         return true
+    }
+
+    func link(to node: NodeID) -> PeerLink? { links[node] }
+
+    /// Measures a link now.
+    /// - Throws: `ProtocolError` 3000 if no such link runs; see `PeerLink.probe`.
+    func probe(_ node: NodeID, up: Int, down: Int) async throws -> JSONObject {
+        guard let link = links[node] else {
+            throw ProtocolError(
+                .nodeUnreachable, "This node does not call the node.",
+                hint: "Only links that are called can be probed: see `godwit link status`.")
+        }
+        return try await link.probe(up: up, down: down)
     }
 
     func status() async throws -> [LinkStatus] {
@@ -123,7 +147,8 @@ actor LinkBoard {
             try (QueueHead.queues(for: party, in: $0), QueueHead.all(for: party, in: $0))
         }
         let isBlocked = peer.trust == .blocked
-        return LinkStatus(
+        let tierHold = await outlet(for: party).0.tierHold(queues)
+        var status = LinkStatus(
             peer: peer.descriptor.id, profile: peer.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
             tierDown: TierTracker(rate: profile.bandwidthDown, override: profile.tierDown).tier.rawValue,
@@ -131,7 +156,10 @@ actor LinkBoard {
             total: ContactReport(),
             queues: QueueReport.all(
                 queues, heads, frame: FrameSizing.payload(up: profile), at: core.time.now(), outlook: { _ in nil }),
-            forecast: nil, holds: [isBlocked ? .blocked : .peerCalls])
+            forecast: nil, holds: [isBlocked ? .blocked : .peerCalls] + (tierHold.map { [$0] } ?? []))
+        if profile.tierUp != nil { status.tierSources.up = "override" }
+        if profile.tierDown != nil { status.tierSources.down = "override" }
+        return status
     }
 
     /// What holds up items for a node, and what is to be expected.
@@ -143,6 +171,12 @@ actor LinkBoard {
         let profile = try configuration.profile(peer.profile)
         let hold: HoldReport = peer.trust == .blocked ? .blocked : peer.calls ? .notRunning : .peerCalls
         return LinkOutlook(profile: profile, holds: [hold])
+    }
+
+    /// Why the tier of the link keeps an item back; nil: it does not.
+    func tierHold(_ item: SpoolItem) async -> HoldReport? {
+        guard let held = await outlet(for: item.destination).0.holding(item) else { return nil }
+        return .tier(held.rules, item.priority, sealed: held.sealed)
     }
 
     /// How frames go to a party, and which of its items fit none.

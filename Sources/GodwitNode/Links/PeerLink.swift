@@ -20,9 +20,10 @@ actor PeerLink {
     private let caller: NodeCaller
     let carrier: MeteredCarrier
     private(set) var machine: ContactMachine
-    private(set) var tierUp: TierTracker
-    private(set) var tierDown: TierTracker
+    let outlet: NodeOutlet
+    let measure: LinkMeasure
     let budget: LinkBudget
+    var lastProbe: Duration
     /// What waits did not fit into what the budget leaves: until it renews, or something else waits.
     private var curbed: (until: Timestamp?, queued: Int)?
     private var random = SystemRandomNumberGenerator()
@@ -34,19 +35,21 @@ actor PeerLink {
     private let bell = Doorbell()
 
     init(
-        core: NodeCore, peer: Peer, profile: Profile, ledger: BudgetLedger, caller: NodeCaller, carrier: any Carrier
+        core: NodeCore, peer: Peer, profile: Profile, ledger: BudgetLedger, caller: NodeCaller, outlet: NodeOutlet,
+        measure: LinkMeasure, carrier: any Carrier
     ) throws {
         self.core = core
         self.peer = peer
         self.profile = profile
         self.caller = caller
+        self.outlet = outlet
+        self.measure = measure
         let budget = LinkBudget(core: core, peer: peer.descriptor.id, profile: profile, ledger: ledger)
         self.budget = budget
-        self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time)
+        self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time, measure: measure)
         key = try PeerKey(peer)
+        lastProbe = core.time.uptime()
         machine = ContactMachine(ContactMachine.Policy(profile), at: core.time.uptime())
-        tierUp = TierTracker(rate: profile.bandwidthUp, override: profile.tierUp)
-        tierDown = TierTracker(rate: profile.bandwidthDown, override: profile.tierDown)
     }
 
     /// Runs until the task is cancelled.
@@ -61,8 +64,11 @@ actor PeerLink {
             case .startContact: await contact()
             case .waitUntil(let time):
                 nextContact = time
+                await probeIfDue()
                 await bell.wait(atMost: time - core.time.uptime())
-            case .idle: await bell.wait(atMost: .seconds(60))
+            case .idle:
+                await probeIfDue()
+                await bell.wait(atMost: .seconds(60))
             }
         }
     }
@@ -80,8 +86,9 @@ actor PeerLink {
         let queues = (try? await core.spool.read { try $0.queues(for: party) }) ?? [:]
         let now = core.time.uptime()
         let wall = core.time.now()
-        let bytes = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
-        let urgent = queues.keys.contains { $0.isUrgent }
+        let goes = await applyTier()
+        let bytes = goes ? queues.values.reduce(ByteCount.zero) { $0 + $1.bytes } : .zero
+        let urgent = goes && queues.keys.contains { $0.isUrgent }
         machine.itemsWaiting(urgent: urgent, bytes: bytes, at: now)
         if profile.contactPlan.isOpen(at: wall) {
             machine.windowOpened()
@@ -109,6 +116,8 @@ actor PeerLink {
         lastContact = core.time.now()
         let latest = Mutex(ContactReport())
         let began = core.time.uptime()
+        let paced = measure.paced
+        (carrier.carrier as? any PaceFollowing)?.follow(up: paced.up, down: paced.down)
         do {
             let (limits, budget) = (exchangeLimits, budget)
             // Asked before: a day that ends meanwhile renews what was kept back in it.
@@ -132,6 +141,7 @@ actor PeerLink {
                 retryAfter: failure.retryAfter.map { .seconds($0) })
             ended(outcome, broken(latest.withLock { $0 }, by: failure, after: core.time.uptime() - began))
         }
+        await measure.save()
     }
 
     private func noteCurb(_ report: ContactReport, until renews: Timestamp?) async {
@@ -146,8 +156,9 @@ actor PeerLink {
 
     /// What goes out before the peer is heard again: four frames.
     private var exchangeLimits: OutletLimits {
-        let frame = FrameSizing.payload(up: profile)
-        return OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: tierUp.tier.savesSignatures)
+        let frame = FrameSizing.payload(up: measure.paced.sizing)
+        return OutletLimits(
+            frame: frame, exchange: ByteCount(frame.bytes * 4), runs: measure.tiers.up.savesSignatures)
     }
 
     /// What a contact that broke has cost: what came, what went before, and the last request, for nobody knows how far

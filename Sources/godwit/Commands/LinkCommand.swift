@@ -3,7 +3,7 @@ import GodwitProtocol
 
 struct LinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Links to neighbours.", subcommands: [Status.self])
+        commandName: "link", abstract: "Links to neighbours.", subcommands: [Status.self, History.self, Probe.self])
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -21,6 +21,7 @@ struct LinkCommand: AsyncParsableCommand {
                         + "tier \(tier?["up"]?.integer ?? 0) up \(tier?["down"]?.integer ?? 0) down, "
                         + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received"
                 )
+                for line in LinkStatusLines.rates(link) { Console.out(line) }
                 for queue in (link["queue"]?.array ?? []).compactMap(\.object) {
                     for line in LinkStatusLines.queue(queue) { Console.out(line) }
                 }
