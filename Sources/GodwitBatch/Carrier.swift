@@ -22,6 +22,35 @@ public struct ExchangeStatistics: Sendable, Hashable {
     public var duration: Int64
     /// A connection was already open.
     public var reusedConnection: Bool
+    /// A small packet there and back, where the carrier saw one.
+    public var roundTrip: Duration?
+    /// Datagrams towards the peer that wanted an acknowledgement; nil: the carrier sends none.
+    public var datagramsSent: Int?
+    /// Those of them that were lost.
+    public var datagramsLost: Int?
+    /// What went to the peer without a pause, for measuring the link.
+    public var up: Flow?
+    /// What came from it without a pause.
+    public var down: Flow?
+
+    /// Bytes that crossed in one direction while there was always more to send.
+    public struct Flow: Sendable, Hashable {
+        /// With the headers that the link carries, as far as the carrier knows them; without what was lost.
+        public var bytes: ByteCount
+        public var time: Duration
+        /// `time` holds a round trip besides.
+        public var includesRoundTrip: Bool
+        /// The sender went no faster by itself; nil: as fast as the link took it.
+        public var pace: BitRate?
+
+        public init(bytes: ByteCount, time: Duration, includesRoundTrip: Bool = false, pace: BitRate? = nil) {
+            self.bytes = bytes
+            self.time = time
+            self.includesRoundTrip = includesRoundTrip
+            self.pace = pace
+        }
+    }
+
     public init(sent: ByteCount, received: ByteCount, duration: Int64, reusedConnection: Bool) {
         self.sent = sent
         self.received = received

@@ -1,4 +1,5 @@
 import CCurl
+import GodwitBatch
 import GodwitProtocol
 
 /// What became of one transfer.
@@ -19,6 +20,22 @@ struct ExchangeTraffic: Sendable {
     var received = 0
     var milliseconds: Int64 = 0
     var reusedConnection = false
+    /// Of the connection's opening; nil: it was open.
+    var connect: Duration?
+    /// From the first byte of the request to the first of the answer.
+    var firstByte = Duration.zero
+    /// From there to the last byte.
+    var rest = Duration.zero
+
+    /// The request, as the answer begins when all of it has come; and what followed the first byte of the answer. A body
+    /// that the answering end began to answer before is not there over HTTP.
+    func measured(_ statistics: ExchangeStatistics) -> ExchangeStatistics {
+        var statistics = statistics
+        statistics.roundTrip = connect
+        statistics.up = ExchangeStatistics.Flow(bytes: ByteCount(sent), time: firstByte, includesRoundTrip: true)
+        statistics.down = ExchangeStatistics.Flow(bytes: ByteCount(received), time: rest)
+        return statistics
+    }
 }
 
 /// One POST on curl's thread: reads the request from memory, pushes the answer into the pipe.
@@ -58,10 +75,22 @@ final class CurlTransfer {
         _ = install(nil)
         let microseconds = handle.offset(CURLINFO_TOTAL_TIME_T) - handle.offset(CURLINFO_PRETRANSFER_TIME_T)
         traffic.milliseconds = max(0, (microseconds + 500) / 1_000)
+        noteTimes()
         traffic.reusedConnection = code == CURLE_OK && handle.long(CURLINFO_NUM_CONNECTS) == 0
         return CurlOutcome(
             code: code.rawValue, status: handle.long(CURLINFO_RESPONSE_CODE), errorBody: errorBody,
             hasStalled: hasStalled, statistics: traffic)
+    }
+
+    private func noteTimes() {
+        func time(_ info: CURLINFO) -> Int64 { handle.offset(info) }
+        let first = time(CURLINFO_STARTTRANSFER_TIME_T)
+        if handle.long(CURLINFO_NUM_CONNECTS) > 0 {
+            traffic.connect = .microseconds(max(time(CURLINFO_CONNECT_TIME_T) - time(CURLINFO_NAMELOOKUP_TIME_T), 0))
+        }
+        guard first > 0 else { return }
+        traffic.firstByte = .microseconds(max(first - time(CURLINFO_PRETRANSFER_TIME_T), 0))
+        traffic.rest = .microseconds(max(time(CURLINFO_TOTAL_TIME_T) - first, 0))
     }
 
     private func install(_ context: UnsafeMutableRawPointer?) -> CURLcode {

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Where a way breaks in the middle, the same records go over the next one. Frames are numbered, so nothing is taken
 /// twice by whoever gets them twice; per way that fails at most the records of one exchange cross again.
-public final class FailoverCarrier: Carrier, WayReporting {
+public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkProbing {
     /// One way, and its carrier or why there is none.
     public struct Way: Sendable {
         public var endpoint: String
@@ -61,6 +61,26 @@ public final class FailoverCarrier: Carrier, WayReporting {
                 endpoint: ways[index].endpoint, isLastUsed: choice.lastUsed == index, failures: standing.failures,
                 error: error, retry: standing.failures > 0 && wait > .zero ? wait.inMillisecondsRoundedUp : nil)
         }
+    }
+
+    /// Over the first way that can; the others have other rates.
+    public func probe(_ record: [UInt8], up: Int, down: Int) async throws -> ExchangeStatistics {
+        for way in state.withLock({ $0.choice.candidates(at: now()) }) {
+            guard let prober = (try? ways[way].carrier.get()) as? any LinkProbing else { continue }
+            return try await prober.probe(record, up: up, down: down)
+        }
+        var error = ProtocolError(
+            .nodeUnreachable, "No way to the peer can be probed.",
+            hint: "Probes go over HTTPS; datagrams and serial lines are measured by what they carry.")
+        error.sentNothing = true
+        throw error
+    }
+
+    /// Whether one of the ways can be probed.
+    public var canProbe: Bool { ways.contains { (try? $0.carrier.get()) is any LinkProbing } }
+
+    public func follow(up: BitRate, down: BitRate) {
+        for way in ways { ((try? way.carrier.get()) as? any PaceFollowing)?.follow(up: up, down: down) }
     }
 
     /// One round trip over the best way that works. The statistics hold what the ways that failed may have cost.

@@ -17,7 +17,7 @@ public final class HTTPBatchCarrier: Carrier {
         var running = 0
     }
 
-    private let configuration: HTTPCarrierConfiguration
+    let configuration: HTTPCarrierConfiguration
     private let state = Mutex(State())
 
     /// - Throws: `ProtocolError` 2000 or 3001 for a configuration that cannot be; nothing is connected yet.
@@ -49,9 +49,10 @@ public final class HTTPBatchCarrier: Carrier {
             throw error
         }
         let statistics = await pipe.outcome().statistics
-        return ExchangeStatistics(
-            sent: ByteCount(statistics.sent), received: ByteCount(statistics.received),
-            duration: statistics.milliseconds, reusedConnection: statistics.reusedConnection)
+        return statistics.measured(
+            ExchangeStatistics(
+                sent: ByteCount(statistics.sent), received: ByteCount(statistics.received),
+                duration: statistics.milliseconds, reusedConnection: statistics.reusedConnection))
     }
 
     static func request(_ records: [[UInt8]]) throws(ProtocolError) -> [UInt8] {

@@ -28,7 +28,9 @@ public struct HTTPCarrierConfiguration: Sendable {
     }
 
     /// The address that is posted to.
-    var exchangeURL: String { endpoint.text + "/batch/v1/exchange" }
+    var exchangeURL: String { endpoint.text + path }
+    /// Below the endpoint.
+    var path = "/batch/v1/exchange"
 
     func validate() throws(ProtocolError) {
         guard endpoint.scheme == .http || endpoint.scheme == .https else {

@@ -40,6 +40,7 @@ extension FrameOutlet {
             var limits = OutletLimits(
                 frame: frame, exchange: most, runs: runs, most: room, mostForOthers: room)
             limits.isOrdered = false
+            limits.ignoresTier = true
             guard let record = try await next(to: peer, limits) else { break }
             left -= Self.wire(record)
             records.append(record)

@@ -21,6 +21,8 @@ public struct OutletLimits: Sendable, Hashable {
     /// Frames arrive in the order of their numbers, or not at all. False for files and broadcasts: then each frame can be
     /// read without others.
     public var isOrdered = true
+    /// The frames go another way than over the link whose tier the outlet keeps to.
+    public var ignoresTier = false
 
     /// Frames cut runs, so it pays to put messages of a chain next to each other.
     var groupsChains: Bool { runs }
@@ -48,14 +50,21 @@ public actor FrameOutlet<Store: Spool> {
     private var stretch = FrameStretch()
     /// Rows of items that fit no frame.
     private var unfit: Set<Int64> = []
+    var gate: TierGate
     /// Peers that seem to have forgotten frames which they had settled.
     private var forgetful: Set<Party> = []
     /// Incarnations of peers whose frames go on from what is not known here.
     private var lacking: [Party: UInt32] = [:]
     private var memory: ContextMemory?
 
-    /// - Parameter path: the link that it builds frames for; there is one outlet for each path to a peer.
-    public init(spool: Store, identity: ContactIdentity, weights: ClassWeights, path: OutletPath = .main) {
+    /// - Parameters:
+    ///   - path: the link that it builds frames for; there is one outlet for each path to a peer.
+    ///   - rules: what the tier of the link lets go; nil: everything.
+    public init(
+        spool: Store, identity: ContactIdentity, weights: ClassWeights, path: OutletPath = .main,
+        rules: TierRules? = nil
+    ) {
+        gate = TierGate(rules)
         self.spool = spool
         self.identity = identity
         self.path = path
@@ -123,8 +132,10 @@ public actor FrameOutlet<Store: Spool> {
 
     /// The next new frame, or nil if nothing waits.
     public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
-        let path = path
+        let (path, gate) = (path, limits.ignoresTier ? TierGate(nil) : gate)
+        if gate.restricts, try await !hasWaiting(for: peer.party) { return nil }
         let waiting = try await spool.read { path.carried(try $0.queues(for: peer.party)) }
+            .filter { gate.allows($0.key) }
         guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
         let room = stretch.room(of: limit)
@@ -181,17 +192,28 @@ public actor FrameOutlet<Store: Spool> {
 
     /// Something waits for the peer, or is unacknowledged, on this path.
     public func isBusy(for peer: Party) async throws -> Bool {
-        let (unfit, path) = (unfit, path)
-        return try await spool.read { transaction in
-            try Self.somethingWaits(for: peer, on: path, passingOver: unfit, in: transaction)
-                || transaction.inFlight(to: peer).contains { $0.path == path.name }
-        }
+        if try await hasWaiting(for: peer) { return true }
+        let path = path
+        return try await spool.read { try $0.inFlight(to: peer).contains { $0.path == path.name } }
     }
 
-    /// Something waits for this path that no frame holds yet.
+    /// Something waits for this path that no frame holds yet, and that may go.
     public func hasWaiting(for peer: Party) async throws -> Bool {
-        let (unfit, path) = (unfit, path)
-        return try await spool.read { try Self.somethingWaits(for: peer, on: path, passingOver: unfit, in: $0) }
+        let (unfit, path, before) = (unfit, path, gate)
+        guard before.restricts else {
+            return try await spool.read { try Self.somethingWaits(for: peer, on: path, passingOver: unfit, in: $0) }
+        }
+        let (waits, after) = try await spool.read { transaction in
+            var gate = before
+            let queues = path.carried(try transaction.queues(for: peer)).sorted { $0.key < $1.key }
+            let waits = try queues.contains { priority, queue in
+                try gate.somethingGoes(
+                    of: priority, count: queue.count, to: peer, besides: unfit, in: transaction)
+            }
+            return (waits, gate)
+        }
+        gate.learn(after)
+        return waits
     }
 
     /// What fits no frame does not count: it would keep a contact going for nothing.
@@ -230,9 +252,11 @@ public actor FrameOutlet<Store: Spool> {
         var dear: Set<Int64> = []
         while dear.count <= Self.dearMax {
             let (passedOver, path) = (unfit.union(dear), path)
+            let gate = limits.ignoresTier ? TierGate(nil) : gate
             let memory = limits.runs && peer.keepsContexts && identity.party.keepsContexts ? Optional(self.memory) : nil
             let attempt = try await spool.write { transaction in
-                try Self.build(shares, to: peer, on: path, limits, memory, passingOver: passedOver, in: transaction)
+                try Self.build(
+                    shares, to: peer, on: path, limits, memory, passingOver: passedOver, gate, in: transaction)
             }
             switch attempt {
             case .built(let built): return built
@@ -249,7 +273,7 @@ public actor FrameOutlet<Store: Spool> {
     /// - Parameter memory: nil: the peer keeps no contexts; nil within: none are at hand yet.
     private static func build(
         _ shares: [Share], to peer: Party, on path: OutletPath, _ limits: OutletLimits, _ memory: ContextMemory??,
-        passingOver unfit: Set<Int64>, in transaction: Store.Transaction
+        passingOver unfit: Set<Int64>, _ gate: TierGate, in transaction: Store.Transaction
     ) throws -> Attempt {
         let held = try transaction.inFlight(to: peer)
         let number = try transaction.nextFrame(to: peer)
@@ -258,17 +282,18 @@ public actor FrameOutlet<Store: Spool> {
         var items: [SpoolItem] = []
         for share in shares {
             // Room for those that are passed over, so that they hide nothing behind them.
-            let more = ByteCount(unfit.count * FrameLimits.objectMax)
+            let more = ByteCount(unfit.count * FrameLimits.objectMax + gate.bytes)
             let ahead = ByteCount(share.bytes.bytes * (limits.groupsChains ? groupedFrames : 1))
             let waiting = try transaction.waiting(
-                for: peer, class: share.priority, count: FrameLimits.itemsMax - items.count + unfit.count,
-                bytes: ahead + more
-            ).filter { !unfit.contains($0.row) }.prefix(FrameLimits.itemsMax - items.count)
+                for: peer, class: share.priority,
+                count: FrameLimits.itemsMax - items.count + unfit.count + gate.count, bytes: ahead + more
+            ).filter { !unfit.contains($0.row) && !gate.isTooLarge($0) }.prefix(FrameLimits.itemsMax - items.count)
             items += limits.groupsChains ? grouped(Array(waiting), upTo: share.bytes) : Array(waiting)
             if items.count >= FrameLimits.itemsMax { break }
         }
         guard let first = items.first else { return .nothing }
-        let queued = try path.carried(transaction.queues(for: peer)).values.reduce(0) { $0 + $1.count }
+        let queues = try path.carried(transaction.queues(for: peer)).filter { gate.allows($0.key) }
+        let queued = queues.values.reduce(0) { $0 + $1.count } - gate.count
         let content = Frame(
             floor: held.first?.number.number ?? number.number, items: items.map(batchItem),
             hasMore: queued > items.count + unfit.count)

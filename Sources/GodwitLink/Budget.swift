@@ -27,6 +27,10 @@ public struct Budget: Sendable, Hashable {
         self.urgentReserve = urgentReserve
     }
 
+    public var isUnlimited: Bool {
+        bytesPerDay == nil && bytesPerMonth == nil && moneyPerMonth == nil && dutyCycle == nil
+    }
+
     /// No limits.
     public static let unlimited = Budget()
 }

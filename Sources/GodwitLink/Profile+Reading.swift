@@ -3,7 +3,7 @@ public import GodwitProtocol
 extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
-        "tier", "min_batch", "max_wait", "wake_on_urgent",
+        "tier", "min_batch", "max_wait", "wake_on_urgent", "measure",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -33,6 +33,10 @@ extension Profile {
         try readBatching(top)
         if let value = top.value("poll") { poll = try PollPlan.read(value, at: "poll") }
         if let value = top.value("tier") { try readTier(value) }
+        if let value = top.value("measure") {
+            guard let measures = value.bool else { throw top.failure("measure", "must be true or false.") }
+            self.measures = measures
+        }
     }
 
     static func isName(_ name: String) -> Bool {

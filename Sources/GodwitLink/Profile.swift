@@ -40,6 +40,8 @@ public struct Profile: Sendable, Hashable {
     public var tierUp: Tier?
     /// Tier from the peer set by the operator; nil: by rate.
     public var tierDown: Tier?
+    /// What transfers show of the link takes the place of rates, delay and loss; false pins them (NET-07).
+    public var measures = true
 
     /// What the tier towards the peer allows, by the profile's own rate.
     public var rulesUp: TierRules { TierRules.of(tierUp ?? Tier(rate: bandwidthUp)) }

@@ -19,6 +19,7 @@ public final class HomeNode: Sendable {
     let authenticator: Authenticator
     let presence: PresenceBoard
     let links: LinkBoard
+    let probes = ProbeGate()
 
     /// The answering end of `/batch/v1/exchange`.
     public let exchange: any ExchangeService

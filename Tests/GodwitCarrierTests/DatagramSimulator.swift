@@ -1,3 +1,4 @@
+import GodwitBatch
 import GodwitLink
 import GodwitProtocol
 
@@ -35,6 +36,8 @@ struct DatagramSimulator {
         var answererState = DatagramStream.State.open
         var caller = DatagramStream.Counts()
         var answerer = DatagramStream.Counts()
+        /// What the calling end makes of it.
+        var shown: ExchangeStatistics?
         /// Bytes on the link with IP and UDP headers, lost ones included.
         var airUp: Int { caller.sent + header * caller.datagramsSent }
         var airDown: Int { answerer.sent + header * answerer.datagramsSent }
@@ -149,12 +152,22 @@ struct DatagramSimulator {
                 }
             }
         }
+        Self.end(&result, caller, answerer, at: now)
+        return result
+    }
+
+    private static func end(
+        _ result: inout Result, _ caller: DatagramStream, _ answerer: DatagramStream?, at now: Duration
+    ) {
         result.ended = now
         result.callerState = caller.state
         result.answererState = answerer?.state ?? .open
         result.caller = caller.counts
+        result.shown = caller.measured(
+            ExchangeStatistics(
+                sent: ByteCount(caller.counts.sent), received: ByteCount(caller.counts.received),
+                duration: now.inMillisecondsRoundedUp, reusedConnection: true))
         result.answerer = answerer?.counts ?? DatagramStream.Counts()
-        return result
     }
 
     private func earlier(_ one: Arrival, _ other: Arrival) -> Bool { (one.at, one.order) < (other.at, other.order) }

@@ -75,6 +75,8 @@ struct LinkBudgetTests {
     private static func limited(_ bytes: Int, reserve: Double = 0.1) -> [String: Profile] {
         var profile = Profile.preset(.satellite)
         profile.packetLoss = 0
+        // What the tier lets go is not what is tested here.
+        profile.tierUp = .medium
         profile.budget = Budget(bytesPerDay: ByteCount(bytes), urgentReserve: reserve)
         profile.name = "limited"
         return ["limited": profile]
@@ -133,7 +135,8 @@ struct LinkBudgetTests {
         for (sentNothing, least, most) in [(true, 0, 0), (false, 5_000, 5_000 + 512)] {
             let budget = budget()
             let metered = MeteredCarrier(
-                carrier: Failing(sentNothing: sentNothing), budget: budget, time: node.time)
+                carrier: Failing(sentNothing: sentNothing), budget: budget, time: node.time,
+                measure: LinkMeasure(core: node.node.core, peer: node.id, profile: profile))
             await #expect(throws: ProtocolError.self) {
                 _ = try await metered.exchange([[UInt8](repeating: 1, count: 5_000)]) { _ in }
             }

@@ -65,6 +65,17 @@ extension Sample {
         ]
     }
 
+    static var linkStatus: JSONObject {
+        [
+            "type": "link_status", "from": "a7f3k9m2", "to": party(alice, 1), "next": "b4n8p2x7", "at": .string(time),
+            "tier": 1, "held": hash(5),
+            "allowed": [
+                "text_max": 140, "sealed_max": 1024, "voice": "none", "documents": false, "images": false,
+                "media_on_demand": true, "presence": false,
+            ],
+        ]
+    }
+
     static var refusal: JSONObject {
         [
             "type": "refusal", "item": hash(1), "to": party(alice, 1), "at": .string(time),
@@ -93,6 +104,7 @@ extension Sample {
     static var all: [JSONObject] {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
+            linkStatus,
         ]
     }
 }

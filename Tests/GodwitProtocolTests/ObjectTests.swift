@@ -48,6 +48,13 @@ struct ObjectTests {
         ),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
+        (
+            Sample.linkStatus,
+            [
+                "from", "to", "next", "at", "tier", "allowed", "allowed.voice", "allowed.documents", "allowed.images",
+                "allowed.media_on_demand", "allowed.presence",
+            ]
+        ),
     ]
 
     static let special: [(JSONObject, WrongMember)] = [

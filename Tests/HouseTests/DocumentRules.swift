@@ -8,7 +8,8 @@ enum DocumentRules {
         "identity show",
         "identity verify", "register", "channel create", "channel join", "channel list", "send", "read", "sync",
         "spool list", "spool show", "spool why", "spool verify", "spool export", "spool import", "spool resend",
-        "link status", "link broadcast", "dictionary train", "dictionary inspect", "dictionary bench", "demo",
+        "link status", "link history", "link probe", "link broadcast", "dictionary train", "dictionary inspect",
+        "dictionary bench", "demo",
     ]
 
     /// Exit codes of the command line; from 64 on, those of sysexits.h.

@@ -27,10 +27,13 @@ extension CallerSocket {
             throw error
         }
         end(conversation)
-        let counts = conversation.with { stream, _ in stream.counts }
-        return ExchangeStatistics(
-            sent: ByteCount(counts.sent), received: ByteCount(counts.received),
-            duration: (clock.now - start).inMillisecondsRoundedUp, reusedConnection: isReused)
+        let duration = (clock.now - start).inMillisecondsRoundedUp
+        return conversation.with { stream, _ in
+            stream.measured(
+                ExchangeStatistics(
+                    sent: ByteCount(stream.counts.sent), received: ByteCount(stream.counts.received),
+                    duration: duration, reusedConnection: isReused))
+        }
     }
 
     /// Ends when the whole answer was handed over.

@@ -57,6 +57,12 @@ struct DatagramLink: Sendable, Hashable {
         isLine = true
     }
 
+    /// Goes no faster than the link was measured to be.
+    mutating func slow(to up: BitRate, down: BitRate) {
+        sendRate = min(sendRate, max(Double(up.bitsPerSecond), 1))
+        receiveRate = min(receiveRate, max(Double(down.bitsPerSecond), 1))
+    }
+
     /// The answering end, as the caller says, within what this end allows.
     init(_ opening: Datagram.Opening, rateMax: Int, payloadMax: Int, header: Int, silence: Duration?) {
         self.init(

@@ -71,6 +71,7 @@ extension DatagramStream {
             link.sendTime(last.size) <= max(link.roundTrip / 2, .milliseconds(5)), let lost = sent.loseLast()
         {
             for places in lost.places { output.lose(places) }
+            counts.lost += 1
         } else {
             isProbeDue = true
         }

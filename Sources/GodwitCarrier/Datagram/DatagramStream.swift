@@ -24,6 +24,8 @@ struct DatagramStream: Sendable {
         var probes = 0
         /// Bytes of the stream that went again.
         var repeated = 0
+        /// Datagrams that wanted an acknowledgement and got none, those that came late not counted.
+        var lost = 0
     }
 
     let id: UInt32
@@ -37,6 +39,11 @@ struct DatagramStream: Sendable {
     var numbers = ReceivedNumbers()
     var sent = SentDatagrams()
     var pace: LinkPace
+    /// What was acknowledged, and what came.
+    var upMeter = FlowMeter()
+    var downMeter = FlowMeter()
+    /// Datagrams with data that came while this end was sending.
+    var crossed = 0
 
     /// Datagrams that came since the last acknowledgement went.
     var unacknowledged = 0
@@ -131,7 +138,7 @@ extension DatagramStream {
         counts.datagramsReceived += 1
         lastHeard = now
         if let credit = datagram.credit { output.credit = max(output.credit, credit) }
-        if let number = datagram.number { take(datagram, number, at: now) }
+        if let number = datagram.number { take(datagram, number, size: size, at: now) }
         finishIfWhole(at: now)
         // The link is back: ask at once what got lost, not when the pause is over.
         if silentWaits > 0, !isNews, sent.hasInFlight, now > lastWanting + pace.roundTrip { isProbeDue = true }
@@ -148,6 +155,8 @@ extension DatagramStream {
     private mutating func settle(_ outcome: SentDatagrams.Outcome, size: Int, at now: Duration) -> Bool {
         for entry in outcome.acknowledged { for places in entry.places { output.acknowledge(places) } }
         for entry in outcome.lost { for places in entry.places { output.lose(places) } }
+        counts.lost += outcome.lost.count - outcome.acknowledged.count { $0.isLost }
+        meter(outcome.acknowledged, carriedBy: size, at: now)
         if let newest = outcome.newest { pace.sample(now - newest.sentAt, carriedBy: size) }
         guard !outcome.acknowledged.isEmpty else { return false }
         silentWaits = 0
@@ -156,11 +165,12 @@ extension DatagramStream {
         return true
     }
 
-    private mutating func take(_ datagram: Datagram, _ number: Int, at now: Duration) {
+    private mutating func take(_ datagram: Datagram, _ number: Int, size: Int, at now: Duration) {
         let skips = number > numbers.largest + 1
         let isNew = numbers.insert(number)
         input.insert(datagram.chunks, ends: datagram.ends)
         if !datagram.chunks.isEmpty { lastData = now }
+        if isNew, !datagram.chunks.isEmpty { meter(arrived: size, at: now) }
         unacknowledged += 1
         if datagram.asks { isAsked = true }
         let delay: Duration =

@@ -38,6 +38,9 @@ struct LinkPace: Sendable {
         smoothed = old + (net - old) / 8
     }
 
+    /// The quickest packet there and back, the peer's own delay in it; nil: none came back yet.
+    var leastRoundTrip: Duration? { least }
+
     /// A small packet there and back, by what was seen, else by what is known of the link.
     var roundTrip: Duration {
         guard let smoothed, let least else { return link.roundTrip * 1.5 + .milliseconds(50) }

@@ -27,7 +27,7 @@ public struct UDPCarrierConfiguration: Sendable {
 ///
 /// Frames are sealed, so nothing below them is; who looks on sees sizes and times. The socket stays open between
 /// exchanges. Statistics count bytes of datagrams, without IP and UDP headers.
-public final class UDPCarrier: Carrier {
+public final class UDPCarrier: Carrier, PaceFollowing {
     /// Exchanges at the same time; one more is refused with 3002. Each is paced by itself.
     public static let exchangesMax = 4
     /// Ended exchanges whose late datagrams are still answered.
@@ -36,6 +36,7 @@ public final class UDPCarrier: Carrier {
     private struct State {
         var socket: CallerSocket?
         var running = 0
+        var rates: (up: BitRate, down: BitRate)?
     }
 
     private let configuration: UDPCarrierConfiguration
@@ -61,6 +62,7 @@ public final class UDPCarrier: Carrier {
         defer { state.withLock { $0.running -= 1 } }
         let (socket, isReused) = try await socket()
         var link = DatagramLink(configuration.profile, header: socket.header)
+        if let rates = state.withLock({ $0.rates }) { link.slow(to: rates.up, down: rates.down) }
         link.silence = configuration.silence
         if configuration.hasAlternative { link.firstSilence = link.impatience }
         do {
@@ -71,6 +73,8 @@ public final class UDPCarrier: Carrier {
             throw error
         }
     }
+
+    public func follow(up: BitRate, down: BitRate) { state.withLock { $0.rates = (up, down) } }
 
     private func enter() throws(ProtocolError) {
         try state.withLock { state throws(ProtocolError) in

@@ -7,7 +7,7 @@ import Synchronization
 /// at the rate of the profile and never above that of the line.
 ///
 /// Statistics count bytes of datagrams, without frames, checks and escapes.
-public final class SerialCarrier: Carrier {
+public final class SerialCarrier: Carrier, PaceFollowing {
     /// Exchanges at the same time; one more is refused with 3002.
     public static let exchangesMax = 4
 
@@ -17,6 +17,7 @@ public final class SerialCarrier: Carrier {
     private let silence: Duration?
     private let hasAlternative: Bool
     private let running = Mutex(0)
+    private let rates = Mutex<(up: BitRate, down: BitRate)?>(nil)
 
     /// - Parameters:
     ///   - lines: where the peer's line is set.
@@ -32,6 +33,8 @@ public final class SerialCarrier: Carrier {
         self.silence = silence
         self.hasAlternative = hasAlternative
     }
+
+    public func follow(up: BitRate, down: BitRate) { rates.withLock { $0 = (up, down) } }
 
     /// One round trip. Cancelling the task tells the peer and throws `CancellationError`.
     ///
@@ -62,6 +65,7 @@ public final class SerialCarrier: Carrier {
             throw error
         }
         var link = DatagramLink(profile, line: line.endpoint)
+        if let rates = rates.withLock({ $0 }) { link.slow(to: rates.up, down: rates.down) }
         link.silence = silence
         if hasAlternative { link.firstSilence = link.impatience }
         return try await line.caller(for: pair)

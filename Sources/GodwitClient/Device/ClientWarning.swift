@@ -25,6 +25,8 @@ public struct ClientWarning: Sendable, Hashable {
         case unlistedDevice = "unlisted_device"
         /// The node refused something that this device sent.
         case refused
+        /// A message of this device waits on its way for a better link.
+        case held
     }
 
     /// Grows by one with each warning.

@@ -115,11 +115,7 @@ public final class Device: Sendable {
         text: String, format: TextFormat = .plain, mentions: [UserID] = [], replyTo: MessageID? = nil,
         to target: MessageTarget
     ) async throws -> OutboxEntry {
-        let content: JSONObject = [
-            "text": .string(text), "format": .string(format.rawValue),
-            "mentions": .array(mentions.map { .string($0.text) }),
-            "reply_to": replyTo.map { .string($0.text) } ?? .null,
-        ]
+        let content = Self.content(text, format, mentions: mentions, replyTo: replyTo)
         return try await store.write { transaction in
             let row = try transaction.compose(content, to: target)
             guard let entry = try transaction.outboxEntry(row) else {

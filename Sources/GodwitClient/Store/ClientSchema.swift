@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 3) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 4) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -20,7 +20,18 @@ enum ClientSchema {
             try database.execute(sql: "ALTER TABLE client_device ADD COLUMN models TEXT NOT NULL DEFAULT ''")
             try database.execute(sql: "ALTER TABLE client_epoch ADD COLUMN models TEXT NOT NULL DEFAULT ''")
         }
+        guard version > 3 else { return }
+        migrator.registerMigration("client links") { database in try database.execute(sql: links) }
     }
+
+    /// The last `link_status` of the home node about its link to each other node.
+    private static let links = """
+        CREATE TABLE client_link (
+          node TEXT PRIMARY KEY NOT NULL,
+          at INTEGER NOT NULL,
+          status BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
 
     private static let identity = [
         """

@@ -44,6 +44,7 @@ extension ClientTransaction {
         case .lookupResult(let result): try take(result)
         case .refusal(let refusal): try take(refusal)
         case .receipt(let receipt): try take(receipt)
+        case .linkStatus(let notice): try take(notice)
         case .command, .lookup:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }

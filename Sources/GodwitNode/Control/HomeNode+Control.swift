@@ -32,6 +32,8 @@ extension HomeNode {
         case "channels": return .array(try await core.read { try $0.channelRows() })
         case "users": return .array(try await core.read { try $0.userRows() })
         case "links": return .array(try await links.status().map { .object($0.object) })
+        case "link_history": return .array(try await history(request))
+        case "link_probe": return .object(try await probe(request))
         case "contact":
             let path = try request.optionalString("path")
             return .bool(await links.request(try NodeID(request.string("node")), path: path))

@@ -15,6 +15,7 @@ struct SpoolWhy {
         var summary: ItemSummary
         var place: QueuePlace
         var estimate: WireEstimate
+        var item: SpoolItem?
         /// Sealed bytes of unacknowledged frames of the link; for an item in a frame those up to its own.
         var inFlight: ByteCount
         /// Frames of the link before the item's.
@@ -81,7 +82,7 @@ struct SpoolWhy {
             .first { $0.row == place.row }
         return Copy(
             summary: summary, place: place, estimate: WireEstimate(of: own, among: company, runs: false),
-            inFlight: inFlight, framesAhead: before.count)
+            item: own, inFlight: inFlight, framesAhead: before.count)
     }
 
     private func explain(_ copy: Copy) async throws -> JSONObject {
@@ -138,6 +139,8 @@ struct SpoolWhy {
         } else if await links.passesOver(copy.place.row, for: copy.summary.destination, path: path.path) {
             holds.append(.fitsNoFrame)
         }
+        let tierHold = await tierHold(copy, on: path)
+        if let tierHold { holds.append(tierHold) }
         holds += outlook.holds
         if holds.isEmpty { holds = [HoldReport("due", "Nothing holds it: it is next when its turn comes.")] }
         let frame = path.isByHand ? FrameSizing.payloadMax : FrameSizing.payload(up: outlook.profile)
@@ -147,8 +150,15 @@ struct SpoolWhy {
         return [
             "path": .string(path.path), "profile": .string(outlook.profile.name), "by_hand": .bool(path.isByHand),
             "holds": .array(holds.map { .object($0.object) }),
-            "forecast": outlook.forecast(isFramed ? .zero : own, behind: isFramed ? copy.inFlight : ahead, at: now),
+            // Nobody knows when the link will be better.
+            "forecast": tierHold != nil
+                ? .null : outlook.forecast(isFramed ? .zero : own, behind: isFramed ? copy.inFlight : ahead, at: now),
             "cost": path.isByHand ? .null : .object(outlook.cost(own)),
         ]
+    }
+
+    private func tierHold(_ copy: Copy, on path: PathOutlook) async -> HoldReport? {
+        guard copy.place.frame == nil, !path.isByHand, let item = copy.item else { return nil }
+        return await links.tierHold(item, path: path.path)
     }
 }

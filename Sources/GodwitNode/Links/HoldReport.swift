@@ -5,7 +5,8 @@ import GodwitSpool
 /// Something that keeps items from going, in words.
 struct HoldReport: Sendable, Hashable {
     /// `halted`, `in_contact`, `window`, `budget`, `backoff`, `asked_to_wait`, `pause`, `batching`, `blocked`,
-    /// `peer_calls`, `no_link`, `device_away`, `device_connected`, `fits_no_frame`, `unacknowledged`, `by_hand`.
+    /// `peer_calls`, `no_link`, `device_away`, `device_connected`, `fits_no_frame`, `unacknowledged`, `by_hand`,
+    /// `tier`.
     var reason: String
     /// When it ends; nil: nobody knows, or not by itself.
     var until: Timestamp?

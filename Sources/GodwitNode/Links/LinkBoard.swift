@@ -47,7 +47,9 @@ actor LinkBoard {
         // On a stick a frame takes no time, and a large one costs the fewest bytes.
         let frame = isByHand ? FrameSizing.payloadMax : FrameSizing.payload(up: profile)
         let made = (
-            NodeOutlet(spool: core.spool, identity: identity, weights: profile.weights, path: path),
+            NodeOutlet(
+                spool: core.spool, identity: identity, weights: profile.weights, path: path,
+                rules: isByHand ? nil : Self.rules(to: party, over: profile)),
             OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: Self.runs(to: party, over: profile))
         )
         outlets[key] = made
@@ -73,6 +75,13 @@ actor LinkBoard {
 
     private func peer(_ id: NodeID) async throws -> Peer? {
         try await core.read { try $0.peers() }.first { $0.descriptor.id == id }
+    }
+
+    /// What goes to other nodes is held to the tier of the link to them. Devices are on their user's own link, which is
+    /// not this one, and ask for what they can take (G-79).
+    private static func rules(to party: Party, over profile: Profile) -> TierRules? {
+        guard case .node = party else { return nil }
+        return profile.rulesUp
     }
 
     /// Starts the links of all peers that this node calls; returns when the task is cancelled.
@@ -117,9 +126,10 @@ actor LinkBoard {
             try saved.map {
                 try BudgetLedger(budget: profile.budget, costPerMegabyte: profile.costPerMegabyte, saved: $0)
             } ?? BudgetLedger(profile, at: now)
+        let measure = try await LinkMeasure.restored(core: core, account: name, profile: profile)
         let link = try PeerLink(
             core: core, peer: peer, path: path, profile: profile, ledger: ledger,
-            caller: NodeCaller(intake: intake, outlet: outlet), carrier: carrier(peer, profile))
+            caller: NodeCaller(intake: intake, outlet: outlet), measure: measure, carrier: carrier(peer, profile))
         let key = LinkKey(node: peer.descriptor.id, path: path.name)
         // A change that came meanwhile may have started it.
         tasks[key]?.cancel()
@@ -133,6 +143,21 @@ actor LinkBoard {
         let asked = links.filter { $0.key.node == node && path ?? $0.key.path == $0.key.path }.values
         for link in asked { await link.request() }
         return !asked.isEmpty
+    }
+
+    func link(to node: NodeID, path: String = LinkPath.mainName) -> PeerLink? {
+        links[LinkKey(node: node, path: path)]
+    }
+
+    /// Measures a link now.
+    /// - Throws: `ProtocolError` 3000 if no such link runs; see `PeerLink.probe`.
+    func probe(_ node: NodeID, path: String, up: Int, down: Int) async throws -> JSONObject {
+        guard let link = link(to: node, path: path) else {
+            throw ProtocolError(
+                .nodeUnreachable, "This node does not call the node.",
+                hint: "Only links that are called can be probed: see `godwit link status`.")
+        }
+        return try await link.probe(up: up, down: down)
     }
 
     func status() async throws -> [LinkStatus] {
@@ -160,6 +185,7 @@ actor LinkBoard {
                 PathLoad(path.name, try $0.inFlight(to: party))
             )
         }
+        let tierHold = path.isByHand ? nil : await outlet(for: party, path: path.name).0.tierHold(queues)
         var status = LinkStatus(
             peer: peer.descriptor.id, profile: path.profile,
             tierUp: TierTracker(rate: profile.bandwidthUp, override: profile.tierUp).tier.rawValue,
@@ -168,8 +194,10 @@ actor LinkBoard {
             total: ContactReport(),
             queues: QueueReport.all(
                 queues, heads, frame: FrameSizing.payload(up: profile), at: core.time.now(), outlook: { _ in nil }),
-            forecast: nil, holds: [hold(of: path, to: peer)])
+            forecast: nil, holds: [hold(of: path, to: peer)] + (tierHold.map { [$0] } ?? []))
         (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
+        if profile.tierUp != nil { status.tierSources.up = "override" }
+        if profile.tierDown != nil { status.tierSources.down = "override" }
         return status
     }
 
@@ -208,6 +236,12 @@ actor LinkBoard {
                     path: path.name, classes: carried[path.name] ?? [], outlook: outlook, isByHand: path.isByHand))
         }
         return all
+    }
+
+    /// Why the tier of a link keeps an item back; nil: it does not.
+    func tierHold(_ item: SpoolItem, path: String) async -> HoldReport? {
+        guard let held = await outlet(for: item.destination, path: path).0.holding(item) else { return nil }
+        return .tier(held.rules, item.priority, sealed: held.sealed)
     }
 
     /// Whether an item fits no frame of a link.

@@ -75,13 +75,16 @@ actor LinkBudget {
     /// Books the most that an exchange may cost: its request with what is lost of it, and the answer that the link's
     /// rate lets expect, as far as the budget reaches.
     ///
-    /// - Throws: `ProtocolError` 3003 if not even the request fits; then nothing may go.
-    func reserve(request: ByteCount) async throws -> Leave {
+    /// - Parameter answer: how much will come; nil: as much as an exchange lets expect.
+    /// - Throws: `ProtocolError` 3003 if not even the request fits, or an answer of a known size; then nothing may go.
+    func reserve(request: ByteCount, answer: ByteCount? = nil) async throws -> Leave {
         let now = core.time.now()
         let sent = repeated(request + Self.overhead)
         let airtime = airtime(of: repeated(request + Self.overheadOnAir))
         guard ledger.maySend(sent, airtime: airtime, of: .control, at: now) else { throw Self.spent }
         let left = ledger.remaining(for: .control, at: now).bytes.map { $0 - sent }
+        if let answer, let left, left < answer { throw Self.spent }
+        let expectedAnswer = answer ?? expectedAnswer
         let reservation = ledger.reserve(sent + min(expectedAnswer, left ?? expectedAnswer), airtime: airtime, at: now)
         if isLimited { try await save() }
         return Leave(reservation: reservation, answer: left)

@@ -3,7 +3,7 @@ public import GodwitLink
 public import GodwitProtocol
 
 /// A link as the operator sees it.
-public struct LinkStatus: Sendable, Hashable {
+public struct LinkStatus: Sendable {
     public var peer: NodeID
     /// Which of the peer's links.
     var path = LinkPath.mainName
@@ -36,12 +36,17 @@ public struct LinkStatus: Sendable, Hashable {
     /// What was used, the limits, and what is left; empty for a peer that calls.
     public var budget: JSONObject = [:]
 
+    /// Configured and measured values by name, see `LinkMeasure.object`; empty for a peer that calls.
+    public var rates: JSONObject = [:]
+    var tierSources = (up: "profile", down: "profile")
+
     public var object: JSONObject {
         [
             "peer": .string(peer.text), "path": .string(path), "profile": .string(profile),
             "classes": .array(classes.sorted().map { .string($0.name) }), "in_flight": .object(travelling.object),
             "tier": ["up": .integer(Int64(tierUp)), "down": .integer(Int64(tierDown))],
-            "phase": .string(phase),
+            "tier_source": ["up": .string(tierSources.up), "down": .string(tierSources.down)],
+            "rates": rates.isEmpty ? .null : .object(rates), "phase": .string(phase),
             "last_error": lastError.map { ["code": .string($0.code.name), "message": .string($0.message)] } ?? .null,
             "next_contact_ms": nextContact.map { .integer($0) } ?? .null, "contacts": .integer(Int64(contacts)),
             "bytes_sent": .integer(Int64(total.sent.bytes)), "bytes_received": .integer(Int64(total.received.bytes)),

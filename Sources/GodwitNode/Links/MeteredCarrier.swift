@@ -4,11 +4,12 @@ import GodwitLink
 import GodwitProtocol
 import Synchronization
 
-/// A carrier whose exchanges are paid for from the budget of its link, those that fail as well.
+/// A carrier whose exchanges are paid for from the budget of its link, those that fail as well, and are measured.
 struct MeteredCarrier: Carrier {
     let carrier: any Carrier
     let budget: LinkBudget
     let time: any TimeSource
+    let measure: LinkMeasure
 
     func exchange(
         _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
@@ -34,6 +35,7 @@ struct MeteredCarrier: Carrier {
             await budget.settle(
                 leave.reservation, sent: statistics.sent, received: statistics.received,
                 duration: .milliseconds(statistics.duration))
+            measure.take(statistics)
             return statistics
         } catch {
             // A carrier that does not say how far it came may have sent all.

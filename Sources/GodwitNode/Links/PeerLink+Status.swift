@@ -9,7 +9,7 @@ extension PeerLink {
         let (now, wall) = (core.time.uptime(), core.time.now())
         func clock(_ time: Duration) -> Timestamp { wall.adding(milliseconds: (time - now).milliseconds) }
         return LinkOutlook(
-            profile: profile,
+            profile: measure.real,
             holds: machine.holds(urgent: urgent, at: now).map { HoldReport($0, error: lastError, clock) },
             departure: machine.departure(urgent: urgent, at: now).map { $0 - now }, lastContact: lastContact)
     }
@@ -27,18 +27,25 @@ extension PeerLink {
         let waiting = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
         let outlooks = (urgent: outlook(urgent: true), others: outlook(urgent: false))
         let next = nextContact.map { max(0, ($0 - now).milliseconds) }
+        let (tiers, sources, real) = (measure.tiers, measure.tierSources, measure.real)
+        let rules = TierRules.of(tiers.up)
+        let tierHold = await outlet.tierHold(queues)
         var status = LinkStatus(
-            peer: peer.descriptor.id, profile: path.profile, tierUp: tierUp.tier.rawValue,
-            tierDown: tierDown.tier.rawValue, phase: Self.name(machine.phase(at: now)), lastError: lastError,
+            peer: peer.descriptor.id, profile: path.profile, tierUp: tiers.up.rawValue,
+            tierDown: tiers.down.rawValue, phase: Self.name(machine.phase(at: now)), lastError: lastError,
             nextContact: next, contacts: contacts, total: total,
-            queues: QueueReport.all(queues, heads, frame: FrameSizing.payload(up: profile), at: wall) {
-                $0.isUrgent ? outlooks.urgent : outlooks.others
+            queues: QueueReport.all(queues, heads, frame: FrameSizing.payload(up: real), at: wall) {
+                guard rules.allows($0) else { return nil }
+                return $0.isUrgent ? outlooks.urgent : outlooks.others
             },
-            forecast: LinkForecast(profile).secondsUntilSent(waiting, behind: .zero),
+            forecast: LinkForecast(real).secondsUntilSent(waiting, behind: .zero),
             ways: (carrier.carrier as? any WayReporting)?.wayReports ?? [],
             nextContactAt: next.map { wall.adding(milliseconds: $0) },
-            holds: outlooks.others.holds, window: window(at: wall), budget: await budgetObject())
+            holds: (tierHold.map { [$0] } ?? []) + outlooks.others.holds, window: window(at: wall),
+            budget: await budgetObject())
         (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
+        status.rates = measure.object
+        status.tierSources = sources
         return status
     }
 

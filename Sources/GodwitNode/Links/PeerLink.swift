@@ -23,10 +23,11 @@ actor PeerLink {
     private let caller: NodeCaller
     let carrier: MeteredCarrier
     private(set) var machine: ContactMachine
-    private(set) var tierUp: TierTracker
-    private(set) var tierDown: TierTracker
+    var outlet: NodeOutlet { caller.outlet }
+    let measure: LinkMeasure
     let budget: LinkBudget
     private let window: ContactWindow
+    var lastProbe: Duration
     /// What waits did not fit into what the budget leaves: until it renews, or something else waits.
     private var curbed: (until: Timestamp?, queued: Int)?
     private var random = SystemRandomNumberGenerator()
@@ -39,7 +40,7 @@ actor PeerLink {
 
     init(
         core: NodeCore, peer: Peer, path: LinkPath, profile: Profile, ledger: BudgetLedger, caller: NodeCaller,
-        carrier: any Carrier
+        measure: LinkMeasure, carrier: any Carrier
     ) throws {
         self.core = core
         self.peer = peer
@@ -47,14 +48,14 @@ actor PeerLink {
         classes = LinkPath.carried(by: peer.paths)[path.name] ?? []
         self.profile = profile
         self.caller = caller
+        self.measure = measure
         let budget = LinkBudget(core: core, peer: peer.descriptor.id, path: path, profile: profile, ledger: ledger)
         self.budget = budget
-        self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time)
+        self.carrier = MeteredCarrier(carrier: carrier, budget: budget, time: core.time, measure: measure)
         window = ContactWindow(profile)
         key = try PeerKey(peer)
+        lastProbe = core.time.uptime()
         machine = ContactMachine(ContactMachine.Policy(profile), at: core.time.uptime())
-        tierUp = TierTracker(rate: profile.bandwidthUp, override: profile.tierUp)
-        tierDown = TierTracker(rate: profile.bandwidthDown, override: profile.tierDown)
     }
 
     /// Runs until the task is cancelled.
@@ -69,8 +70,11 @@ actor PeerLink {
             case .startContact: await contact()
             case .waitUntil(let time):
                 nextContact = time
+                await probeIfDue()
                 await bell.wait(atMost: time - core.time.uptime())
-            case .idle: await bell.wait(atMost: .seconds(60))
+            case .idle:
+                await probeIfDue()
+                await bell.wait(atMost: .seconds(60))
             }
         }
     }
@@ -87,9 +91,10 @@ actor PeerLink {
         let queues = await queues()
         let now = core.time.uptime()
         let wall = core.time.now()
-        let bytes = queues.values.reduce(ByteCount.zero) { $0 + $1.bytes }
-        let urgent = queues.keys.contains { $0.isUrgent }
-        let wire = profile.minBatch > .zero ? await caller.outlet.expected(bytes) : nil
+        let goes = await applyTier()
+        let bytes = goes ? queues.values.reduce(ByteCount.zero) { $0 + $1.bytes } : .zero
+        let urgent = goes && queues.keys.contains { $0.isUrgent }
+        let wire = profile.minBatch > .zero ? await outlet.expected(bytes) : nil
         machine.itemsWaiting(urgent: urgent, bytes: bytes, wire: wire, at: now)
         if window.allows(at: wall) {
             machine.windowOpened()
@@ -117,6 +122,8 @@ actor PeerLink {
         lastContact = core.time.now()
         let latest = Mutex(ContactReport())
         let began = core.time.uptime()
+        let paced = measure.paced
+        (carrier.carrier as? any PaceFollowing)?.follow(up: paced.up, down: paced.down)
         do {
             let (limits, budget, window, time) = (exchangeLimits, budget, window, core.time)
             let isShort = Mutex(false)
@@ -148,6 +155,7 @@ actor PeerLink {
                 retryAfter: failure.retryAfter.map { .seconds($0) })
             ended(outcome, broken(latest.withLock { $0 }, by: failure, after: core.time.uptime() - began))
         }
+        await measure.save()
     }
 
     private func noteCurb(_ report: ContactReport, until renews: Timestamp?) async {
@@ -166,8 +174,9 @@ actor PeerLink {
 
     /// What goes out before the peer is heard again: four frames.
     private var exchangeLimits: OutletLimits {
-        let frame = FrameSizing.payload(up: profile)
-        return OutletLimits(frame: frame, exchange: ByteCount(frame.bytes * 4), runs: tierUp.tier.savesSignatures)
+        let frame = FrameSizing.payload(up: measure.paced.sizing)
+        return OutletLimits(
+            frame: frame, exchange: ByteCount(frame.bytes * 4), runs: measure.tiers.up.savesSignatures)
     }
 
     /// What a contact that broke has cost: what came, what went before, and the last request, for nobody knows how far

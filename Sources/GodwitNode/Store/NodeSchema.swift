@@ -17,6 +17,9 @@ public enum NodeSchema {
         migrator.registerMigration("node links") { database in
             for change in links { try database.execute(sql: change) }
         }
+        migrator.registerMigration("node link measures") { database in
+            for table in measures { try database.execute(sql: table) }
+        }
     }
 
     private static let tables = [
@@ -145,6 +148,47 @@ public enum NodeSchema {
         CREATE TABLE node_budget (
           peer TEXT PRIMARY KEY NOT NULL,
           ledger TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ]
+
+    /// What was measured of links: the estimate in force, and one row for each hour (UTC, since 1970) with an exchange;
+    /// and the tier towards a peer that each device was told last.
+    /// Rates are in bit/s, `round_trip` is the least in ms.
+    private static let measures = [
+        """
+        CREATE TABLE node_link_estimate (
+          peer TEXT PRIMARY KEY NOT NULL,
+          estimate TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_link_hour (
+          peer TEXT NOT NULL,
+          hour INTEGER NOT NULL,
+          exchanges INTEGER NOT NULL CHECK (exchanges >= 0),
+          sent INTEGER NOT NULL CHECK (sent >= 0),
+          received INTEGER NOT NULL CHECK (received >= 0),
+          up_count INTEGER NOT NULL,
+          up_sum INTEGER NOT NULL,
+          up_most INTEGER NOT NULL,
+          down_count INTEGER NOT NULL,
+          down_sum INTEGER NOT NULL,
+          down_most INTEGER NOT NULL,
+          round_trip INTEGER,
+          datagrams INTEGER NOT NULL,
+          lost INTEGER NOT NULL CHECK (lost BETWEEN 0 AND datagrams),
+          PRIMARY KEY (peer, hour)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE node_link_told (
+          peer TEXT NOT NULL,
+          user TEXT NOT NULL,
+          device TEXT NOT NULL,
+          tier INTEGER NOT NULL CHECK (tier BETWEEN 1 AND 4),
+          PRIMARY KEY (peer, user, device),
+          FOREIGN KEY (user, device) REFERENCES node_device (user, device) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
     ]

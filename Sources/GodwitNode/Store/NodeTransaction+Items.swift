@@ -67,6 +67,12 @@ extension NodeTransaction {
                 throw ProtocolError(.insufficientPermissions, "The receipt is another reader's.")
             }
             try forward(receipt.object, toDevice: receipt.to, kind: .receipt)
+        case .linkStatus(let notice):
+            guard .node(notice.from) == source, notice.held != nil else {
+                throw ProtocolError(
+                    .insufficientPermissions, "A node tells of its own links only, and of held messages.")
+            }
+            try forward(notice.object, toDevice: notice.to)
         }
     }
 

@@ -11,6 +11,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case lookupResult(UserLookupResult)
     case refusal(Refusal)
     case receipt(Receipt)
+    case linkStatus(LinkNotice)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -31,6 +32,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "user_lookup_result": self = .lookupResult(try UserLookupResult(object))
         case "refusal": self = .refusal(try Refusal(object))
         case "receipt": self = .receipt(try Receipt(object))
+        case "link_status": self = .linkStatus(try LinkNotice(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -48,6 +50,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .lookupResult(let value): value.object
         case .refusal(let value): value.object
         case .receipt(let value): value.object
+        case .linkStatus(let value): value.object
         }
     }
 }

@@ -1,3 +1,4 @@
+import GodwitBatch
 import GodwitNode
 import GodwitProtocol
 import HTTPTypes
@@ -7,6 +8,10 @@ import Logging
 /// The few paths of a node. Everything else is answered with an error object.
 struct NodeResponder {
     let exchange: ExchangeResponder
+    /// Where what gives information answers probes as well.
+    var probe: ProbeResponder? {
+        (information as? any ProbeService).map { ProbeResponder(service: $0, logger: logger) }
+    }
     let information: any NodeInformation
     let logger: Logger
 
@@ -14,6 +19,9 @@ struct NodeResponder {
         let path = NodePath(request.head.path ?? "").text
         switch (path, request.method) {
         case (ExchangeResponder.path, .post): try await exchange.respond(to: request, writer)
+        case (Probe.path, .post):
+            guard let probe else { return try await refusal(path).write(to: writer) }
+            try await probe.respond(to: request, writer)
         case ("/api/v1/node", .get): try await Answer.json(information.descriptor()).write(to: writer)
         case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
         case ("/readyz", .get): try await readiness().write(to: writer)
@@ -30,7 +38,8 @@ struct NodeResponder {
 
     private func refusal(_ path: String) -> Answer {
         let methods: [String: String] = [
-            ExchangeResponder.path: "POST", "/api/v1/node": "GET", "/healthz": "GET", "/readyz": "GET",
+            ExchangeResponder.path: "POST", Probe.path: "POST", "/api/v1/node": "GET", "/healthz": "GET",
+            "/readyz": "GET",
             SocketHandshake.path: "GET",
         ]
         guard let method = methods[path] else {

@@ -3,7 +3,8 @@ import GodwitProtocol
 
 struct LinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Links to neighbours.", subcommands: [Status.self, Broadcast.self])
+        commandName: "link", abstract: "Links to neighbours.",
+        subcommands: [Status.self, History.self, Probe.self, Broadcast.self])
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -22,6 +23,7 @@ struct LinkCommand: AsyncParsableCommand {
                         + "\(link["bytes_sent"]?.integer ?? 0) B sent, \(link["bytes_received"]?.integer ?? 0) B received"
                 )
                 for line in LinkStatusLines.travelling(link) { Console.out(line) }
+                for line in LinkStatusLines.rates(link) { Console.out(line) }
                 for queue in (link["queue"]?.array ?? []).compactMap(\.object) {
                     for line in LinkStatusLines.queue(queue) { Console.out(line) }
                 }

@@ -59,7 +59,7 @@ enum LinkStatusLines {
         return lines
     }
 
-    private static func plain(_ value: Double) -> String {
+    static func plain(_ value: Double) -> String {
         Int64(exactly: value).map { String($0) } ?? String(value)
     }
 }

@@ -6,7 +6,9 @@ import GodwitProtocol
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send", abstract: "Write a message; it is kept until it has been handed over.",
-        discussion: "Works offline. With --sync it calls the home node right after.")
+        discussion: "Works offline. With --sync it calls the home node right after. A text that is too long for a thin "
+            + "link on the way goes in at most 8 parts (--split, the default), or waits whole for a better link (--wait)."
+    )
 
     @OptionGroup var home: HomeOptions
     @Argument(help: "#channel, #channel:node or @user-id; quote it for the shell.")
@@ -17,6 +19,8 @@ struct SendCommand: AsyncParsableCommand {
     var markdown = false
     @Flag(help: "Call the home node right after.")
     var sync = false
+    @Flag
+    var long = LongTextChoice.split
 
     func run() async throws {
         let files = ClientFiles(home)
@@ -28,19 +32,53 @@ struct SendCommand: AsyncParsableCommand {
         guard !body.isEmpty else {
             throw ProtocolError.malformed("The text is empty.", hint: "Give one, or - to read standard input.")
         }
-        let entry = try await device.send(
+        let sent = try await device.send(
             text: body, format: markdown ? .markdown : .plain,
-            to: MessageTarget(to, defaultNode: device.userID.node))
+            to: MessageTarget(to, defaultNode: device.userID.node), ifTooLong: long.rule)
         if sync { _ = try await device.sync(over: files.carrier()) }
-        let state = try await device.outbox(after: entry.row - 1, limit: 1).first?.state ?? entry.state
-        if home.json {
-            Console.json([
-                "message_id": entry.id.map { .string($0.text) } ?? .null, "state": .string(state.rawValue),
-                "row": .integer(entry.row),
-            ])
-        } else {
-            Console.out("\(entry.id?.text ?? "Message \(entry.row)"): \(state.rawValue)")
+        for entry in sent.entries {
+            let now = try await device.outbox(after: entry.row - 1, limit: 1).first ?? entry
+            guard home.json else {
+                Console.out("\(now.id?.text ?? "Message \(now.row)"): \(now.state.rawValue)")
+                continue
+            }
+            var object: JSONObject = [
+                "message_id": now.id.map { .string($0.text) } ?? .null, "state": .string(now.state.rawValue),
+                "row": .integer(now.row),
+            ]
+            if let link = sent.link {
+                object["parts"] = .integer(Int64(sent.entries.count))
+                object["link"] = [
+                    "next": .string(link.next.text), "tier": .integer(link.tier),
+                    "text_max": link.allowed.textMax.map { .integer($0) } ?? .null,
+                ]
+            }
+            Console.json(object)
         }
+        if !home.json, let word = Self.word(sent) { Console.out(word) }
+    }
+
+    /// What the author should know of a text that is too long for a link.
+    private static func word(_ sent: Device.Sent) -> String? {
+        guard let link = sent.link, let most = link.allowed.textMax else { return nil }
+        let fact =
+            "The text has \(sent.scalars) characters, and the link to \(link.next) is in Tier \(link.tier), "
+            + "which takes \(most)."
+        return sent.entries.count > 1
+            ? "\(fact) It goes in \(sent.entries.count) parts." : "\(fact) It waits at the node for a better link."
+    }
+}
+
+/// `--split` or `--wait`.
+enum LongTextChoice: String, EnumerableFlag {
+    case split, wait
+
+    var rule: Device.LongText { self == .split ? .split : .wait }
+
+    static func help(for value: LongTextChoice) -> ArgumentHelp? {
+        value == .split
+            ? "Send a text that is too long for a link on the way in at most 8 parts."
+            : "Send such a text whole; it waits for a better link."
     }
 }
 
@@ -112,16 +150,19 @@ struct SyncCommand: AsyncParsableCommand {
     private func sync(over files: ClientFiles, _ device: Device) async throws {
         let isPlain = !home.json
         let refusedBefore = try await device.status().outbox[.refused] ?? 0
+        let warned = try await device.warnings(limit: 1).first?.row ?? 0
         let report = try await device.sync(over: files.carrier()) { soFar in
             if isPlain, Console.isTerminal { Console.raw("\r\(soFar.receivedItems) items received ") }
         }
         let status = try await device.status()
         let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
+        let held = try await device.warnings().filter { $0.row > warned && $0.code == .held }
         let refused = try await Self.refused(device, count: (status.outbox[.refused] ?? 0) - refusedBefore)
         if home.json {
             Console.json(
                 Self.object(report).setting("waiting", .integer(Int64(unsent)))
                     .setting("warnings", .integer(Int64(status.warnings)))
+                    .setting("held", .array(held.compactMap { $0.subject.map { .string($0) } }))
                     .setting("refused", .array(refused.map { .object(Self.object($0)) })))
         } else {
             if Console.isTerminal { Console.raw("\r") }
@@ -129,6 +170,7 @@ struct SyncCommand: AsyncParsableCommand {
                 "Received \(report.receivedItems) items, handed over \(report.releasedItems); "
                     + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
             if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
+            for warning in held { Console.out("\(warning.subject ?? ""): \(warning.message) \(warning.hint ?? "")") }
             for entry in refused {
                 Console.out("Message \(entry.row) was refused: \(entry.error?.message ?? "no reason was given")")
             }
