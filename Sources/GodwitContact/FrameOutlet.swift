@@ -103,8 +103,13 @@ public actor FrameOutlet<Store: Spool> {
     }
 
     /// The next new frame, or nil if nothing waits.
-    public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
-        let waiting = try await spool.read { try $0.queues(for: peer.party) }
+    ///
+    /// - Parameter urgentOnly: of what is urgent alone.
+    public func next(
+        to peer: PeerKey, _ limits: OutletLimits, urgentOnly: Bool = false
+    ) async throws -> [UInt8]? {
+        var waiting = try await spool.read { try $0.queues(for: peer.party) }
+        if urgentOnly { waiting = waiting.filter { $0.key.isUrgent } }
         guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
         let room = stretch.room(of: limit)
@@ -119,26 +124,23 @@ public actor FrameOutlet<Store: Spool> {
         return try seal(built.frame.bytes, built.frame.number, to: peer)
     }
 
-    /// Frames that were not acknowledged, as far as a budget lets them go again, and what is left of it for new ones.
-    func unacknowledged(to peer: PeerKey, within limits: OutletLimits) async throws -> ([[UInt8]], OutletLimits) {
-        guard limits.most != nil || limits.mostForOthers != nil else {
-            return (try await unacknowledged(to: peer), limits)
-        }
-        var (records, left) = ([[UInt8]](), limits)
-        for frame in try await spool.read({ try $0.unacknowledged(to: peer.party) }) {
-            let record = try seal(frame.bytes, frame.number, to: peer)
-            let isUrgent = try FrameCodec.decode(frame.bytes).items.allSatisfy(\.priority.isUrgent)
-            guard left.take(record.count, urgent: isUrgent) else { continue }
-            records.append(record)
-        }
-        return (records, left)
+    /// Frames that the peer has not acknowledged, as they were recorded.
+    func held(for peer: PeerKey) async throws -> [OutboundFrame] {
+        try await spool.read { try $0.unacknowledged(to: peer.party) }
     }
 
-    /// The next new frame, taken off what the limits leave.
-    func next(to peer: PeerKey, takingFrom limits: inout OutletLimits) async throws -> [UInt8]? {
-        guard let record = try await next(to: peer, limits) else { return nil }
-        _ = limits.take(record.count, urgent: true)
-        return record
+    /// Frames at the end of `held` in which nothing is urgent: new urgent items may go before them, but not before older
+    /// ones that go again.
+    static func overtakable(_ held: [OutboundFrame]) throws -> Int {
+        let last = try held.lastIndex { frame in
+            try FrameCodec.decode(frame.bytes).items.contains(where: \.priority.isUrgent)
+        }
+        return held.count - (last.map { $0 + 1 } ?? 0)
+    }
+
+    /// Seals a recorded frame anew; its bytes inside are the same as before.
+    func sealed(_ frame: OutboundFrame, to peer: PeerKey) throws -> [UInt8] {
+        try seal(frame.bytes, frame.number, to: peer)
     }
 
     /// The item is passed over: it fits no frame.

@@ -48,8 +48,11 @@ enum HousePlan {
         "GodwitProtocol", "GodwitLink", "GodwitCompression", "GodwitCrypto", "GodwitBatch",
     ]
 
-    /// What tests of a room may import besides: the server is tried with the carriers that will call it.
-    static let testImports: [String: Set<String>] = ["GodwitServer": ["GodwitCarrier"]]
+    /// What tests of a room may import besides: the server is tried with the carriers that will call it, and with whole
+    /// contacts over them.
+    static let testImports: [String: Set<String>] = [
+        "GodwitServer": ["GodwitCarrier", "GodwitContact", "GodwitCrypto", "GodwitLink", "GodwitSpool"]
+    ]
 
     /// Test targets that belong to no single room.
     static let houseTests: Set<String> = ["HouseTests", "EndToEndTests"]

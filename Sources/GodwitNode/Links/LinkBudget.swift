@@ -3,8 +3,9 @@ import GodwitContact
 import GodwitLink
 import GodwitProtocol
 
-/// The budget of one link. What an exchange may cost at most is booked, and durable, before its first byte goes; what it
-/// did cost takes its place afterwards. So neither a crash nor a restart in the middle of it forgets anything (D-20).
+/// The budget of one link. What an exchange may cost is booked, and durable, before a byte of it goes: with its first record
+/// also the answer, and with each further record that one. What it did cost takes its place afterwards. So neither a crash
+/// nor a restart in the middle of it forgets anything (D-20).
 actor LinkBudget {
     /// Bytes that an exchange has besides its records, in one direction, at most.
     static let overhead = ByteCount(512)
@@ -17,6 +18,9 @@ actor LinkBudget {
     private let peer: String
     private let profile: Profile
     private var ledger: BudgetLedger
+    /// Of the exchanges that run.
+    private var reservations: [Booking: BudgetLedger.Reservation] = [:]
+    private var opened = 0
 
     init(core: NodeCore, peer: NodeID, profile: Profile, ledger: BudgetLedger) {
         self.core = core
@@ -63,26 +67,41 @@ actor LinkBudget {
     /// When something is granted again.
     func renews() -> Timestamp? { ledger.renews(after: core.time.now()) }
 
-    /// Leave for one exchange.
-    struct Leave: Sendable {
-        let reservation: BudgetLedger.Reservation
-        /// Sealed bytes of the answer after which no more is read; nil: no limit.
-        let answer: ByteCount?
+    /// One exchange in the ledger.
+    struct Booking: Sendable, Hashable {
+        fileprivate let number: Int
     }
 
-    /// Books the most that an exchange may cost: its request with what is lost of it, and the answer that the link's
-    /// rate lets expect, as far as the budget reaches.
+    /// A further exchange, of which nothing is booked yet.
+    func open() -> Booking {
+        opened += 1
+        return Booking(number: opened)
+    }
+
+    /// Books the most that an exchange may cost by now: its request with what is lost of it, and the answer that the
+    /// link's rate lets expect, as far as the budget reaches. Replaces what was booked of it before.
     ///
-    /// - Throws: `ProtocolError` 3003 if not even the request fits; then nothing may go.
-    func reserve(request: ByteCount) async throws -> Leave {
+    /// - Parameters:
+    ///   - request: all that goes, the record that is about to be handed over included.
+    ///   - received: what of the answer has come.
+    /// - Returns: sealed bytes of the answer after which no more is read; nil: no limit.
+    /// - Throws: `ProtocolError` 3003 if the request does not fit; then the record may not go, and what was booked
+    ///   before stays.
+    func reserve(
+        request: ByteCount, received: ByteCount = .zero, as booking: Booking
+    ) async throws -> ByteCount? {
         let now = core.time.now()
         let sent = repeated(request + Self.overhead)
         let airtime = airtime(of: repeated(request + Self.overheadOnAir))
-        guard ledger.maySend(sent, airtime: airtime, of: .control, at: now) else { throw Self.spent }
-        let left = ledger.remaining(for: .control, at: now).bytes.map { $0 - sent }
-        let reservation = ledger.reserve(sent + min(expectedAnswer, left ?? expectedAnswer), airtime: airtime, at: now)
+        var next = ledger
+        if let before = reservations[booking] { next.settle(before, bytes: .zero, airtime: .zero, at: now) }
+        guard next.maySend(sent + received, airtime: airtime, of: .control, at: now) else { throw Self.spent }
+        let left = next.remaining(for: .control, at: now).bytes.map { $0 - sent }
+        let answer = max(received, min(expectedAnswer, left ?? expectedAnswer))
+        reservations[booking] = next.reserve(sent + answer, airtime: airtime, at: now)
+        ledger = next
         if isLimited { try await save() }
-        return Leave(reservation: reservation, answer: left)
+        return left
     }
 
     static var spent: ProtocolError {
@@ -115,9 +134,9 @@ actor LinkBudget {
     // MARK: After
 
     /// - Parameter duration: of the exchange; a sender was not on the air for longer. Nil: not known.
-    func settle(
-        _ reservation: BudgetLedger.Reservation, sent: ByteCount, received: ByteCount, duration: Duration?
-    ) async {
+    func settle(_ booking: Booking, sent: ByteCount, received: ByteCount, duration: Duration?) async {
+        // Nothing went without a reservation.
+        guard let reservation = reservations.removeValue(forKey: booking) else { return }
         let airtime = airtime(of: sent)
         ledger.settle(
             reservation, bytes: sent + received, airtime: duration.map { min($0, airtime) } ?? airtime,
