@@ -13,6 +13,7 @@ from cryptography.x509 import load_der_x509_certificate
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from document import *
@@ -53,13 +54,17 @@ class Client:
 
     def connect(self, headers=None):
         self.hang_up()
+        host = self.endpoint.removeprefix("wss://")
+        self.socket = self.connection.enter_context(connect(
+            f"ws://{host}/ws/v1", sock=self.tls_stream(), subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
+            additional_headers=headers or {}))
+        assert self.socket.subprotocol == "dcp-v1"
+
+    def tls_stream(self):
         host, port = self.endpoint.removeprefix("wss://").split(":")
         stream = self.tls_context().wrap_socket(socket.create_connection((host, int(port)), TIMEOUT))
         self.check_pin(stream)  # ahead of the first byte of HTTP, so the library gets a stream that is TLS already
-        self.socket = self.connection.enter_context(connect(
-            f"ws://{host}:{port}/ws/v1", sock=stream, subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
-            additional_headers=headers or {}))
-        assert self.socket.subprotocol == "dcp-v1"
+        return stream
 
     @staticmethod
     def tls_context():
@@ -412,6 +417,26 @@ class Client:
         own, other = public(self.noise), key_bytes("x25519", self.node["noise_key"])
         prologue = frame_prologue(f"{self.user}/{self.device}", receiver or self.node["id"], own, other, bytes(4), 0)
         return prologue[1] + noise_k(self.noise, other, prologue[0], initiator=True).write_message(b"")
+
+    def live(self, messages, subprotocol="dcp-batch-v1"):
+        """Sends messages over a live link of its own (section 8.4); what came, and how the link or the answer ended."""
+        answers = []
+        try:
+            host = self.endpoint.removeprefix("wss://")
+            with connect(
+                    f"ws://{host}/batch/v1/live", sock=self.tls_stream(), subprotocols=[subprotocol], max_size=65_600,
+                    open_timeout=TIMEOUT) as link:
+                assert link.subprotocol == subprotocol
+                for message in messages:
+                    link.send(message)
+                while answer := link.recv(timeout=TIMEOUT):
+                    is_text = isinstance(answer, str)
+                    answers.append({"error": json.loads(answer)["error"]} if is_text else {"record": b64(answer)})
+                return {"answers": answers, "end": True}
+        except ConnectionClosed as closed:
+            return {"answers": answers, "close": closed.rcvd.code if closed.rcvd else 0}
+        except InvalidStatus as refused:
+            return {"status": refused.response.status_code}
 
     def exchange(self, receiver=None):
         """One round trip over HTTP; opens every record of the answer and says what its items are."""

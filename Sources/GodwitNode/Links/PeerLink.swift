@@ -32,6 +32,8 @@ actor PeerLink {
     private(set) var nextContact: Duration?
     private(set) var lastError: ProtocolError?
     private let bell = Doorbell()
+    /// The peer said that something waits there.
+    private let announcement = Notice()
 
     init(
         core: NodeCore, peer: Peer, profile: Profile, ledger: BudgetLedger, caller: NodeCaller, carrier: any Carrier
@@ -54,6 +56,7 @@ actor PeerLink {
         let bell = bell
         let watch = core.notifier.watch(key.party) { bell.ring() }
         defer { core.notifier.stop(watch, for: key.party) }
+        listen()
         while !Task.isCancelled {
             await report()
             nextContact = nil
@@ -67,6 +70,16 @@ actor PeerLink {
         }
     }
 
+    /// Where the peer can say that it has something, it is given a link over which it can.
+    private func listen() {
+        let (bell, announcement) = (bell, announcement)
+        let isHeard = (carrier.carrier as? any AnnouncedCarrier)?.onAnnouncement {
+            announcement.give()
+            bell.ring()
+        }
+        if isHeard ?? false { machine.contactRequested() }
+    }
+
     /// Somebody asked for a contact now.
     func request() {
         machine.resume()
@@ -76,6 +89,7 @@ actor PeerLink {
 
     /// Tells the machine what waits and whether window and budget allow a contact.
     private func report() async {
+        if announcement.take() { machine.contactRequested() }
         let party = key.party
         let queues = (try? await core.spool.read { try $0.queues(for: party) }) ?? [:]
         let now = core.time.uptime()
