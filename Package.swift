@@ -95,7 +95,9 @@ let rooms = [
             .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes, .nioHTTPTypes, .nioHTTPTypesHTTP1,
             .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .log, .lifecycle,
         ],
-        testLibraries: [.x509, .asn1, .crypto, "GodwitCarrier"]),
+        testLibraries: [
+            .x509, .asn1, .crypto, "GodwitCarrier", "GodwitContact", "GodwitCrypto", "GodwitLink", "GodwitSpool",
+        ]),
     Room(
         name: "GodwitClient",
         rooms: [

@@ -4,14 +4,26 @@ public import GodwitProtocol
 ///
 /// A carrier knows nothing of what frames hold. It bills what it puts on the link.
 public protocol Carrier: Sendable {
-    /// One round trip: sends `records` and hands each record of the answer to `receive` as soon as it is complete,
-    /// in order, waiting for `receive` before reading on.
+    /// One round trip: sends the records of `request` and hands each record of the answer to `receive` as soon as it is
+    /// complete, in order, waiting for `receive` before reading on.
+    ///
+    /// The next record is asked for when those before it have nearly left, so that the link does not idle and little is
+    /// decided ahead. A request may end before its source does, where it would grow too large or the answer is whole;
+    /// what was not asked for waits. No call to the source runs any more when this returns or throws.
     ///
     /// - Throws: `ProtocolError` 3000 when the peer could not be reached or the link broke (records handed over until
-    ///   then stay valid), the peer's own error when it answered one.
+    ///   then stay valid), the peer's own error when it answered one, whatever `request` or `receive` threw.
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics
+}
+
+/// A carrier whose peer can say between exchanges that something waits there.
+public protocol AnnouncedCarrier: Carrier {
+    /// - Parameter notice: called from any thread when a contact is worth while: the peer said so, or the link over which
+    ///   it could was lost. Replaces an earlier one; returns at once.
+    /// - Returns: false where no announcement can come.
+    func onAnnouncement(_ notice: @escaping @Sendable () -> Void) -> Bool
 }
 
 /// What one exchange moved, headers included, TLS and below not.
@@ -64,8 +76,11 @@ public protocol ExchangeService: Sendable {
     func openExchange() async -> any ExchangeSession
 }
 
-/// One exchange at the answering end: every record in as it arrives, then the answer's records out until nil.
+/// One exchange at the answering end: every record in as it arrives, then the answer's records out until nil. Whoever
+/// carries the answer asks for its next record when those before it have nearly left.
 public protocol ExchangeSession: Sendable {
+    /// Who sealed the records; nil before the first was accepted, or where nobody is told apart.
+    var party: Party? { get async }
     /// Takes one sealed frame. Returns after what it held is durable.
     /// - Throws: `ProtocolError`; the connection may live on, nothing of this record was kept.
     func receive(_ record: [UInt8]) async throws
@@ -77,6 +92,7 @@ public protocol ExchangeSession: Sendable {
 }
 
 extension ExchangeSession {
+    public var party: Party? { get async { nil } }
     /// Answers only what has ended.
     public func nextEarly() async throws -> [UInt8]? { nil }
 }

@@ -1,42 +1,62 @@
 import NIOCore
 import NIOWebSocket
 
-/// The client's end of an open socket: whole text messages go to the inbox, pings are answered, a close is echoed.
+/// The client's end of an open socket: whole messages go to the inbox, pings are answered, a close is echoed.
 ///
 /// Fragments are put together, and their number and size bounded, by NIO's aggregator before this handler.
-final class ClientSocketHandler: ChannelDuplexHandler {
+final class ClientSocketHandler<Message: Sendable>: ChannelDuplexHandler {
+    /// What a data frame holds.
+    enum Reading {
+        case message(Message)
+        /// It was dealt with.
+        case nothing
+        case refused(code: UInt16, reason: String)
+    }
+
     typealias InboundIn = WebSocketFrame
     typealias OutboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
 
-    private let inbox: SocketInbox
+    private let inbox: SocketInbox<Message>
+    private let reading: @Sendable (WebSocketFrame) -> Reading
     private var isPaused = false
     private var hasUnreadDemand = false
     private var hasSentClose = false
     private var closed: SocketClosed?
 
-    init(inbox: SocketInbox) { self.inbox = inbox }
+    init(inbox: SocketInbox<Message>, reading: @escaping @Sendable (WebSocketFrame) -> Reading) {
+        self.inbox = inbox
+        self.reading = reading
+    }
+
+    /// - Parameter messageMax: bytes of a message, over all its fragments.
+    static func add(_ handler: ClientSocketHandler, to channel: any Channel, messageMax: Int) throws {
+        let aggregator = NIOWebSocketFrameAggregator(
+            minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1_024, maxAccumulatedFrameSize: messageMax)
+        try channel.pipeline.syncOperations.addHandler(aggregator)
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
         guard closed == nil else { return }
         switch frame.opcode {
-        case .text:
-            guard let text = frame.data.getUTF8ValidatedText() else {
-                return fail(context, code: 1007, reason: "Not UTF-8.")
-            }
-            take(text, context)
         case .ping: write(context, .pong, frame.data)
         case .pong: break
         case .connectionClose: peerCloses(context, frame.data)
-        default: fail(context, code: 1003, reason: "Only text.")
+        default:
+            switch reading(frame) {
+            case .message(let message): take(message, context)
+            case .nothing: break
+            case .refused(let code, let reason): fail(context, code: code, reason: reason)
+            }
         }
     }
 
-    private func take(_ text: String, _ context: ChannelHandlerContext) {
+    private func take(_ message: Message, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
-        let hasRoom = inbox.offer(text) {
+        let hasRoom = inbox.offer(message) {
             eventLoop.execute {
                 let (handler, context) = bound.value
                 handler.resume(context)
@@ -91,7 +111,7 @@ final class ClientSocketHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
     }
 
-    /// Frames written by `WebSocketClient` pass here, so that nothing follows a close frame.
+    /// Frames that others write pass here, so that nothing follows a close frame.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard !hasSentClose else {
             promise?.fail(ChannelError.ioOnClosedChannel)

@@ -8,27 +8,36 @@ import GodwitProtocol
 final class CurlHandle: @unchecked Sendable {
     let raw: UnsafeMutableRawPointer
     private let headers: UnsafeMutablePointer<curl_slist>?
+    /// The same, and that the body comes in chunks.
+    private let chunkedHeaders: UnsafeMutablePointer<curl_slist>?
 
     private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-
-    /// Bytes that the kernel may hold unsent (see `godwit_curl_tune_socket`).
-    private static let unsentMax: CInt = 4_096
 
     init(_ configuration: HTTPCarrierConfiguration) throws(ProtocolError) {
         guard Self.isReady, let raw = curl_easy_init() else { throw Self.failure }
         // An empty value takes out a header that curl would send of its own accord.
-        var headers: UnsafeMutablePointer<curl_slist>?
-        for header in ["Accept:", "Content-Type:", "Expect:", "User-Agent:"] {
-            headers = curl_slist_append(headers, header) ?? headers
-        }
+        let removed = ["Accept:", "Content-Type:", "Expect:", "User-Agent:"]
         self.raw = raw
-        self.headers = headers
+        headers = Self.list(removed)
+        chunkedHeaders = Self.list(removed + ["Transfer-Encoding: chunked"])
         guard configure(configuration) else { throw Self.failure }
     }
 
     deinit {
         curl_easy_cleanup(raw)
         curl_slist_free_all(headers)
+        curl_slist_free_all(chunkedHeaders)
+    }
+
+    private static func list(_ headers: [String]) -> UnsafeMutablePointer<curl_slist>? {
+        headers.reduce(nil) { curl_slist_append($0, $1) ?? $0 }
+    }
+
+    /// - Parameter size: bytes of the body; nil: it comes in chunks.
+    func setBody(size: Int?) -> CURLcode {
+        let code = godwit_curl_set_headers(raw, size == nil ? chunkedHeaders : headers)
+        guard code == CURLE_OK else { return code }
+        return godwit_curl_set_offset(raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(size ?? -1))
     }
 
     private static let failure = ProtocolError(
@@ -54,7 +63,7 @@ final class CurlHandle: @unchecked Sendable {
             // An empty string keeps curl from reading proxies out of the environment.
             && set(CURLOPT_PROXY, configuration.proxy ?? "")
             && godwit_curl_set_headers(raw, headers) == CURLE_OK
-            && godwit_curl_set_unsent_max(raw, Self.unsentMax) == CURLE_OK
+            && godwit_curl_set_unsent_max(raw, CInt(configuration.unsentMax)) == CURLE_OK
             && (configuration.interface.map { set(CURLOPT_INTERFACE, $0) } ?? true)
     }
 

@@ -38,14 +38,14 @@ struct ExchangeTraffic: Sendable {
     }
 }
 
-/// One POST on curl's thread: reads the request from memory, pushes the answer into the pipe.
+/// One POST on curl's thread: reads the request as it comes, pushes the answer into the pipe.
 ///
 /// Lives on one thread from `perform` to its return; curl's callbacks are called on that thread only.
 final class CurlTransfer {
     static let errorBodyMax = 65_536
 
     private let handle: CurlHandle
-    private let request: [UInt8]
+    private let body: RequestBody
     private let pipe: ChunkPipe<CurlOutcome>
     private let stallTimeout: Duration
     private var position = 0
@@ -55,9 +55,9 @@ final class CurlTransfer {
     private var lastMove = ContinuousClock.now
     private var hasStalled = false
 
-    init(handle: CurlHandle, request: [UInt8], pipe: ChunkPipe<CurlOutcome>, stallTimeout: Duration) {
+    init(handle: CurlHandle, body: RequestBody, pipe: ChunkPipe<CurlOutcome>, stallTimeout: Duration) {
         self.handle = handle
-        self.request = request
+        self.body = body
         self.pipe = pipe
         self.stallTimeout = stallTimeout
     }
@@ -95,7 +95,7 @@ final class CurlTransfer {
 
     private func install(_ context: UnsafeMutableRawPointer?) -> CURLcode {
         let results = [
-            godwit_curl_set_offset(handle.raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.count)),
+            handle.setBody(size: body.size),
             godwit_curl_set_read(
                 handle.raw, { CurlTransfer.at($3)?.read(into: $0, room: $1 * $2) ?? Int(CURL_READFUNC_ABORT) }, context),
             godwit_curl_set_seek(
@@ -118,19 +118,17 @@ final class CurlTransfer {
     }
 
     private func read(into target: UnsafeMutablePointer<CChar>?, room: Int) -> Int {
-        guard let target else { return Int(CURL_READFUNC_ABORT) }
-        let count = min(room, request.count - position)
-        guard count > 0 else { return 0 }
-        request.withUnsafeBytes { bytes in
-            UnsafeMutableRawBufferPointer(start: target, count: count)
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[position..<position + count]))
-        }
-        position += count
-        return count
+        guard let target, room > 0,
+            let read = body.read(at: position, into: UnsafeMutableRawBufferPointer(start: target, count: room))
+        else { return Int(CURL_READFUNC_ABORT) }
+        position += read.count
+        // The time that a record took to be made is no stall of the link.
+        if read.hasWaited { lastMove = .now }
+        return read.count
     }
 
     private func seek(to offset: curl_off_t, from origin: CInt) -> CInt {
-        guard origin == 0, (0...request.count).contains(Int(offset)) else { return CInt(CURL_SEEKFUNC_FAIL) }
+        guard origin == 0, body.contains(offset: Int(offset)) else { return CInt(CURL_SEEKFUNC_FAIL) }
         position = Int(offset)
         return CInt(CURL_SEEKFUNC_OK)
     }

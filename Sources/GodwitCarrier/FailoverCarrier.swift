@@ -5,9 +5,10 @@ import Synchronization
 
 /// Several carriers to one peer, best first: an exchange goes over the best that works (`CarrierChoice` decides).
 ///
-/// Where a way breaks in the middle, the same records go over the next one. Frames are numbered, so nothing is taken
-/// twice by whoever gets them twice; per way that fails at most the records of one exchange cross again.
-public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkProbing {
+/// Where a way breaks in the middle, the records that it was given go over the next one, then what follows them. Frames
+/// are numbered, so nothing is taken twice by whoever gets them twice; per way that fails at most the records of one
+/// exchange cross again.
+public final class FailoverCarrier: AnnouncedCarrier, WayReporting, PaceFollowing, LinkProbing {
     /// One way, and its carrier or why there is none.
     public struct Way: Sendable {
         public var endpoint: String
@@ -50,6 +51,13 @@ public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkPr
     /// Time since this process first asked.
     @Sendable public static func uptime() -> Duration { ContinuousClock.now - start }
 
+    public func onAnnouncement(_ notice: @escaping @Sendable () -> Void) -> Bool {
+        let heard = ways.map { way in
+            ((try? way.carrier.get()) as? any AnnouncedCarrier)?.onAnnouncement(notice) ?? false
+        }
+        return heard.contains(true)
+    }
+
     public var wayReports: [WayReport] {
         let (choice, now) = (state.withLock { $0.choice }, now())
         return ways.indices.map { index in
@@ -88,8 +96,9 @@ public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkPr
     /// - Throws: what the last way threw where none leads to the peer; the peer's own error from the first that does;
     ///   whatever `receive` threw.
     public func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
+        let remembered = RememberedRecords(request)
         var failure: ProtocolError?
         var lost = ByteCount.zero
         for way in state.withLock({ $0.choice.candidates(at: now()) }) {
@@ -102,6 +111,7 @@ public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkPr
             }
             let began = now()
             let refusal = Refusal()
+            let records = remembered.reader()
             do {
                 var statistics = try await carrier.exchange(records) { record in
                     do { try await receive(record) } catch {
@@ -123,7 +133,7 @@ public final class FailoverCarrier: Carrier, WayReporting, PaceFollowing, LinkPr
                 let reason = error
                 state.withLock { $0.choice.failed(way, reason, after: took, at: now(), using: &$0.random) }
                 // Nobody knows how far it got.
-                if !error.sentNothing { lost += ByteCount(records.reduce(0) { $0 + $1.count }) }
+                if !error.sentNothing { lost += await records.bytes }
                 failure = error
                 try Task.checkCancellation()
             }

@@ -9,8 +9,6 @@ import Synchronization
 public final class HTTPBatchCarrier: Carrier {
     /// Exchanges at the same time; one more is refused with 3002.
     public static let exchangesMax = 4
-    /// Bytes of one request, 16 MiB, as nodes accept them; more is refused with 2001.
-    public static let requestMax = 16_777_216
 
     private struct State {
         var kept: CurlHandle?
@@ -28,48 +26,49 @@ public final class HTTPBatchCarrier: Carrier {
 
     /// One round trip. Cancelling the task breaks it off within about a second and throws `CancellationError`.
     ///
+    /// A request of little more than a packet goes in one piece with its length. A longer one is sent in chunks, one a
+    /// record; each is asked for when curl has handed those before it to the system, which keeps little of them back.
+    ///
     /// - Throws: `ProtocolError` 3000 when the link failed, 1000 with `details.reason` `pin_mismatch` or
     ///   `certificate_untrusted` when the peer is not who it should be (not to be retried by itself), the peer's own
-    ///   error where it answered one, whatever `receive` threw.
+    ///   error where it answered one, whatever `request` or `receive` threw.
     public func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
-        let request = try Self.request(records)
+        var records = OutgoingRecords(request)
+        let body = try await RequestBody(beginning: &records)
+        let rest = records
         let pipe = ChunkPipe<CurlOutcome>()
-        try start(request, pipe)
+        try start(body, pipe)
         do {
-            try await withTaskCancellationHandler {
-                try await Self.deliver(pipe, to: receive)
-            } onCancel: {
-                pipe.abandon()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await withTaskCancellationHandler {
+                        try await body.fill(from: rest)
+                    } onCancel: {
+                        body.end()
+                    }
+                }
+                group.addTask {
+                    try await withTaskCancellationHandler {
+                        try await Self.deliver(pipe, to: receive)
+                    } onCancel: {
+                        pipe.abandon()
+                    }
+                }
+                for try await _ in group {}
             }
         } catch {
             pipe.abandon()
+            body.end()
             _ = await pipe.outcome()
-            throw error
+            throw body.failure ?? error
         }
         let statistics = await pipe.outcome().statistics
         return statistics.measured(
             ExchangeStatistics(
                 sent: ByteCount(statistics.sent), received: ByteCount(statistics.received),
                 duration: statistics.milliseconds, reusedConnection: statistics.reusedConnection))
-    }
-
-    static func request(_ records: [[UInt8]]) throws(ProtocolError) -> [UInt8] {
-        var request: [UInt8] = []
-        request.reserveCapacity(records.reduce(0) { $0 + $1.count + 3 })
-        for record in records {
-            guard !record.isEmpty else { throw .malformed("A record without bytes cannot be sent.") }
-            guard record.count <= Exchange.recordMax else {
-                throw .tooLarge("A record is too large.", actual: record.count, firstRefused: Exchange.recordMax + 1)
-            }
-            request += ExchangeWriter.frame(record)
-        }
-        guard request.count <= requestMax else {
-            throw .tooLarge(
-                "A request is larger than a node accepts.", actual: request.count, firstRefused: requestMax + 1)
-        }
-        return request
     }
 
     /// Ends when the transfer has; throws its failure.
@@ -90,14 +89,15 @@ public final class HTTPBatchCarrier: Carrier {
         try reader.end()
     }
 
-    private func start(_ request: [UInt8], _ pipe: ChunkPipe<CurlOutcome>) throws(ProtocolError) {
+    private func start(_ body: RequestBody, _ pipe: ChunkPipe<CurlOutcome>) throws(ProtocolError) {
         let handle = try borrow()
         let stallTimeout = configuration.stallTimeout
         do {
             try CurlThread.run { [self] in
-                let transfer = CurlTransfer(handle: handle, request: request, pipe: pipe, stallTimeout: stallTimeout)
+                let transfer = CurlTransfer(handle: handle, body: body, pipe: pipe, stallTimeout: stallTimeout)
                 let outcome = transfer.perform()
                 giveBack(handle)
+                body.end()
                 pipe.finish(outcome)
             }
         } catch {

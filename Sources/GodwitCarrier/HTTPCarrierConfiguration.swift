@@ -14,6 +14,10 @@ public struct HTTPCarrierConfiguration: Sendable {
     /// No byte either way for so long breaks the exchange off. Scale it to the link: a few round trips, and the time
     /// that 4 KiB take. What the receiver of records takes for itself does not count.
     public var stallTimeout: Duration = .seconds(120)
+    /// Bytes that the system may hold unsent. The less, the later records are asked for, and the better an urgent item
+    /// overtakes; a quarter of a second of the link's time is enough to keep it busy.
+    public var unsentMax = Self.unsentRange.upperBound
+    public static let unsentRange = 1_024...4_096
     /// Network interface or local address to leave by, in curl's notation (`CURLOPT_INTERFACE`).
     public var interface: String?
     /// A proxy as curl writes it, such as `socks5h://127.0.0.1:9050`.
@@ -37,6 +41,9 @@ public struct HTTPCarrierConfiguration: Sendable {
             throw .malformed("A batch exchange needs an http or https address.", hint: "Write it as https://host:port.")
         }
         try endpoint.requireSecure(unless: allowClear)
+        guard Self.unsentRange.contains(unsentMax) else {
+            throw .malformed("The system holds 1,024 to 4,096 bytes unsent.", member: "unsentMax")
+        }
         guard connectTimeout > .zero, stallTimeout > .zero else {
             throw .malformed("Time-outs have to be longer than nothing.")
         }

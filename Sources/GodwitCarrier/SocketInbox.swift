@@ -1,11 +1,11 @@
 import Synchronization
 
-/// Text messages that arrived and were not yet taken, at most `depthMax` before reading from the socket stops.
-final class SocketInbox: Sendable {
-    static let depthMax = 64
+/// Messages that arrived and were not yet taken, at most `depthMax` before reading from the socket stops.
+final class SocketInbox<Message: Sendable>: Sendable {
+    static var depthMax: Int { 64 }
 
     private struct State {
-        var messages: [String] = []
+        var messages: [Message] = []
         var end: Result<Void, any Error>?
         var reader: CheckedContinuation<Void, Never>?
         var resumeReading: (@Sendable () -> Void)?
@@ -14,7 +14,7 @@ final class SocketInbox: Sendable {
     private let state = Mutex(State())
 
     /// Called by the socket's handler. False: the inbox is full, stop reading until `resumeReading` is called.
-    func offer(_ message: String, resumeReading: @escaping @Sendable () -> Void) -> Bool {
+    func offer(_ message: Message, resumeReading: @escaping @Sendable () -> Void) -> Bool {
         let (reader, hasRoom) = state.withLock { state in
             guard state.end == nil else { return (nil as CheckedContinuation<Void, Never>?, true) }
             state.messages.append(message)
@@ -37,10 +37,10 @@ final class SocketInbox: Sendable {
         reader?.resume()
     }
 
-    private enum Step { case message(String, (@Sendable () -> Void)?), end(Result<Void, any Error>), wait }
+    private enum Step { case message(Message, (@Sendable () -> Void)?), end(Result<Void, any Error>), wait }
 
     /// The next message, or nil at the end. One caller at a time. Cancellation ends the wait with nil.
-    func next() async throws -> String? {
+    func next() async throws -> Message? {
         while true {
             switch step() {
             case .message(let message, let resumeReading):

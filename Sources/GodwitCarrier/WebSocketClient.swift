@@ -8,9 +8,9 @@ public final class WebSocketClient: Sendable {
     public static let messageMax = 131_072
 
     let channel: any Channel
-    private let inbox: SocketInbox
+    private let inbox: SocketInbox<String>
 
-    init(channel: any Channel, inbox: SocketInbox) {
+    init(channel: any Channel, inbox: SocketInbox<String>) {
         self.channel = channel
         self.inbox = inbox
     }
@@ -46,10 +46,10 @@ public final class WebSocketClient: Sendable {
 
     public struct Messages: AsyncSequence, Sendable {
         public typealias Element = String
-        let inbox: SocketInbox
+        let inbox: SocketInbox<String>
 
         public struct AsyncIterator: AsyncIteratorProtocol {
-            let inbox: SocketInbox
+            let inbox: SocketInbox<String>
             public mutating func next() async throws -> String? { try await inbox.next() }
         }
         public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(inbox: inbox) }

@@ -30,7 +30,7 @@ where Store.Transaction == Receiver.Transaction {
 /// One exchange, answered. Calls come one after the other, only `nextEarly` beside `receive`.
 actor AnswerSession<Store: Spool, Receiver: ItemReceiver>: ExchangeSession
 where Store.Transaction == Receiver.Transaction {
-    private enum Step { case loose, resend([[UInt8]]), fresh(bytes: Int), done }
+    private enum Step { case loose, resend([FrameOutlet<Store>.Held], overtakable: Int), fresh(bytes: Int), done }
 
     private let intake: FrameIntake<Store, Receiver>
     private let outlets: @Sendable (Party) async -> (FrameOutlet<Store>, OutletLimits)
@@ -46,6 +46,8 @@ where Store.Transaction == Receiver.Transaction {
         self.intake = intake
         outlets = outlet
     }
+
+    var party: Party? { peer?.party }
 
     func receive(_ record: [UInt8]) async throws {
         let taken = try await intake.take(record, from: peer)
@@ -82,12 +84,21 @@ where Store.Transaction == Receiver.Transaction {
         let (outlet, limits) = await outlets(peer.party)
         switch step {
         case .loose:
-            let resent = try await outlet.unacknowledged(to: peer)
-            step = resent.isEmpty ? .fresh(bytes: 0) : .resend(resent)
+            let held = try await outlet.held(for: peer)
+            let overtakable = FrameOutlet<Store>.overtakable(held)
+            step = held.isEmpty ? .fresh(bytes: 0) : .resend(held, overtakable: overtakable)
             return try await loose(to: peer, hasMore: try await outlet.isBusy(for: peer.party))
-        case .resend(let records):
-            step = records.count > 1 ? .resend(Array(records.dropFirst())) : .done
-            return records.first
+        case .resend(let held, let overtakable):
+            // However much bulk goes again, what has become urgent does not wait for all of it.
+            // It overtakes frames, so it cannot go on from them.
+            var alone = limits
+            alone.isOrdered = false
+            if held.count <= overtakable, let record = try await outlet.next(to: peer, alone, urgentOnly: true) {
+                return record
+            }
+            step = held.count > 1 ? .resend(Array(held.dropFirst()), overtakable: overtakable) : .done
+            guard let next = held.first else { return nil }
+            return try await outlet.sealed(next.frame, to: peer)
         case .fresh(let bytes):
             guard bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, limits)
             else { return nil }

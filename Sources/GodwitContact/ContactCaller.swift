@@ -14,7 +14,7 @@ public struct ContactReport: Sendable, Hashable {
     public var releasedItems = 0
     public var sent = ByteCount.zero
     public var received = ByteCount.zero
-    /// Bytes of an exchange that has begun and of which nothing came back yet: how many of them went out only the
+    /// Bytes of records that the carrier has been given since something came back last: how many of them went out only the
     /// carrier knows, and one that fails does not say. Zero in the report of a contact that ended well.
     public var underWay = ByteCount.zero
     /// Milliseconds in exchanges.
@@ -37,8 +37,8 @@ public struct ContactReport: Sendable, Hashable {
 /// committed, so nothing crosses twice but the frame that was in flight.
 public struct ContactCaller<Store: Spool, Receiver: ItemReceiver>: Sendable
 where Store.Transaction == Receiver.Transaction {
-    /// Called when an exchange begins and after each frame of its answer, with what the contact has done so far. The
-    /// last one tells what a contact did that then broke.
+    /// Called before each record is handed to the carrier and after each frame of the answer, with what the contact has
+    /// done so far; should return soon. The last one tells what a contact did that then broke.
     public typealias Progress = @Sendable (ContactReport) -> Void
 
     private let intake: FrameIntake<Store, Receiver>
@@ -68,98 +68,71 @@ where Store.Transaction == Receiver.Transaction {
         progress: @escaping Progress = { _ in }
     ) async throws -> ContactReport {
         var report = ContactReport()
-        func exchange(_ request: Request) async throws {
+        func exchange(_ limits: OutletLimits?) async throws {
             let before = report
-            let done = try await self.exchange(request, peer, carrier) { now in
+            let done = try await self.exchange(limits, peer, carrier) { now in
                 var all = before
                 all.add(now)
                 progress(all)
             }
             report.add(done)
         }
-        if try await !outlet.unacknowledged(to: peer).isEmpty {
-            try await exchange(Request(records: [outlet.loose(to: peer, hasMore: true)], isCurbed: false))
-        }
+        if try await outlet.holds(for: peer) { try await exchange(nil) }
         repeat {
             let limits = await limits()
             if limits.isOver, report.exchanges > 0 { break }
-            try await exchange(request(to: peer, limits))
+            try await exchange(limits)
         } while report.more && report.exchanges < exchangesMax
         return report
     }
 
-    private struct Request {
-        var records: [[UInt8]]
-        /// The limits kept something back.
-        var isCurbed: Bool
-    }
-
-    /// The loose frame, what is unacknowledged, and new frames up to the limit.
-    private func request(to peer: PeerKey, _ limits: OutletLimits) async throws -> Request {
-        var limits = limits
-        let hasBudget = limits.most != nil
-        if hasBudget {
-            // It goes in any case; its flag for more takes two bytes.
-            _ = limits.take(try await outlet.loose(to: peer, hasMore: true).count + 2, urgent: true)
-        }
-        let held = try await outlet.unacknowledged(to: peer).count
-        var (records, left) = try await outlet.unacknowledged(to: peer, within: limits)
-        var isCurbed = records.count < held
-        var bytes = records.reduce(0) { $0 + $1.count }
-        while bytes < limits.exchange.bytes, let record = try await outlet.next(to: peer, takingFrom: &left) {
-            records.append(record)
-            bytes += record.count
-        }
-        let isLeft = try await outlet.hasWaiting(for: peer.party)
-        if hasBudget, isLeft, bytes < limits.exchange.bytes { isCurbed = true }
-        records.insert(try await outlet.loose(to: peer, hasMore: isLeft), at: 0)
-        return Request(records: records, isCurbed: isCurbed)
-    }
-
+    /// One exchange.
+    /// - Parameter limits: nil: with the loose frame alone.
     private func exchange(
-        _ request: Request, _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
+        _ limits: OutletLimits?, _ peer: PeerKey, _ carrier: any Carrier, _ progress: @escaping Progress
     ) async throws -> ContactReport {
-        let records = request.records
-        var begun = ContactReport()
-        begun.underWay = ByteCount(records.reduce(0) { $0 + $1.count })
-        progress(begun)
-        let report = Mutex(begun)
+        // Told under the lock: records go and come at the same time, and the last report has to be the newest.
+        let report = Mutex(ContactReport())
         let (intake, outlet) = (intake, outlet)
-        let statistics = try await carrier.exchange(records) { record in
+        let request = RequestRecords(outlet, to: peer, limits) { bytes in
+            report.withLock { report in
+                report.underWay += bytes
+                progress(report)
+            }
+        }
+        let statistics = try await carrier.exchange(request) { record in
             let taken: TakenFrame
             do { taken = try await intake.take(record, from: peer) } catch {
                 // Refused here, but paid for.
-                progress(
-                    report.withLock { report in
-                        report.arrived(record)
-                        return report
-                    })
+                report.withLock { report in
+                    report.arrived(record)
+                    progress(report)
+                }
                 throw error
             }
             await outlet.heard(taken)
-            progress(
-                report.withLock { report in
-                    report.arrived(record)
-                    report.note(taken)
-                    return report
-                })
+            report.withLock { report in
+                report.arrived(record)
+                report.note(taken)
+                progress(report)
+            }
         }
         var result = report.withLock { $0 }
         result.exchanges = 1
-        result.sentFrames = records.count - 1
+        result.sentFrames = await request.frames
         result.sent = statistics.sent
         result.received = statistics.received
         result.underWay = .zero
         result.duration = statistics.duration
+        result.isCurbed = await request.isCurbed
         let stillBusy = try await outlet.isBusy(for: peer.party)
-        result.more = result.more || (stillBusy && !request.isCurbed)
-        result.isCurbed = request.isCurbed
+        result.more = result.more || (stillBusy && !result.isCurbed)
         return result
     }
 }
 
 extension ContactReport {
-    /// A record of the answer has come: the request has gone out whole.
+    /// A record of the answer has come: what was handed over before it has gone out, or most of it.
     mutating func arrived(_ record: [UInt8]) {
         sent += underWay
         underWay = .zero

@@ -131,11 +131,15 @@ public actor FrameOutlet<Store: Spool> {
     }
 
     /// The next new frame, or nil if nothing waits.
-    public func next(to peer: PeerKey, _ limits: OutletLimits) async throws -> [UInt8]? {
+    ///
+    /// - Parameter urgentOnly: of what is urgent alone.
+    public func next(
+        to peer: PeerKey, _ limits: OutletLimits, urgentOnly: Bool = false
+    ) async throws -> [UInt8]? {
         let (path, gate) = (path, limits.ignoresTier ? TierGate(nil) : gate)
         if gate.restricts, try await !hasWaiting(for: peer.party) { return nil }
         let waiting = try await spool.read { path.carried(try $0.queues(for: peer.party)) }
-            .filter { gate.allows($0.key) }
+            .filter { gate.allows($0.key) && ($0.key.isUrgent || !urgentOnly) }
         guard !waiting.isEmpty, let (queues, limits) = limits.affording(waiting) else { return nil }
         let limit = limits.frame
         let room = stretch.room(of: limit)
@@ -151,37 +155,45 @@ public actor FrameOutlet<Store: Spool> {
         return try seal(built.frame.bytes, built.frame.number, to: peer)
     }
 
-    /// Frames that were not acknowledged, as far as a budget lets them go again, and what is left of it for new ones.
-    func unacknowledged(to peer: PeerKey, within limits: OutletLimits) async throws -> ([[UInt8]], OutletLimits) {
-        guard limits.most != nil || limits.mostForOthers != nil else {
-            return (try await unacknowledged(to: peer), limits)
-        }
-        var (records, left) = ([[UInt8]](), limits)
+    /// A frame that was not acknowledged.
+    struct Held: Sendable {
+        var frame: OutboundFrame
+        /// Something in it is urgent.
+        var hasUrgent: Bool
+        /// Nothing else is in it.
+        var isUrgent: Bool
+    }
+
+    /// Frames of this path that the peer has not acknowledged, as they were recorded.
+    func held(for peer: PeerKey) async throws -> [Held] {
         let path = path.name
-        for (frame, isUrgent) in try await spool.read({ try Self.held(to: peer.party, path: path, in: $0) }) {
-            let record = try seal(frame.bytes, frame.number, to: peer)
-            guard left.take(record.count, urgent: isUrgent) else { continue }
-            records.append(record)
-        }
-        return (records, left)
-    }
-
-    /// Frames that were not acknowledged, and whether all in them is urgent.
-    private static func held(
-        to peer: Party, path: String, in transaction: Store.Transaction
-    ) throws -> [(frame: OutboundFrame, isUrgent: Bool)] {
-        try transaction.unacknowledged(to: peer, path: path).map { frame in
-            let opened = try FrameCodec.open(frame.bytes, number: frame.number.number)
-            let items = try opened.read(with: transaction.contexts(to: peer, of: opened.references)).items
-            return (frame, items.allSatisfy(\.priority.isUrgent))
+        return try await spool.read { transaction in
+            try transaction.unacknowledged(to: peer.party, path: path).map { frame in
+                let opened = try FrameCodec.open(frame.bytes, number: frame.number.number)
+                let contexts = try transaction.contexts(to: peer.party, of: opened.references)
+                let items = try opened.read(with: contexts).items
+                return Held(
+                    frame: frame, hasUrgent: items.contains(where: \.priority.isUrgent),
+                    isUrgent: items.allSatisfy(\.priority.isUrgent))
+            }
         }
     }
 
-    /// The next new frame, taken off what the limits leave.
-    func next(to peer: PeerKey, takingFrom limits: inout OutletLimits) async throws -> [UInt8]? {
-        guard let record = try await next(to: peer, limits) else { return nil }
-        _ = limits.take(record.count, urgent: true)
-        return record
+    /// Frames at the end of `held` in which nothing is urgent: new urgent items may go before them, but not before older
+    /// ones that go again.
+    static func overtakable(_ held: [Held]) -> Int {
+        held.count - (held.lastIndex(where: \.hasUrgent).map { $0 + 1 } ?? 0)
+    }
+
+    /// Something of this path is not acknowledged.
+    func holds(for peer: PeerKey) async throws -> Bool {
+        let path = path.name
+        return try await spool.read { try $0.inFlight(to: peer.party).contains { $0.path == path } }
+    }
+
+    /// Seals a recorded frame anew; its bytes inside are the same as before.
+    func sealed(_ frame: OutboundFrame, to peer: PeerKey) throws -> [UInt8] {
+        try seal(frame.bytes, frame.number, to: peer)
     }
 
     /// What bodies are expected to become on the wire, by the frames before.

@@ -3,11 +3,11 @@ public import GodwitProtocol
 /// One way to a peer: an endpoint of its descriptor, or a line of this node.
 public struct CarrierWay: Sendable, Hashable {
     public enum Kind: String, Sendable, CaseIterable {
-        case serial, udp, https, http
+        case serial, udp, https, http, wss, ws
     }
 
     public var kind: Kind
-    /// `udp://host:port`, `https://host`, `serial:///dev/ttyS0?baud=9600`.
+    /// `udp://host:port`, `https://host`, `wss://host`, `serial:///dev/ttyS0?baud=9600`.
     public var endpoint: String
 
     /// nil for an endpoint that no carrier of batches serves.
@@ -19,8 +19,8 @@ public struct CarrierWay: Sendable, Hashable {
     }
 
     /// The ways to a peer, best first: what the operator names, in his order, then the rest. Over thin links a line
-    /// comes before datagrams and these before connections, whose round trips weigh there; over broad ones it is the
-    /// other way round. Within a kind the peer's own order stands.
+    /// comes before datagrams and these before connections, whose round trips weigh there, with live links last; over
+    /// broad ones it is the other way round. Within a kind the peer's own order stands.
     ///
     /// - Parameter preference: kinds or whole endpoints; see `check`.
     public static func ordered(
@@ -28,7 +28,8 @@ public struct CarrierWay: Sendable, Hashable {
     ) -> [CarrierWay] {
         let ways = ([serial?.text].compactMap { $0 } + endpoints).compactMap { CarrierWay($0) }
         let usual: [Kind] =
-            profile.type == .broadband ? [.https, .http, .udp, .serial] : [.serial, .udp, .https, .http]
+            profile.type == .broadband
+            ? [.wss, .ws, .https, .http, .udp, .serial] : [.serial, .udp, .https, .http, .wss, .ws]
         func rank(_ way: CarrierWay) -> Int {
             if let named = preference.firstIndex(where: { $0 == way.kind.rawValue || $0 == way.endpoint }) {
                 return named

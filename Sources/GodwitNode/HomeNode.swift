@@ -133,6 +133,19 @@ extension HomeNode: SocketService {
     }
 }
 
+extension HomeNode: QueueWatch {
+    public func watch(_ party: Party, notice: @escaping @Sendable () -> Void) -> Int {
+        core.notifier.watch(party, wake: notice)
+    }
+
+    public func stop(_ watch: Int, for party: Party) { core.notifier.stop(watch, for: party) }
+
+    public func hasWaiting(for party: Party) async -> Bool {
+        let queues = try? await core.spool.read { try $0.queues(for: party) }
+        return queues?.values.contains { $0.count > 0 } ?? false
+    }
+}
+
 extension HomeNode: NodeInformation {
     public func descriptor() async -> [UInt8] { home.descriptor.object.canonicalBytes() }
     public func isReady() async -> Bool { true }

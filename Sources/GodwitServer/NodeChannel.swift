@@ -13,6 +13,7 @@ struct NodeChannel: HTTPChannelHandler {
     enum Negotiated: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case socket(NIOAsyncChannel<SocketInput, WebSocketFrame>, SocketRequest)
+        case live(NIOAsyncChannel<SocketInput, WebSocketFrame>)
     }
 
     struct Value: ServerChildChannelValue {
@@ -23,10 +24,14 @@ struct NodeChannel: HTTPChannelHandler {
     let configuration: ServerConfiguration
     let tls: NIOSSLContext?
     let sockets: any SocketService
+    let live: LiveService
     let responder: Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            // An answer's next record is made when those before it have nearly left, so little of them may wait here.
+            try channel.syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: 1, high: AheadLimits.queued))
+            try channel.syncOptions?.setOption(.tcpOption(AheadLimits.unsentOption), value: AheadLimits.unsent)
             if let tls {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                 // TLS ends a direction by its own alert. With TCP's half-closure, which Hummingbird allows, the handler
@@ -82,16 +87,18 @@ struct NodeChannel: HTTPChannelHandler {
             maxFrameSize: SocketLimits.messageMax, enableAutomaticErrorHandling: false,
             shouldUpgrade: { channel, head in
                 // The filter before the upgrader has looked already.
-                channel.eventLoop.makeSucceededFuture(SocketHandshake.isAcceptable(head) ? SocketHandshake.answer : nil)
+                channel.eventLoop.makeSucceededFuture(SocketHandshake(head)?.answer)
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
                     watch.value.disarm()
                     try Self.removeErrorHandler(channel)
+                    let isLive = SocketHandshake(head) == .live
+                    if isLive { try channel.pipeline.syncOperations.addHandler(CloseGuardHandler()) }
                     try channel.pipeline.syncOperations.addHandler(SocketInputHandler())
                     let socket = try NIOAsyncChannel<SocketInput, WebSocketFrame>(
                         wrappingChannelSynchronously: channel)
-                    return .socket(socket, SocketHandshake.request(of: head))
+                    return isLive ? .live(socket) : .socket(socket, SocketHandshake.request(of: head))
                 }
             })
     }
@@ -103,6 +110,7 @@ struct NodeChannel: HTTPChannelHandler {
             case .socket(let channel, let request):
                 let connection = SocketConnection(timeouts: configuration.socket, logger: logger)
                 await connection.run(channel, request, service: sockets)
+            case .live(let channel): await LiveConnection(service: live).run(channel)
             }
         } catch {
             logger.debug("A connection ended before its first request.")
@@ -116,4 +124,14 @@ enum HeaderLimits {
     static let fieldMax = 8_192
     static let listMax = 16_384
     static let countMax = 64
+}
+
+/// What of an answer may wait on its way out, in bytes; more than that keeps its next record from being made.
+enum AheadLimits {
+    /// In this process.
+    static let queued = 4_096
+    /// In the system, not sent yet.
+    static let unsent = 4_096
+    /// `TCP_NOTSENT_LOWAT` of Linux, which its headers do not show to Swift.
+    static let unsentOption = NIOBSDSocket.Option(rawValue: 25)
 }

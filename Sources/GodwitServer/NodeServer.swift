@@ -8,7 +8,7 @@ import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
 
-/// The listener of a node: batch exchanges, WebSockets and the few plain HTTP answers, over TLS 1.3.
+/// The listener of a node: batch exchanges, live links, WebSockets and the few plain HTTP answers, over TLS 1.3.
 ///
 /// Translates and calls; what anything means is decided behind its three services. On graceful shutdown it stops
 /// accepting, lets exchanges that run end, and closes each socket with 1001 after what waits for it was sent.
@@ -18,15 +18,18 @@ public final class NodeServer: Service {
     private let exchange: any ExchangeService
     private let sockets: any SocketService
     private let information: any NodeInformation
+    private let queues: (any QueueWatch)?
     private let logger: Logger
     private let onBound: @Sendable (_ port: Int) async -> Void
 
-    /// - Parameter onBound: called once with the port that was taken, before the first connection is served.
+    /// - Parameters:
+    ///   - queues: tells peers with a live link when something waits for them; nil: they have to ask.
+    ///   - onBound: called once with the port that was taken, before the first connection is served.
     /// - Throws: `ProtocolError` for a configuration that cannot be (see `ServerConfiguration.validate`) and 2000 for a
     ///   certificate or key that cannot be read. Nothing listens yet.
     public init(
         configuration: ServerConfiguration, exchange: any ExchangeService, sockets: any SocketService,
-        information: any NodeInformation, logger: Logger,
+        information: any NodeInformation, queues: (any QueueWatch)? = nil, logger: Logger,
         onBound: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) throws(ProtocolError) {
         try configuration.validate()
@@ -35,6 +38,7 @@ public final class NodeServer: Service {
         self.exchange = exchange
         self.sockets = sockets
         self.information = information
+        self.queues = queues
         self.logger = logger
         self.onBound = onBound
     }
@@ -45,8 +49,12 @@ public final class NodeServer: Service {
             exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax, logger: logger),
             information: information, logger: logger)
         let (configuration, tls, sockets, onBound) = (configuration, tls, sockets, onBound)
+        let live = LiveService(
+            exchange: exchange, queues: queues,
+            places: LivePlaces(linksMax: configuration.liveLinksMax, strangersMax: configuration.liveStrangersMax),
+            bodyMax: configuration.bodyMax, timeouts: configuration.socket, logger: logger)
         let builder = HTTPServerBuilder { responder in
-            NodeChannel(configuration: configuration, tls: tls, sockets: sockets, responder: responder)
+            NodeChannel(configuration: configuration, tls: tls, sockets: sockets, live: live, responder: responder)
         }
         let server = try builder.buildServer(
             configuration: HummingbirdCore.ServerConfiguration(

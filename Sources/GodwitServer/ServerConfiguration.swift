@@ -23,6 +23,10 @@ public struct ServerConfiguration: Sendable {
 
     /// Connections at the same time; more wait in the system's queue until one ends.
     public var connectionsMax = 12_000
+    /// Live links at the same time; one more is refused with 3002.
+    public var liveLinksMax = 256
+    /// Live links of which no record was accepted yet.
+    public var liveStrangersMax = 64
     /// Bytes of a batch request's body.
     public var bodyMax = 16_777_216
     /// From the connection, or the first byte of a later request, to the end of the header, TLS handshake included.
@@ -44,6 +48,9 @@ public struct ServerConfiguration: Sendable {
         guard !host.isEmpty else { throw .malformed("The listener has no address.", member: "host") }
         guard (0...65_535).contains(port) else { throw .malformed("The port is out of 0...65535.", member: "port") }
         guard connectionsMax > 0 else { throw .malformed("No connection would be accepted.", member: "connectionsMax") }
+        guard liveLinksMax > 0, liveStrangersMax > 0 else {
+            throw .malformed("No live link would be accepted.", member: "liveLinksMax")
+        }
         guard bodyMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
         let durations = [
             headTimeout, stallTimeout, idleTimeout, socket.authentication, socket.idle, socket.answer, socket.close,

@@ -49,6 +49,11 @@ struct DatagramSimulator {
         var excessDown = 0.0
         var steps = 0
         var ended = Duration.zero
+        /// Counts a step; false after too many.
+        mutating func take() -> Bool {
+            steps += 1
+            return steps <= 2_000_000
+        }
         /// Both ends have everything.
         var isDone: Bool { callerState == .done && answererState == .done }
     }
@@ -73,6 +78,8 @@ struct DatagramSimulator {
     var readsFrom = Duration.zero
     var limit = Duration.seconds(3_600)
     var random: SeededGenerator
+    /// Makes the request record by record; `request` is not sent then.
+    var supply: DatagramSupply?
     /// Called with each datagram on its way; what it returns arrives.
     var tamper: ((_ bytes: [UInt8], _ isUp: Bool, _ random: inout SeededGenerator) -> [[UInt8]])?
 
@@ -108,12 +115,9 @@ struct DatagramSimulator {
         var answerer: DatagramStream?
         var accepted: Duration?
         var isAnswerWritten = false
-        caller.firstPart = firstRecord
-        caller.write(request, at: now)
-        caller.finish()
+        begin(&caller, at: now)
         while now < limit {
-            result.steps += 1
-            if result.steps > 2_000_000 { break }
+            guard result.take() else { break }
             // What came is read and answered.
             result.atCaller += caller.read(at: now)
             if var end = answerer {
@@ -130,16 +134,20 @@ struct DatagramSimulator {
                 answerer = end
             }
             if result.answerDone == nil, caller.state == .done { result.answerDone = now }
+            supply?.advance(&caller, at: now)
             while let bytes = caller.poll(at: now) { put(bytes, isUp: true, at: now, &result) }
             if var end = answerer {
                 while let bytes = end.poll(at: now) { put(bytes, isUp: false, at: now, &result) }
                 answerer = end
             }
+            supply?.advance(&caller, at: now)
+            supply?.note(arrived: result.atAnswerer.count, at: now)
             if caller.state != .open, answerer.map({ $0.state != .open }) ?? true { break }
-            var times = [caller.wakeup(at: now), answerer?.wakeup(at: now), arrivals.map(\.at).min()].compactMap { $0 }
-            if let accepted, !isAnswerWritten { times.append(accepted) }
-            if readsFrom > now { times.append(readsFrom) }
-            guard let next = times.min() else { break }
+            let times = [
+                caller.wakeup(at: now), answerer?.wakeup(at: now), arrivals.map(\.at).min(),
+                isAnswerWritten ? nil : accepted, readsFrom > now ? readsFrom : nil, supply?.readyAt,
+            ]
+            guard let next = times.compactMap({ $0 }).min() else { break }
             now = max(next, now)
             while let index = arrivals.indices.min(by: { earlier(arrivals[$0], arrivals[$1]) }),
                 arrivals[index].at <= now
@@ -168,6 +176,13 @@ struct DatagramSimulator {
                 sent: ByteCount(caller.counts.sent), received: ByteCount(caller.counts.received),
                 duration: now.inMillisecondsRoundedUp, reusedConnection: true))
         result.answerer = answerer?.counts ?? DatagramStream.Counts()
+    }
+
+    private func begin(_ caller: inout DatagramStream, at now: Duration) {
+        caller.firstPart = supply?.first ?? firstRecord
+        guard supply == nil else { return }
+        caller.write(request, at: now)
+        caller.finish()
     }
 
     private func earlier(_ one: Arrival, _ other: Arrival) -> Bool { (one.at, one.order) < (other.at, other.order) }

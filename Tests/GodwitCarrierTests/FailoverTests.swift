@@ -27,7 +27,7 @@ import Testing
         static let broken = ProtocolError(.nodeUnreachable, "The connection broke.")
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
             calls.withLock { $0 += 1 }
             let fault = fault()
@@ -39,7 +39,13 @@ import Testing
             case .refusal(let error): throw error
             default: break
             }
-            for record in records.prefix(fault.isMiddle ? records.count / 2 : records.count) { peer.take(record) }
+            var records: [[UInt8]] = []
+            while let record = try await request.next() {
+                records.append(record)
+                // What is given last got lost.
+                if fault.isMiddle, records.count > 1 { throw Self.broken }
+                peer.take(record)
+            }
             if fault.isMiddle { throw Self.broken }
             try await receive([0xAA])
             if case .afterAnswer = fault { throw Self.broken }
@@ -166,6 +172,40 @@ import Testing
         await #expect { try await broken.exchange(records) { _ in } } throws: {
             ($0 as? ProtocolError)?.sentNothing == false
         }
+    }
+
+    @Test("what one way was given goes first over the next, then the rest; a source that fails is no way that fails")
+    func resumed() async throws {
+        /// Gives `count` records, then throws or ends.
+        actor Source: RecordSource {
+            let count: UInt8
+            let failure: ProtocolError?
+            private(set) var given: UInt8 = 0
+            init(count: UInt8, failure: ProtocolError? = nil) {
+                self.count = count
+                self.failure = failure
+            }
+            func next() async throws -> [UInt8]? {
+                guard given < count else {
+                    if let failure { throw failure }
+                    return nil
+                }
+                given += 1
+                return [given]
+            }
+        }
+        let peer = ToyPeer()
+        let carrier = try Self.failover([ToyCarrier(peer) { .middle }, ToyCarrier(peer) { .none }], Clock())
+        let source = Source(count: 5)
+        let done = try await carrier.exchange(source) { _ in }
+        // Two were given to the first way, of which one got lost: only they are billed twice.
+        #expect(done.sent.bytes == 5 + 2)
+        #expect((1...5 as ClosedRange<UInt8>).map { peer.taken.withLock { $0 }[[$0]] } == [2, 1, 1, 1, 1])
+        let failure = ProtocolError(.internalError, "The store is damaged.")
+        let second = ToyCarrier(peer) { .none }
+        let other = try Self.failover([ToyCarrier(peer) { .none }, second], Clock())
+        await #expect(throws: failure) { _ = try await other.exchange(Source(count: 2, failure: failure)) { _ in } }
+        #expect(second.calls.withLock { $0 } == 0)
     }
 
     @Test("a way that cannot be gone as written is passed over and told of; without any way it is an error")

@@ -1,5 +1,6 @@
 import GodwitBatch
 import GodwitProtocol
+import Synchronization
 import Testing
 
 @testable import GodwitCarrier
@@ -273,22 +274,110 @@ import Testing
         }
     }
 
-    @Test("A record of 65,600 bytes is sent, a larger one, an empty one and a request over 16 MiB are refused")
+    @Test("A record of 65,600 bytes is sent, a larger one and an empty one are refused; a request ends below 16 MiB")
     func limits() async throws {
         let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
         try await server.serving {
             let carrier = try Self.carrier(server.port)
             _ = try await carrier.exchange([Array(repeating: 1, count: Exchange.recordMax)]) { _ in }
-            let large = Array(repeating: UInt8(1), count: 65_533)  // 65,536 with its length
-            _ = try await carrier.exchange(Array(repeating: large, count: 256)) { _ in }
-            let refused: [[[UInt8]]] = [
-                [[]], [Array(repeating: 1, count: Exchange.recordMax + 1)],
-                Array(repeating: large, count: 256) + [[1]],
-            ]
-            for records in refused {
+            for records in [[[]], [Array(repeating: 1, count: Exchange.recordMax + 1)]] as [[[UInt8]]] {
                 await #expect(throws: ProtocolError.self) { try await carrier.exchange(records) { _ in } }
             }
+            let large = Array(repeating: UInt8(1), count: 65_533)  // 65,536 with its length
+            var records = OutgoingRecords(FixedRecords(Array(repeating: large, count: 300)))
+            var sizes: [Int] = []
+            while let record = try await records.next() { sizes.append(record.count) }
+            #expect(sizes == Array(repeating: 65_536, count: 255), "another one of the largest might not fit")
         }
-        #expect(server.requests.count == 2)
+        #expect(server.requests.count == 1)
+    }
+
+    @Test("A request of little more than a packet has a length; a longer one comes in chunks, one a record")
+    func requestInChunks() async throws {
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
+        let (short, long) = ([UInt8](repeating: 1, count: 500), [UInt8](repeating: 2, count: 1_300))
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            for records in [[short], [short, short], [long, short]] {
+                _ = try await carrier.exchange(records) { _ in }
+            }
+        }
+        let heads = server.requests.map { String(decoding: $0, as: UTF8.self).lowercased() }
+        #expect(heads.map { $0.contains("content-length: ") } == [true, true, false])
+        #expect(heads.map { $0.contains("transfer-encoding: chunked") } == [false, false, true])
+        let body = ScriptedServer.records([long]) + ScriptedServer.records([short])
+        #expect(ScriptedServer.chunks(server.requests[2]) == [1_302, 502])
+        #expect(server.requests[2].count > body.count)
+    }
+
+    @Test("A kept connection that died while a chunked request was begun is replaced, and the request begins anew")
+    func deadConnectionInChunks() async throws {
+        let server = try await ScriptedServer { number in
+            ScriptedServer.answer(ScriptedServer.records([[UInt8(number)]])) + (number == 0 ? [.cut] : [])
+        }
+        let records = (1...4).map { [UInt8](repeating: UInt8($0), count: 2_000) }
+        let collected = Collected()
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            for _ in 0..<2 { _ = try await carrier.exchange(records) { collected.add($0) } }
+        }
+        #expect(collected.all == [[0], [1]])
+        #expect(server.connections == 2 && server.requests.count == 2)
+        #expect(server.requests.map { ScriptedServer.chunks($0).count } == [4, 4])
+    }
+
+    @Test("The first byte leaves before later records are made, and each later one when those before it have come")
+    func lazy() async throws {
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
+        let source = WaitingRecords(count: 6, size: 300_000 / 6) { server.begun }
+        try await server.serving {
+            _ = try await Self.carrier(server.port).exchange(source) { _ in }
+        }
+        #expect(source.made == 6, "or it would wait for ever")
+    }
+
+    @Test("What the source throws ends the exchange as it is; the connection is not used again")
+    func sourceFails() async throws {
+        struct Damaged: Error {}
+        let server = try await ScriptedServer { _ in ScriptedServer.answer([]) }
+        try await server.serving {
+            let carrier = try Self.carrier(server.port)
+            for count in [0, 1, 3] {
+                let source = WaitingRecords(count: count, size: 2_000, failure: Damaged()) { .max }
+                await #expect(throws: Damaged.self) { _ = try await carrier.exchange(source) { _ in } }
+            }
+            _ = try await carrier.exchange([[1]]) { _ in }
+        }
+        #expect(server.requests.count == 1)
+    }
+}
+
+/// Makes no record but the first before the peer has heard something of the one before.
+final class WaitingRecords: RecordSource {
+    private let count: Int
+    private let size: Int
+    private let failure: (any Error)?
+    private let heard: @Sendable () -> Int
+    private let position = Mutex(0)
+
+    /// - Parameter heard: bytes that the peer has.
+    init(count: Int, size: Int, failure: (any Error)? = nil, heard: @escaping @Sendable () -> Int) {
+        self.count = count
+        self.size = size
+        self.failure = failure
+        self.heard = heard
+    }
+
+    var made: Int { position.withLock { $0 } }
+
+    func next() async throws -> [UInt8]? {
+        let index = made
+        guard index < count else {
+            if let failure { throw failure }
+            return nil
+        }
+        while index > 0, heard() <= size * (index - 1) { try await Task.sleep(for: .milliseconds(1)) }
+        position.withLock { $0 += 1 }
+        return [UInt8](repeating: UInt8(index + 1), count: size)
     }
 }

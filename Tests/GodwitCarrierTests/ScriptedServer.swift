@@ -18,12 +18,14 @@ final class ScriptedServer: Sendable {
     let port: Int
     private let channel: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
     private let script: @Sendable (_ request: Int) -> [Step]
-    private let state = Mutex<(requests: [[UInt8]], connections: Int)>(([], 0))
+    private let state = Mutex<(requests: [[UInt8]], connections: Int, begun: Int)>(([], 0, 0))
     private let gate = Gate()
 
     /// Head and body of each request so far.
     var requests: [[UInt8]] { state.withLock { $0.requests } }
     var connections: Int { state.withLock { $0.connections } }
+    /// Bytes that came in all.
+    var begun: Int { state.withLock { $0.begun } }
     func release() { gate.open() }
 
     init(certificate: TestCertificate? = nil, script: @escaping @Sendable (_ request: Int) -> [Step]) async throws {
@@ -85,6 +87,7 @@ final class ScriptedServer: Sendable {
             var pending: [UInt8] = []
             for try await bytes in inbound {
                 pending += Array(bytes.readableBytesView)
+                state.withLock { $0.begun += bytes.readableBytes }
                 while let size = Self.requestSize(pending) {
                     let number = state.withLock { state in
                         state.requests.append(Array(pending[..<size]))
@@ -108,11 +111,31 @@ final class ScriptedServer: Sendable {
     private static func requestSize(_ bytes: [UInt8]) -> Int? {
         let text = String(decoding: bytes, as: Unicode.ASCII.self)
         guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
-        let head = text[..<end.lowerBound]
-        let line = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
+        let head = text[..<end.lowerBound].lowercased()
+        let start = text.utf8.distance(from: text.startIndex, to: end.upperBound)
+        if head.contains("transfer-encoding: chunked") { return sizes(bytes[start...])?.end }
+        let line = head.split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
         let length = line.flatMap { Int($0.split(separator: ":")[1].filter { $0 != " " }) } ?? 0
-        let size = text.utf8.distance(from: text.startIndex, to: end.upperBound) + length
-        return bytes.count >= size ? size : nil
+        return bytes.count >= start + length ? start + length : nil
+    }
+
+    /// Sizes of the chunks of a body up to its last, and where it ends; nil: it is not whole.
+    private static func sizes(_ body: ArraySlice<UInt8>) -> (chunks: [Int], end: Int)? {
+        var (position, chunks) = (body.startIndex, [Int]())
+        while let end = body[position...].firstIndex(of: 13) {
+            guard let size = Int(String(decoding: body[position..<end], as: UTF8.self), radix: 16) else { return nil }
+            position = end + 2 + size + 2
+            guard position <= body.endIndex else { return nil }
+            if size == 0 { return (chunks, position) }
+            chunks.append(size)
+        }
+        return nil
+    }
+
+    /// Sizes of the chunks of a request.
+    static func chunks(_ request: [UInt8]) -> [Int] {
+        guard let end = request.firstRange(of: Array("\r\n\r\n".utf8)) else { return [] }
+        return sizes(request[end.upperBound...])?.chunks ?? []
     }
 
     static func records(_ records: [[UInt8]]) -> [UInt8] { records.flatMap { ExchangeWriter.frame($0) } }

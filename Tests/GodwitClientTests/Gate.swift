@@ -79,10 +79,14 @@ final class Gate: Carrier {
     }
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         let session = await service.openExchange()
-        for record in records { try await session.receive(record) }
+        var sent = ByteCount.zero
+        while let record = try await request.next() {
+            sent += ByteCount(record.count)
+            try await session.receive(record)
+        }
         try await work()
         var handed = 0
         while let record = try await session.next() {
@@ -94,6 +98,6 @@ final class Gate: Carrier {
             handed += 1
         }
         return ExchangeStatistics(
-            sent: ByteCount(records.reduce(0) { $0 + $1.count }), received: .zero, duration: 1, reusedConnection: true)
+            sent: sent, received: .zero, duration: 1, reusedConnection: true)
     }
 }

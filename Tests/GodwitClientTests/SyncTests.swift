@@ -71,7 +71,7 @@ struct SyncTests {
         let error: any Error
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
             try await device.close()
             throw error

@@ -17,9 +17,12 @@ struct BudgetLimitTests {
         init(_ carrier: LoopCarrier) { self.carrier = carrier }
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
-            requests.withLock { $0.append(records.reduce(0) { $0 + $1.count }) }
+            var records: [[UInt8]] = []
+            while let record = try await request.next() { records.append(record) }
+            let bytes = records.reduce(0) { $0 + $1.count }
+            requests.withLock { $0.append(bytes) }
             guard !isBroken.withLock({ $0 }) else { throw ProtocolError(.nodeUnreachable, "The link broke.") }
             return try await carrier.exchange(records, receive: receive)
         }

@@ -50,7 +50,7 @@ import Testing
     @Test("thin links begin with lines and datagrams, broad ones with connections; the operator's order goes before")
     func ways() throws {
         let serial = try SerialEndpoint(device: "/dev/ttyS0")
-        let endpoints = ["https://a:1", "udp://a:2", "wss://a:4", "https://b:3"]
+        let endpoints = ["https://a:1", "udp://a:2", "wss://a:4", "https://b:3", "tcp://a:5"]
         func ordered(_ type: NetworkType, _ preference: [String] = []) -> [String] {
             CarrierWay.ordered(
                 endpoints: endpoints, serial: serial, profile: .preset(type), preference: preference
@@ -58,11 +58,14 @@ import Testing
         }
         let line = "serial:///dev/ttyS0?baud=9600"
         for type in [NetworkType.satellite, .meshnet, .mobile] {
-            #expect(ordered(type) == [line, "udp://a:2", "https://a:1", "https://b:3"])
+            #expect(ordered(type) == [line, "udp://a:2", "https://a:1", "https://b:3", "wss://a:4"])
         }
-        #expect(ordered(.broadband) == ["https://a:1", "https://b:3", "udp://a:2", line])
-        #expect(ordered(.satellite, ["https"]) == ["https://a:1", "https://b:3", line, "udp://a:2"])
-        #expect(ordered(.broadband, ["https://b:3", "serial"]) == ["https://b:3", line, "https://a:1", "udp://a:2"])
+        #expect(ordered(.broadband) == ["wss://a:4", "https://a:1", "https://b:3", "udp://a:2", line])
+        #expect(ordered(.satellite, ["https"]) == ["https://a:1", "https://b:3", line, "udp://a:2", "wss://a:4"])
+        #expect(
+            ordered(.broadband, ["https://b:3", "serial"])
+                == ["https://b:3", line, "wss://a:4", "https://a:1", "udp://a:2"])
+        #expect(ordered(.mobile, ["wss"]).first == "wss://a:4")
         #expect(throws: Never.self) {
             try CarrierWay.check(preference: ["serial", "udp://a:2", line], endpoints: endpoints, serial: serial)
         }

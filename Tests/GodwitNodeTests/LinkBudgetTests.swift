@@ -17,10 +17,10 @@ struct LinkBudgetTests {
         let service: any ExchangeService
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
             let session = await service.openExchange()
-            for record in records { try await session.receive(record) }
+            while let record = try await request.next() { try await session.receive(record) }
             if let record = try await session.next() { try await receive(record) }
             throw ProtocolError(.nodeUnreachable, "The link broke.")
         }
@@ -64,9 +64,12 @@ struct LinkBudgetTests {
         init(service: any ExchangeService) { self.service = service }
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
-            request.withLock { $0 = records.reduce(0) { $0 + $1.count } }
+            var records: [[UInt8]] = []
+            while let record = try await request.next() { records.append(record) }
+            let bytes = records.reduce(0) { $0 + $1.count }
+            self.request.withLock { $0 = bytes }
             while !mayGo.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
             return try await InProcess(service: service).exchange(records, receive: receive)
         }
@@ -125,8 +128,9 @@ struct LinkBudgetTests {
         struct Failing: Carrier {
             var sentNothing: Bool
             func exchange(
-                _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+                _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
             ) async throws -> ExchangeStatistics {
+                while try await request.next() != nil {}
                 var error = ProtocolError(.nodeUnreachable, "The link broke.")
                 error.sentNothing = sentNothing
                 throw error
@@ -144,10 +148,52 @@ struct LinkBudgetTests {
             #expect((least...most).contains(used))
         }
         let budget = budget()
-        await #expect(throws: ProtocolError.self) { _ = try await budget.reserve(request: ByteCount(19_489)) }
+        let booking = await budget.open()
+        await #expect(throws: ProtocolError.self) {
+            _ = try await budget.reserve(request: ByteCount(19_489), as: booking)
+        }
         #expect(await budget.state.usage.bytesToday == .zero)
-        _ = try await budget.reserve(request: ByteCount(19_488))
+        _ = try await budget.reserve(request: ByteCount(19_488), as: booking)
         #expect(await budget.state.urgent.bytes == .zero)
+        node.remove()
+    }
+
+    @Test("a request that grows is booked and durable record by record, and ends where an early answer took its place")
+    func grows() async throws {
+        let node = try await TestNode(name: "node")
+        let profile = try #require(Self.limited(20_000)["limited"])
+        let budget = LinkBudget(
+            core: node.node.core, peer: node.id, profile: profile, ledger: BudgetLedger(profile, at: node.time.now()))
+        let name = node.id.text
+        let seen = Mutex<[Int64]>([])
+        /// Looks into the store before it takes each record; answers 4,000 bytes after the second.
+        struct Looking: Carrier {
+            let look: @Sendable () async throws -> Void
+            func exchange(
+                _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            ) async throws -> ExchangeStatistics {
+                var count = 0
+                while let record = try await request.next() {
+                    count += 1
+                    try await look()
+                    if count == 2 { try await receive([UInt8](repeating: 2, count: 4_000)) }
+                    #expect(record.count == 4_000)
+                }
+                #expect(count == 3, "the fourth has no room beside what came")
+                return ExchangeStatistics(
+                    sent: ByteCount(12_000), received: ByteCount(4_000), duration: 1, reusedConnection: true)
+            }
+        }
+        let metered = MeteredCarrier(
+            carrier: Looking {
+                let ledger = try await node.node.core.read { try $0.ledger(for: name) }
+                seen.withLock { $0.append(ledger?.object?["bytes_today"]?.integer ?? 0) }
+            }, budget: budget, time: node.time)
+        _ = try await metered.exchange(Array(repeating: [UInt8](repeating: 1, count: 4_000), count: 5)) { _ in }
+        let booked = seen.withLock { $0 }
+        #expect(booked.count == 3 && zip(booked, 1...).allSatisfy { $0 >= Int64(4_000 * $1 + 512) })
+        #expect(booked.allSatisfy { $0 <= 20_000 })
+        #expect(await budget.state.usage.bytesToday == ByteCount(16_000), "and settled by what it took")
         node.remove()
     }
 

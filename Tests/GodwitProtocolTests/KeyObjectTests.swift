@@ -93,6 +93,7 @@ struct KeyObjectTests {
         }
         for host in ["127.0.0.1:8080", "127.255.0.9", "localhost", "LOCALHOST:1/x", "[::1]", "[::1]:8080"] {
             #expect(read("http://" + host) == nil, "\(host)")
+            #expect(read("ws://" + host) == nil, "\(host)")
         }
         for host in [
             "chat.example.com", "10.0.0.1:8080", "127.0.0.1.example.com", "localhost.example.com", "1270.0.0.1",
@@ -100,6 +101,8 @@ struct KeyObjectTests {
             "localhost@example.com", "127.0.0.1:1@example.com", "[::2]", "[::1].example.com", "", "127.0.0.256",
         ] {
             #expect(WrongMember("endpoints", nil).isNamed(by: read("http://" + host)), "\(host)")
+            #expect(WrongMember("endpoints", nil).isNamed(by: read("ws://" + host)), "\(host)")
+            #expect(read("wss://" + host) == nil, "TLS may go anywhere: \(host)")
         }
     }
 

@@ -14,7 +14,7 @@ extension ScriptedInformation: ProbeService {
     }
 }
 
-/// Active measurements over HTTP (NET-05; `docs/protocol.md` §8.4).
+/// Active measurements over HTTP (NET-05; `docs/protocol.md` §8.5).
 @Suite(.timeLimit(.minutes(2))) struct ProbeTests {
     private static func carrier(_ port: Int) throws -> HTTPBatchCarrier {
         try HTTPBatchCarrier(

@@ -18,7 +18,7 @@ struct ServerHarness: Sendable {
 
     static func run<Result: Sendable>(
         tls: TestCertificate? = nil, exchange: ScriptedExchange = ScriptedExchange(),
-        service: (any ExchangeService)? = nil,
+        service: (any ExchangeService)? = nil, queues: (any QueueWatch)? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServerHarness) async throws -> Result
     ) async throws -> Result {
@@ -34,7 +34,7 @@ struct ServerHarness: Sendable {
         logger.logLevel = .critical
         let server = try NodeServer(
             configuration: configuration, exchange: service ?? exchange, sockets: sockets, information: information,
-            logger: logger, onBound: { bound.set($0) })
+            queues: queues, logger: logger, onBound: { bound.set($0) })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [server], logger: logger))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in

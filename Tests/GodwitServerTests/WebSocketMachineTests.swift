@@ -33,6 +33,19 @@ extension IncomingFrame {
         WebSocketMachine(limits: .init(messageMax: messageMax), timeouts: SocketTimeouts())
     }
 
+    @Test("where binary messages are spoken any bytes are taken, fragments too, and a text is refused with 1003")
+    func binary() {
+        var machine = WebSocketMachine(
+            limits: .init(messageMax: 4, content: .binary), timeouts: SocketTimeouts())
+        #expect(machine.receive(.frame(2, [0xFF, 0x00]), at: .zero) == .deliver([0xFF, 0x00]))
+        #expect(machine.receive(.frame(2), at: .zero) == .deliver([]))
+        #expect(machine.receive(.frame(2, [0xC3], final: false), at: .zero) == nil)
+        #expect(machine.receive(.frame(0, [0x28, 1, 2]), at: .zero) == .deliver([0xC3, 0x28, 1, 2]))
+        var other = machine
+        #expect(machine.receive(.frame(2, [1, 2, 3, 4, 5]), at: .zero) == .close(1009, "Message too large."))
+        #expect(other.receive(.text("a"), at: .zero) == .close(1003, "Only binary messages are spoken here."))
+    }
+
     static let messages: [SocketCase] = [
         SocketCase("empty text", [.text("")], .deliver([])),
         SocketCase("text of the largest size", [.text("0123456789abcdef")], .deliver(Array("0123456789abcdef".utf8))),

@@ -48,10 +48,11 @@ enum HousePlan {
         "GodwitProtocol", "GodwitLink", "GodwitCompression", "GodwitCrypto", "GodwitBatch",
     ]
 
-    /// What tests of a room may import besides: the server is tried with the carriers that will call it, carriers with
-    /// the contacts that they carry.
+    /// What tests of a room may import besides: the server is tried with the carriers that will call it and with
+    /// whole contacts over them, carriers with the contacts that they carry.
     static let testImports: [String: Set<String>] = [
-        "GodwitCarrier": ["GodwitContact", "GodwitCrypto", "GodwitSpool"], "GodwitServer": ["GodwitCarrier"],
+        "GodwitCarrier": ["GodwitContact", "GodwitCrypto", "GodwitSpool"],
+        "GodwitServer": ["GodwitCarrier", "GodwitContact", "GodwitCrypto", "GodwitLink", "GodwitSpool"],
     ]
 
     /// Test targets that belong to no single room.

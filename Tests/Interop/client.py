@@ -4,7 +4,7 @@ from websockets.exceptions import ConnectionClosed
 
 from device import Client, Refused
 from document import b64, leb128
-from jsonlines import serve
+from jsonlines import raw, serve
 
 client = None
 
@@ -95,8 +95,19 @@ def frame(request):
     return {"record": b64(leb128(len(sealed)) + sealed)}
 
 
+def live(request):
+    """Messages over a live link: texts, bytes in base64, a loose frame for the node or another receiver, the end."""
+    def message(entry):
+        if "text" in entry:
+            return entry["text"]
+        if "frame" in entry:
+            return client.loose(entry["frame"])
+        return raw(entry.get("bytes", ""))
+    return client.live([message(entry) for entry in request["messages"]], request.get("subprotocol", "dcp-batch-v1"))
+
+
 serve({
     "start": start, "open": open_socket, "replay": replay, "resume": resume, "receive": receive, "raw": close_code,
-    "frame": frame,
+    "frame": frame, "live": live,
     "call": lambda request: attempt(lambda: run(request)["result"]),
 })

@@ -12,6 +12,7 @@ from cryptography.x509 import load_der_x509_certificate
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from document import *
@@ -50,13 +51,17 @@ class Client(Exchanges):
 
     def connect(self, headers=None):
         self.hang_up()
+        host = self.endpoint.removeprefix("wss://")
+        self.socket = self.connection.enter_context(connect(
+            f"ws://{host}/ws/v1", sock=self.tls_stream(), subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
+            additional_headers=headers or {}))
+        assert self.socket.subprotocol == "dcp-v1"
+
+    def tls_stream(self):
         host, port = self.endpoint.removeprefix("wss://").split(":")
         stream = self.tls_context().wrap_socket(socket.create_connection((host, int(port)), TIMEOUT))
         self.check_pin(stream)  # ahead of the first byte of HTTP, so the library gets a stream that is TLS already
-        self.socket = self.connection.enter_context(connect(
-            f"ws://{host}:{port}/ws/v1", sock=stream, subprotocols=["dcp-v1"], max_size=131_072, open_timeout=TIMEOUT,
-            additional_headers=headers or {}))
-        assert self.socket.subprotocol == "dcp-v1"
+        return stream
 
     @staticmethod
     def tls_context():
@@ -403,3 +408,25 @@ class Client(Exchanges):
                     found.append(event["data"]["message"]["id"])
         except TimeoutError:
             return {"messages": found}
+
+    # Live links, section 8.6
+
+    def live(self, messages, subprotocol="dcp-batch-v1"):
+        """Sends messages over a live link of its own (section 8.6); what came, and how the link or the answer ended."""
+        answers = []
+        try:
+            host = self.endpoint.removeprefix("wss://")
+            with connect(
+                    f"ws://{host}/batch/v1/live", sock=self.tls_stream(), subprotocols=[subprotocol], max_size=65_600,
+                    open_timeout=TIMEOUT) as link:
+                assert link.subprotocol == subprotocol
+                for message in messages:
+                    link.send(message)
+                while answer := link.recv(timeout=TIMEOUT):
+                    is_text = isinstance(answer, str)
+                    answers.append({"error": json.loads(answer)["error"]} if is_text else {"record": b64(answer)})
+                return {"answers": answers, "end": True}
+        except ConnectionClosed as closed:
+            return {"answers": answers, "close": closed.rcvd.code if closed.rcvd else 0}
+        except InvalidStatus as refused:
+            return {"status": refused.response.status_code}

@@ -3,24 +3,28 @@ import GodwitLink
 import GodwitProtocol
 
 extension CallerSocket {
-    /// One round trip: sends `request`, the body of `records`, and hands over what is answered. Cancelling the task
-    /// tells the peer and throws `CancellationError`.
+    /// One round trip: sends the records of `request` as the link takes them, and hands over what is answered. Cancelling
+    /// the task tells the peer and throws `CancellationError`.
     ///
-    /// - Throws: `ProtocolError` 3000 when nothing was heard for long, the peer's own error, whatever `receive` threw.
+    /// - Throws: `ProtocolError` 3000 when nothing was heard for long, the peer's own error, whatever `request` or
+    ///   `receive` threw.
     func exchange(
-        _ request: [UInt8], of records: [[UInt8]], over link: DatagramLink, isReused: Bool,
-        receive: @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, over link: DatagramLink, isReused: Bool,
+        receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
+        // Before the exchange begins: with a record that cannot be, nothing does.
+        var records = OutgoingRecords(request)
+        let first = try await records.next()
+        let rest = records
         let conversation = begin(link)
         let clock = ContinuousClock()
         let start = clock.now
         do {
-            conversation.with { stream, now in
-                stream.firstPart = records.first.map { ExchangeWriter.frame($0).count }
-                stream.write(request, at: now)
-                stream.finish()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Self.send(first, rest, conversation) }
+                group.addTask { try await Self.deliver(conversation, to: receive) }
+                for try await _ in group {}
             }
-            try await Self.deliver(conversation, to: receive)
         } catch {
             conversation.with { stream, _ in stream.close(nil) }
             end(conversation)
@@ -36,13 +40,28 @@ extension CallerSocket {
         }
     }
 
+    /// Ends when the whole request was written, or nobody takes it any more.
+    private static func send(
+        _ first: [UInt8]?, _ rest: OutgoingRecords, _ conversation: DatagramConversation
+    ) async throws {
+        var rest = rest
+        var record = first
+        conversation.with { stream, _ in stream.firstPart = first?.count }
+        while let bytes = record {
+            conversation.with { stream, now in stream.write(bytes, at: now) }
+            guard try await conversation.waitUntilHungry() else { return }
+            record = try await rest.next()
+        }
+        conversation.with { stream, _ in stream.finish() }
+    }
+
     /// Ends when the whole answer was handed over.
     private static func deliver(
         _ conversation: DatagramConversation, to receive: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
         var reader = ExchangeReader()
         while true {
-            await conversation.wait { $0.hasNews }
+            await conversation.wait { stream, _ in stream.hasNews }
             try Task.checkCancellation()
             let (bytes, isEnd, state) = conversation.with { stream, now in
                 (stream.read(at: now), stream.input.isRead, stream.state)

@@ -4,7 +4,7 @@ import Synchronization
 /// Drives one `DatagramStream` by a real clock and a socket. Every call sends what is due and wakes whoever waits.
 final class DatagramConversation: Sendable {
     private struct Waiter {
-        var isReady: @Sendable (borrowing DatagramStream) -> Bool
+        var isReady: @Sendable (borrowing DatagramStream, _ now: Duration) -> Bool
         var continuation: CheckedContinuation<Void, Never>
     }
     private struct State {
@@ -38,7 +38,8 @@ final class DatagramConversation: Sendable {
         let (value, woken) = state.withLock { state in
             let value = body(&state.stream, Self.now)
             pump(&state)
-            let ready = state.waiters.filter { $0.value.isReady(state.stream) }
+            let now = Self.now
+            let ready = state.waiters.filter { $0.value.isReady(state.stream, now) }
             for key in ready.keys { state.waiters[key] = nil }
             return (value, ready.values.map(\.continuation))
         }
@@ -68,7 +69,7 @@ final class DatagramConversation: Sendable {
     }
 
     /// Waits until the stream is as it should be, or the task is cancelled.
-    func wait(until isReady: @escaping @Sendable (borrowing DatagramStream) -> Bool) async {
+    func wait(until isReady: @escaping @Sendable (borrowing DatagramStream, _ now: Duration) -> Bool) async {
         let key = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
@@ -77,7 +78,7 @@ final class DatagramConversation: Sendable {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLock { state in
                     // Cancelled before it was registered: nobody would come to wake it.
-                    if isReady(state.stream) || Task.isCancelled { return true }
+                    if isReady(state.stream, Self.now) || Task.isCancelled { return true }
                     state.waiters[key] = Waiter(isReady: isReady, continuation: continuation)
                     return false
                 }
@@ -85,6 +86,19 @@ final class DatagramConversation: Sendable {
             }
         } onCancel: {
             state.withLock { $0.waiters.removeValue(forKey: key) }?.continuation.resume()
+        }
+    }
+
+    /// Waits until the link is about to need the next record.
+    /// - Returns: false when the exchange has ended.
+    /// - Throws: `CancellationError`.
+    func waitUntilHungry() async throws -> Bool {
+        await wait { stream, now in stream.state != .open || stream.isHungry(at: now) }
+        try Task.checkCancellation()
+        return with { stream, now in
+            guard case .open = stream.state else { return false }
+            stream.awaitRecord(at: now)
+            return true
         }
     }
 

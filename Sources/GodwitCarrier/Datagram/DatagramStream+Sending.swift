@@ -22,12 +22,33 @@ extension DatagramStream {
             if mayCarryData(at: now) || isProbeDue { times.append(pace.nextAt) }
             if let acknowledgeAt { times.append(max(acknowledgeAt, pace.nextAt)) }
             if case .open = state, output.fresh > 0, holdUntil > now { times.append(max(holdUntil, pace.nextAt)) }
+            // Whoever has more to write is asked for it in time.
+            if !output.isFinished, pace.nextAt - Self.lead > now { times.append(pace.nextAt - Self.lead) }
         }
         if case .open = state {
             times.append(lastHeard + silenceMax)
             if let probeAt { times.append(probeAt) }
         }
         return times.min().map { max($0, now) }
+    }
+
+    /// How long before the link needs the next record it is asked for: about as long as making one takes.
+    static var lead: Duration { .milliseconds(100) }
+
+    /// What was written has left within `lead`, or is no full datagram and next to go: another record should be made now,
+    /// and no earlier, so that it holds what has become urgent until then.
+    func isHungry(at now: Duration) -> Bool {
+        guard case .open = state, !output.isFinished, !output.hasLost, !output.isHeldByCredit, silentWaits < 2,
+            sent.bytesInFlight < window
+        else { return false }
+        let wait = max(pace.nextAt - now, .zero)
+        guard wait <= Self.lead else { return false }
+        return output.unsent < link.payloadMax || wait + link.sendTime(output.unsent) <= Self.lead
+    }
+
+    /// A record is being made: what would leave as half a datagram waits for it a little.
+    mutating func awaitRecord(at now: Duration) {
+        holdUntil = max(holdUntil, max(pace.nextAt, now) + link.holdDelay)
     }
 
     /// Something would go out now if the pace let it.

@@ -4,9 +4,6 @@ import Synchronization
 
 /// One exchange at the listening end: records go to the session as they come, its answer goes out beside.
 struct ListenerExchange: Sendable {
-    /// Bytes of the answer that are built ahead of the link.
-    static let aheadMax = 131_072
-
     /// The request has come to its end.
     private final class Ending: Sendable {
         let isReached = Mutex(false)
@@ -40,7 +37,7 @@ struct ListenerExchange: Sendable {
             }
             try await group.waitForAll()
         }
-        await conversation.wait { $0.state != .open }
+        await conversation.wait { stream, _ in stream.state != .open }
         try Task.checkCancellation()
     }
 
@@ -50,7 +47,7 @@ struct ListenerExchange: Sendable {
         var size = 0
         var count = 0
         while true {
-            await conversation.wait { $0.hasNews }
+            await conversation.wait { stream, _ in stream.hasNews }
             try Task.checkCancellation()
             let (bytes, isEnd, state) = conversation.with { stream, now in
                 (stream.read(at: now), stream.input.isRead, stream.state)
@@ -75,18 +72,16 @@ struct ListenerExchange: Sendable {
         }
     }
 
-    /// Writes the answer as far as there is one.
+    /// Writes the answer as far as there is one, each record when the link is about to need it.
     /// - Returns: false where the caller is gone.
     private func answer(_ session: any ExchangeSession, early: Bool) async throws -> Bool {
-        while let record = try await early ? session.nextEarly() : session.next() {
+        while try await conversation.waitUntilHungry() {
+            guard let record = try await early ? session.nextEarly() : session.next() else { return true }
             guard (1...Exchange.recordMax).contains(record.count) else {
                 throw ProtocolError(.internalError, "A record of the answer has a size that none may have.")
             }
             conversation.with { stream, now in stream.write(ExchangeWriter.frame(record), at: now) }
-            await conversation.wait { $0.output.unsent < Self.aheadMax || $0.state != .open }
-            try Task.checkCancellation()
-            guard conversation.with({ stream, _ in stream.state == .open }) else { return false }
         }
-        return true
+        return false
     }
 }

@@ -55,9 +55,8 @@ public final class UDPCarrier: Carrier, PaceFollowing {
     /// - Throws: `ProtocolError` 3000 when nothing was heard for long or nobody listens, the peer's own error where it
     ///   answered one, whatever `receive` threw.
     public func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
-        let request = try HTTPBatchCarrier.request(records)
         try enter()
         defer { state.withLock { $0.running -= 1 } }
         let (socket, isReused) = try await socket()
@@ -66,7 +65,7 @@ public final class UDPCarrier: Carrier, PaceFollowing {
         link.silence = configuration.silence
         if configuration.hasAlternative { link.firstSilence = link.impatience }
         do {
-            return try await socket.exchange(request, of: records, over: link, isReused: isReused, receive: receive)
+            return try await socket.exchange(request, over: link, isReused: isReused, receive: receive)
         } catch {
             // The peer may have moved, or the way to it: the next exchange asks anew.
             if (error as? ProtocolError)?.code == .nodeUnreachable { retire(socket) }

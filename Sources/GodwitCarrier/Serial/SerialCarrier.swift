@@ -41,9 +41,8 @@ public final class SerialCarrier: Carrier, PaceFollowing {
     /// - Throws: `ProtocolError` 3000 with a hint when the device is not there, or nothing was heard for long; the peer's
     ///   own error where it answered one; whatever `receive` threw.
     public func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
-        let request = try HTTPBatchCarrier.request(records)
         let isFree = running.withLock { running in
             guard running < Self.exchangesMax else { return false }
             running += 1
@@ -69,6 +68,6 @@ public final class SerialCarrier: Carrier, PaceFollowing {
         link.silence = silence
         if hasAlternative { link.firstSilence = link.impatience }
         return try await line.caller(for: pair)
-            .exchange(request, of: records, over: link, isReused: true, receive: receive)
+            .exchange(request, over: link, isReused: true, receive: receive)
     }
 }

@@ -3,8 +3,9 @@ import GodwitContact
 import GodwitLink
 import GodwitProtocol
 
-/// The budget of one link. What an exchange may cost at most is booked, and durable, before its first byte goes; what it
-/// did cost takes its place afterwards. So neither a crash nor a restart in the middle of it forgets anything (D-20).
+/// The budget of one link. What an exchange may cost is booked, and durable, before a byte of it goes: with its first record
+/// also the answer, and with each further record that one. What it did cost takes its place afterwards. So neither a crash
+/// nor a restart in the middle of it forgets anything (D-20).
 actor LinkBudget {
     /// Bytes that an exchange has besides its records, in one direction, at most.
     static let overhead = ByteCount(512)
@@ -18,6 +19,9 @@ actor LinkBudget {
     private let account: String
     private let profile: Profile
     private var ledger: BudgetLedger
+    /// Of the exchanges that run.
+    private var reservations: [Booking: BudgetLedger.Reservation] = [:]
+    private var opened = 0
 
     /// - Parameter path: the link to the peer; nil: the main one.
     init(core: NodeCore, peer: NodeID, path: LinkPath? = nil, profile: Profile, ledger: BudgetLedger) {
@@ -65,29 +69,44 @@ actor LinkBudget {
     /// When something is granted again.
     func renews() -> Timestamp? { ledger.renews(after: core.time.now()) }
 
-    /// Leave for one exchange.
-    struct Leave: Sendable {
-        let reservation: BudgetLedger.Reservation
-        /// Sealed bytes of the answer after which no more is read; nil: no limit.
-        let answer: ByteCount?
+    /// One exchange in the ledger.
+    struct Booking: Sendable, Hashable {
+        fileprivate let number: Int
     }
 
-    /// Books the most that an exchange may cost: its request with what is lost of it, and the answer that the link's
-    /// rate lets expect, as far as the budget reaches.
+    /// A further exchange, of which nothing is booked yet.
+    func open() -> Booking {
+        opened += 1
+        return Booking(number: opened)
+    }
+
+    /// Books the most that an exchange may cost by now: its request with what is lost of it, and the answer that the
+    /// link's rate lets expect, as far as the budget reaches. Replaces what was booked of it before.
     ///
-    /// - Parameter answer: how much will come; nil: as much as an exchange lets expect.
-    /// - Throws: `ProtocolError` 3003 if not even the request fits, or an answer of a known size; then nothing may go.
-    func reserve(request: ByteCount, answer: ByteCount? = nil) async throws -> Leave {
+    /// - Parameters:
+    ///   - request: all that goes, the record that is about to be handed over included.
+    ///   - received: what of the answer has come.
+    ///   - answer: how much will come; nil: as much as an exchange lets expect.
+    /// - Returns: sealed bytes of the answer after which no more is read; nil: no limit.
+    /// - Throws: `ProtocolError` 3003 if the request does not fit, or an answer of a known size; then the record may not
+    ///   go, and what was booked before stays.
+    func reserve(
+        request: ByteCount, received: ByteCount = .zero, answer: ByteCount? = nil, as booking: Booking
+    ) async throws -> ByteCount? {
         let now = core.time.now()
         let sent = repeated(request + Self.overhead)
         let airtime = airtime(of: repeated(request + Self.overheadOnAir))
-        guard ledger.maySend(sent, airtime: airtime, of: .control, at: now) else { throw Self.spent }
-        let left = ledger.remaining(for: .control, at: now).bytes.map { $0 - sent }
+        var next = ledger
+        if let before = reservations[booking] { next.settle(before, bytes: .zero, airtime: .zero, at: now) }
+        guard next.maySend(sent + received, airtime: airtime, of: .control, at: now) else { throw Self.spent }
+        let left = next.remaining(for: .control, at: now).bytes.map { $0 - sent }
         if let answer, let left, left < answer { throw Self.spent }
-        let expectedAnswer = answer ?? expectedAnswer
-        let reservation = ledger.reserve(sent + min(expectedAnswer, left ?? expectedAnswer), airtime: airtime, at: now)
+        let expected = answer ?? expectedAnswer
+        let booked = max(received, min(expected, left ?? expected))
+        reservations[booking] = next.reserve(sent + booked, airtime: airtime, at: now)
+        ledger = next
         if isLimited { try await save() }
-        return Leave(reservation: reservation, answer: left)
+        return left
     }
 
     static var spent: ProtocolError {
@@ -120,9 +139,9 @@ actor LinkBudget {
     // MARK: After
 
     /// - Parameter duration: of the exchange; a sender was not on the air for longer. Nil: not known.
-    func settle(
-        _ reservation: BudgetLedger.Reservation, sent: ByteCount, received: ByteCount, duration: Duration?
-    ) async {
+    func settle(_ booking: Booking, sent: ByteCount, received: ByteCount, duration: Duration?) async {
+        // Nothing went without a reservation.
+        guard let reservation = reservations.removeValue(forKey: booking) else { return }
         let airtime = airtime(of: sent)
         ledger.settle(
             reservation, bytes: sent + received, airtime: duration.map { min($0, airtime) } ?? airtime,

@@ -2,7 +2,6 @@ import GodwitBatch
 import GodwitContact
 import GodwitLink
 import GodwitProtocol
-import Synchronization
 
 /// A carrier whose exchanges are paid for from the budget of its link, those that fail as well, and are measured.
 struct MeteredCarrier: Carrier {
@@ -12,39 +11,77 @@ struct MeteredCarrier: Carrier {
     let measure: LinkMeasure
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
-        let request = ByteCount(records.reduce(0) { $0 + $1.count })
-        let leave = try await budget.reserve(request: request)
-        let received = Mutex(0)
+        let metered = MeteredRequest(request, of: budget, as: await budget.open())
         let began = time.uptime()
         do {
-            let statistics = try await carrier.exchange(records) { record in
-                let sum = received.withLock { received in
-                    received += record.count
-                    return received
-                }
+            let statistics = try await carrier.exchange(metered) { record in
+                let isPaidFor = await metered.arrived(record)
                 try await receive(record)
                 // What the peer sends beyond the budget is not read: it keeps that, and sends it another day.
-                guard sum <= leave.answer?.bytes ?? sum else {
+                guard isPaidFor else {
                     var error = LinkBudget.spent
                     error.sentNothing = false
                     throw error
                 }
             }
-            await budget.settle(
-                leave.reservation, sent: statistics.sent, received: statistics.received,
-                duration: .milliseconds(statistics.duration))
+            await metered.settle(
+                sent: statistics.sent, received: statistics.received, duration: .milliseconds(statistics.duration))
             measure.take(statistics)
             return statistics
         } catch {
-            // A carrier that does not say how far it came may have sent all.
             let isUnsent = (error as? ProtocolError)?.sentNothing ?? false
-            let sent = isUnsent ? .zero : request + LinkBudget.overhead
-            await budget.settle(
-                leave.reservation, sent: sent, received: ByteCount(received.withLock { $0 }),
-                duration: time.uptime() - began)
+            await metered.settle(unsent: isUnsent, duration: time.uptime() - began)
             throw error
         }
+    }
+}
+
+/// The records of one request, each booked before it is handed over.
+private actor MeteredRequest: RecordSource {
+    private let source: any RecordSource
+    private let budget: LinkBudget
+    private let booking: LinkBudget.Booking
+    private var request = ByteCount.zero
+    private var received = ByteCount.zero
+    /// Sealed bytes of the answer after which no more is read; nil: no limit.
+    private var answerMax: ByteCount?
+    private var isSpent = false
+
+    init(_ source: any RecordSource, of budget: LinkBudget, as booking: LinkBudget.Booking) {
+        self.source = source
+        self.budget = budget
+        self.booking = booking
+    }
+
+    func next() async throws -> [UInt8]? {
+        guard !isSpent, let record = try await source.next() else { return nil }
+        let grown = request + ByteCount(record.count)
+        do {
+            answerMax = try await budget.reserve(request: grown, received: received, as: booking)
+        } catch let error as ProtocolError where error == LinkBudget.spent && request > .zero {
+            // An answer that came early has taken its place: the frame is kept, and goes with the next exchange.
+            isSpent = true
+            return nil
+        }
+        request = grown
+        return record
+    }
+
+    /// False when the budget holds no more.
+    func arrived(_ record: [UInt8]) -> Bool {
+        received += ByteCount(record.count)
+        return answerMax.map { received <= $0 } ?? true
+    }
+
+    func settle(sent: ByteCount, received: ByteCount, duration: Duration) async {
+        await budget.settle(booking, sent: sent, received: received, duration: duration)
+    }
+
+    /// The exchange failed. A carrier that does not say how far it came may have sent all that it was given.
+    func settle(unsent: Bool, duration: Duration) async {
+        let sent = unsent || request == .zero ? .zero : request + LinkBudget.overhead
+        await budget.settle(booking, sent: sent, received: received, duration: duration)
     }
 }

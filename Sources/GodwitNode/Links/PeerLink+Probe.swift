@@ -25,12 +25,13 @@ extension PeerLink {
         }
         let record = try await outlet.loose(to: key, hasMore: false)
         let request = ByteCount(record.count + up)
-        let leave = try await budget.reserve(request: request, answer: ByteCount(down) + LinkBudget.overhead)
+        let booking = await budget.open()
+        _ = try await budget.reserve(request: request, answer: ByteCount(down) + LinkBudget.overhead, as: booking)
         let began = core.time.uptime()
         do {
             let statistics = try await prober.probe(record, up: up, down: down)
             await budget.settle(
-                leave.reservation, sent: statistics.sent, received: statistics.received,
+                booking, sent: statistics.sent, received: statistics.received,
                 duration: .milliseconds(statistics.duration))
             measure.take(statistics)
             await measure.save()
@@ -38,7 +39,7 @@ extension PeerLink {
         } catch {
             let isUnsent = (error as? ProtocolError)?.sentNothing ?? false
             await budget.settle(
-                leave.reservation, sent: isUnsent ? .zero : request + LinkBudget.overhead,
+                booking, sent: isUnsent ? .zero : request + LinkBudget.overhead,
                 received: isUnsent ? .zero : ByteCount(down), duration: core.time.uptime() - began)
             throw error
         }

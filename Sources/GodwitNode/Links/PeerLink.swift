@@ -37,6 +37,8 @@ actor PeerLink {
     private(set) var nextContact: Duration?
     private(set) var lastError: ProtocolError?
     private let bell = Doorbell()
+    /// The peer said that something waits there.
+    private let announcement = Notice()
 
     init(
         core: NodeCore, peer: Peer, path: LinkPath, profile: Profile, ledger: BudgetLedger, caller: NodeCaller,
@@ -63,6 +65,7 @@ actor PeerLink {
         let bell = bell
         let watch = core.notifier.watch(key.party) { bell.ring() }
         defer { core.notifier.stop(watch, for: key.party) }
+        listen()
         while !Task.isCancelled {
             await report()
             nextContact = nil
@@ -79,6 +82,16 @@ actor PeerLink {
         }
     }
 
+    /// Where the peer can say that it has something, it is given a link over which it can.
+    private func listen() {
+        let (bell, announcement) = (bell, announcement)
+        let isHeard = (carrier.carrier as? any AnnouncedCarrier)?.onAnnouncement {
+            announcement.give()
+            bell.ring()
+        }
+        if isHeard ?? false { machine.contactRequested() }
+    }
+
     /// Somebody asked for a contact now.
     func request() {
         machine.resume()
@@ -88,6 +101,7 @@ actor PeerLink {
 
     /// Tells the machine what waits and whether window and budget allow a contact.
     private func report() async {
+        if announcement.take() { machine.contactRequested() }
         let queues = await queues()
         let now = core.time.uptime()
         let wall = core.time.now()

@@ -43,10 +43,11 @@ public struct NodeDescriptor: Hashable, Sendable {
         var endpoints: [String] = []
         for entry in try fields.array("endpoints") {
             guard let url = entry.string, url.utf8.count <= 2048,
-                url.hasPrefix("https://") || isClearOnLoopback(url) || isForDatagrams(url)
+                url.hasPrefix("https://") || url.hasPrefix("wss://") || isClearOnLoopback(url) || isForDatagrams(url)
             else {
                 throw .malformed(
-                    "An endpoint is an https URL, an http URL on loopback, or udp://host:port.", member: "endpoints",
+                    "An endpoint is an https or wss URL, an http or ws URL on loopback, or udp://host:port.",
+                    member: "endpoints",
                     hint: "Clear text leaves no machine: use https://.")
             }
             endpoints.append(url)
@@ -55,10 +56,10 @@ public struct NodeDescriptor: Hashable, Sendable {
         return endpoints
     }
 
-    /// `http://` and a host that is this machine: `localhost`, `127.x.x.x` or `[::1]`.
+    /// `http://` or `ws://` and a host that is this machine: `localhost`, `127.x.x.x` or `[::1]`.
     private static func isClearOnLoopback(_ url: String) -> Bool {
-        guard url.hasPrefix("http://") else { return false }
-        let authority = url.dropFirst(7).prefix { !"/?#\\".contains($0) }
+        guard let scheme = ["http://", "ws://"].first(where: url.hasPrefix) else { return false }
+        let authority = url.dropFirst(scheme.count).prefix { !"/?#\\".contains($0) }
         guard !authority.contains("@") else { return false }
         if authority == "[::1]" || authority.hasPrefix("[::1]:") { return true }
         let host = authority.prefix { $0 != ":" }.lowercased()

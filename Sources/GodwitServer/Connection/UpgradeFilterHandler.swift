@@ -12,7 +12,7 @@ final class UpgradeFilterHandler: ChannelInboundHandler, RemovableChannelHandler
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        if head.headers.contains(name: "Upgrade"), !SocketHandshake.isAcceptable(head) {
+        if head.headers.contains(name: "Upgrade"), SocketHandshake(head) == nil {
             head.headers.remove(name: "Upgrade")
             // The parser reads nothing after a request that asked for an upgrade.
             head.headers.replaceOrAdd(name: "Connection", value: "close")

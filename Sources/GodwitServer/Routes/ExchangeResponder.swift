@@ -78,6 +78,8 @@ struct ExchangeResponder {
         var next: [UInt8]? = second
         while let record = next {
             try await body.write(ByteBuffer(bytes: Self.frame(record)))
+            // Writes nothing, but waits until what was written before has nearly left: the next record is made only then.
+            try await body.write(ByteBuffer())
             next = try await session.next()
         }
         try await body.finish(nil)

@@ -25,8 +25,11 @@ struct NodeResponder {
         case ("/api/v1/node", .get): try await Answer.json(information.descriptor()).write(to: writer)
         case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
         case ("/readyz", .get): try await readiness().write(to: writer)
-        case (SocketHandshake.path, .get): try await Answer.error(Self.noUpgrade, status: .badRequest).write(to: writer)
-        default: try await refusal(path).write(to: writer)
+        default:
+            if request.method == .get, let socket = SocketHandshake.allCases.first(where: { $0.path == path }) {
+                return try await Answer.error(Self.noUpgrade(socket), status: .badRequest).write(to: writer)
+            }
+            try await refusal(path).write(to: writer)
         }
     }
 
@@ -39,8 +42,7 @@ struct NodeResponder {
     private func refusal(_ path: String) -> Answer {
         let methods: [String: String] = [
             ExchangeResponder.path: "POST", Probe.path: "POST", "/api/v1/node": "GET", "/healthz": "GET",
-            "/readyz": "GET",
-            SocketHandshake.path: "GET",
+            "/readyz": "GET", SocketHandshake.session.path: "GET", SocketHandshake.live.path: "GET",
         ]
         guard let method = methods[path] else {
             return .error(
@@ -54,8 +56,10 @@ struct NodeResponder {
     }
 
     /// A handshake that the upgrader did not take ends up here.
-    private static let noUpgrade = ProtocolError.malformed(
-        "This path opens a WebSocket.",
-        hint: "Ask for it as the first request of a connection: Upgrade: websocket, Sec-WebSocket-Version: 13, "
-            + "Sec-WebSocket-Protocol: dcp-v1.")
+    private static func noUpgrade(_ socket: SocketHandshake) -> ProtocolError {
+        .malformed(
+            "This path opens a WebSocket.",
+            hint: "Ask for it as the first request of a connection: Upgrade: websocket, Sec-WebSocket-Version: 13, "
+                + "Sec-WebSocket-Protocol: \(socket.subprotocol).")
+    }
 }

@@ -86,7 +86,7 @@ struct SocketConnection {
         shell.close(code: 4401, reason: "No session was opened in time.")
     }
 
-    private static func frame(_ frame: SocketQueue.Frame) -> WebSocketFrame {
+    static func frame(_ frame: SocketQueue.Frame) -> WebSocketFrame {
         switch frame {
         case .text(let bytes): return WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(bytes: bytes))
         case .ping: return WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer())

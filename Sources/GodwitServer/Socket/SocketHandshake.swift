@@ -2,16 +2,37 @@ import GodwitNode
 import GodwitProtocol
 import NIOHTTP1
 
-/// What a WebSocket handshake has to ask for (004 §7.1) and what it carries.
-enum SocketHandshake {
-    static let path = "/ws/v1"
-    static let subprotocol = "dcp-v1"
+/// What a WebSocket handshake has to ask for and what it carries.
+enum SocketHandshake: CaseIterable {
+    /// A device's session (004 §7.1).
+    case session
+    /// A live link of a peer (docs/protocol.md §8.6).
+    case live
+
+    var path: String {
+        switch self {
+        case .session: "/ws/v1"
+        case .live: "/batch/v1/live"
+        }
+    }
+    var subprotocol: String {
+        switch self {
+        case .session: "dcp-v1"
+        case .live: "dcp-batch-v1"
+        }
+    }
 
     /// The header to agree with.
-    static let answer: HTTPHeaders = ["Sec-WebSocket-Protocol": subprotocol]
+    var answer: HTTPHeaders { ["Sec-WebSocket-Protocol": subprotocol] }
 
-    /// RFC 6455 §4.2.1 and WS-02. What is not acceptable goes on as plain HTTP, which answers it with an error.
-    static func isAcceptable(_ head: HTTPRequestHead) -> Bool {
+    /// What an acceptable handshake asks for. What is not acceptable goes on as plain HTTP, which answers it with an error.
+    init?(_ head: HTTPRequestHead) {
+        guard let asked = Self.allCases.first(where: { $0.isAcceptable(head) }) else { return nil }
+        self = asked
+    }
+
+    /// RFC 6455 §4.2.1 and WS-02.
+    private func isAcceptable(_ head: HTTPRequestHead) -> Bool {
         func list(_ name: String) -> [String] { head.headers[canonicalForm: name].map { String($0) } }
         return head.method == .GET && head.version == .http1_1 && NodePath(head.uri).text == path
             && list("Upgrade").map { $0.lowercased() } == ["websocket"]

@@ -20,9 +20,12 @@ final class SocketShell: SocketOutbox {
     private let opened = ContinuousClock.now
     private let state: Mutex<State>
 
-    init(channel: any Channel, timeouts: SocketTimeouts) {
+    init(
+        channel: any Channel, timeouts: SocketTimeouts,
+        limits: WebSocketMachine.Limits = .init(messageMax: SocketLimits.messageMax)
+    ) {
         self.channel = channel
-        let machine = WebSocketMachine(limits: .init(messageMax: SocketLimits.messageMax), timeouts: timeouts)
+        let machine = WebSocketMachine(limits: limits, timeouts: timeouts)
         state = Mutex(State(machine: machine, queue: SocketQueue(textsMax: SocketLimits.outboxMax)))
     }
 

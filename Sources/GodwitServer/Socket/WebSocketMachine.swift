@@ -17,10 +17,17 @@ struct WebSocketMachine {
         var messageMax: Int
         /// Frames of one message: nobody splits honestly into more.
         var fragmentsMax = 1_024
+        var content = Content.text
+    }
+
+    /// What messages are.
+    enum Content: UInt8, Hashable {
+        case text = 1
+        case binary
     }
 
     enum Effect: Hashable {
-        /// A whole text message.
+        /// A whole message.
         case deliver([UInt8])
         /// Answer a ping with its bytes.
         case pong([UInt8])
@@ -58,8 +65,8 @@ struct WebSocketMachine {
         guard frame.isMasked else { return close(1002, "A client's frames are masked.", at: now) }
         guard !frame.hasReservedBits else { return close(1002, "No extension was agreed.", at: now) }
         switch frame.opcode {
-        case 0, 1: return data(frame, at: now)
-        case 2: return close(1003, "Only text is spoken here.", at: now)
+        case 0, limits.content.rawValue: return data(frame, at: now)
+        case 1, 2: return close(1003, "Only \(limits.content) messages are spoken here.", at: now)
         case 8, 9, 10: return control(frame, at: now)
         default: return close(1002, "Unknown opcode.", at: now)
         }
@@ -73,7 +80,7 @@ struct WebSocketMachine {
         guard message.count + frame.payload.count <= limits.messageMax, fragments < limits.fragmentsMax else {
             return close(1009, "Message too large.", at: now)
         }
-        guard text.accept(frame.payload) else { return close(1007, "Not UTF-8.", at: now) }
+        guard limits.content == .binary || text.accept(frame.payload) else { return close(1007, "Not UTF-8.", at: now) }
         message += frame.payload
         fragments += 1
         guard frame.isFinal else { return nil }

@@ -29,6 +29,8 @@ enum Carriers {
                 var configuration = UDPCarrierConfiguration(endpoint: try Endpoint(way.endpoint), profile: profile)
                 configuration.hasAlternative = !isOnly
                 return .success(try UDPCarrier(configuration))
+            case .wss, .ws:
+                return .success(try live(endpoint: way.endpoint, pins: peer.descriptor.pins, profile: profile))
             case .https, .http:
                 return .success(try batch(endpoint: way.endpoint, pins: peer.descriptor.pins, profile: profile))
             }
@@ -40,7 +42,17 @@ enum Carriers {
 
     /// Endpoints for datagrams, and those over HTTP, each best first.
     static func split(_ endpoints: [String]) -> (datagrams: [String], others: [String]) {
-        (endpoints.filter { $0.hasPrefix("udp://") }, endpoints.filter { !$0.hasPrefix("udp://") })
+        (endpoints.filter { $0.hasPrefix("udp://") }, endpoints.filter { $0.hasPrefix("http") })
+    }
+
+    private static func live(endpoint: String, pins: [[UInt8]], profile: Profile) throws -> any Carrier {
+        var configuration = WebSocketCarrierConfiguration(
+            endpoint: try Endpoint(endpoint), pins: try pins.map { digest in try CertificatePin(digest: digest) })
+        let slowest = min(profile.bandwidthUp, profile.bandwidthDown).bitsPerSecond
+        let frame = Duration.seconds(Double(Exchange.recordMax * 8) / Double(max(slowest, 1)))
+        configuration.stallTimeout = max(.seconds(20), profile.latency * 8 + frame)
+        configuration.connectTimeout = max(.seconds(20), profile.latency * 8)
+        return try WebSocketCarrier(configuration)
     }
 
     static func batch(endpoint: String, pins: [[UInt8]], profile: Profile) throws -> any Carrier {
@@ -50,6 +62,8 @@ enum Carriers {
         let block = Duration.seconds(Double(4096 * 8) / Double(max(slowest, 1)))
         configuration.stallTimeout = max(.seconds(20), profile.latency * 8 + block * 4)
         configuration.connectTimeout = max(.seconds(20), profile.latency * 8)
+        let unsent = HTTPCarrierConfiguration.unsentRange
+        configuration.unsentMax = min(max(profile.bandwidthUp.bitsPerSecond / 32, unsent.lowerBound), unsent.upperBound)
         return try HTTPBatchCarrier(configuration)
     }
 }

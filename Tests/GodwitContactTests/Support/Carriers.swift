@@ -39,7 +39,7 @@ final class LoopCarrier: Carrier {
     var count: Count { counted.withLock { $0 } }
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         let fault = faults.withLock { $0.isEmpty ? .none : $0.removeFirst() }
         counted.withLock {
@@ -47,17 +47,23 @@ final class LoopCarrier: Carrier {
             $0.requests.append([])
             $0.answers.append([])
         }
-        if fault == .twice { _ = try await carry(records, .none) { _ in } }
-        return try await carry(records, fault, receive)
+        guard fault == .twice else { return try await carry(request, fault, receive) }
+        var records: [[UInt8]] = []
+        while let record = try await request.next() { records.append(record) }
+        _ = try await carry(FixedRecords(records), .none) { _ in }
+        return try await carry(FixedRecords(records), fault, receive)
     }
 
     private func carry(
-        _ records: [[UInt8]], _ fault: Fault, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, _ fault: Fault, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         var sent = 0
         var received = 0
         let session = await service.openExchange()
-        for (index, record) in records.enumerated() {
+        var position = 0
+        while let record = try await request.next() {
+            let index = position
+            position += 1
             if fault == .request(before: index) { throw Self.broken }
             counted.withLock { $0.requests[$0.requests.count - 1].append(record.count) }
             sent += record.count
@@ -65,7 +71,7 @@ final class LoopCarrier: Carrier {
             if fault == .within(request: index) { throw Self.broken }
             try await session.receive(fault == .altered(request: index) ? Self.altered(record) : record)
         }
-        if fault == .request(before: records.count) { throw Self.broken }
+        if fault == .request(before: position) { throw Self.broken }
         var index = 0
         while let record = try await session.next() {
             counted.withLock { $0.answers[$0.answers.count - 1].append(record.count) }
@@ -98,12 +104,12 @@ final class EagerCarrier: Carrier {
     init(_ service: any ExchangeService) { self.service = service }
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         let session = await service.openExchange()
         // The answer is on its way while the request is: it arrives when that has gone out.
         var answer: [[UInt8]] = []
-        for record in records {
+        while let record = try await request.next() {
             try await session.receive(record)
             while let record = try await session.nextEarly() { answer.append(record) }
         }

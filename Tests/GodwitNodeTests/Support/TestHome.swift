@@ -155,17 +155,20 @@ struct InProcess: Carrier {
     let service: any ExchangeService
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         let session = await service.openExchange()
-        for record in records { try await session.receive(record) }
+        var sent = 0
+        while let record = try await request.next() {
+            sent += record.count
+            try await session.receive(record)
+        }
         var received = 0
         while let record = try await session.next() {
             received += record.count
             try await receive(record)
         }
         return ExchangeStatistics(
-            sent: ByteCount(records.reduce(0) { $0 + $1.count }), received: ByteCount(received), duration: 1,
-            reusedConnection: true)
+            sent: ByteCount(sent), received: ByteCount(received), duration: 1, reusedConnection: true)
     }
 }

@@ -1,0 +1,112 @@
+import GodwitBatch
+import GodwitLink
+import GodwitProtocol
+import GodwitSpool
+
+/// The records of one request: the loose frame, frames that were not acknowledged, and new ones up to the limits. Each is
+/// made when the carrier asks for it, of what waits then; so an urgent item goes with the next frame that is made, ahead of
+/// bulk that goes again, and waits for no more than the frame before it (D-20).
+actor RequestRecords<Store: Spool>: RecordSource {
+    private enum Step { case loose, rest, done }
+
+    private let outlet: FrameOutlet<Store>
+    private let peer: PeerKey
+    /// What is left.
+    private var limits: OutletLimits
+    private let isGreeting: Bool
+    private let handsOver: @Sendable (ByteCount) -> Void
+    private var step = Step.loose
+    private var held: ArraySlice<FrameOutlet<Store>.Held> = []
+    /// So many of them, the last, may be overtaken by what has become urgent.
+    private var overtakable = 0
+    private var bytes = 0
+    /// Numbered frames that were handed over.
+    private(set) var frames = 0
+    /// The limits kept something back.
+    private(set) var isCurbed = false
+
+    /// - Parameters:
+    ///   - limits: nil: only the loose frame goes.
+    ///   - handsOver: called with the size of each record before the carrier has it.
+    init(
+        _ outlet: FrameOutlet<Store>, to peer: PeerKey, _ limits: OutletLimits?,
+        handsOver: @escaping @Sendable (ByteCount) -> Void
+    ) {
+        self.outlet = outlet
+        self.peer = peer
+        self.limits = limits ?? OutletLimits(frame: .zero, exchange: .zero)
+        isGreeting = limits == nil
+        self.handsOver = handsOver
+    }
+
+    func next() async throws -> [UInt8]? {
+        guard let record = try await advance() else {
+            step = .done
+            return nil
+        }
+        handsOver(ByteCount(record.count))
+        return record
+    }
+
+    private func advance() async throws -> [UInt8]? {
+        switch step {
+        case .loose:
+            // What follows is not known yet, and whoever answers goes by what comes.
+            let record = try await outlet.loose(to: peer, hasMore: false)
+            // It goes in any case.
+            _ = limits.take(record.count, urgent: true)
+            step = isGreeting ? .done : .rest
+            guard !isGreeting else { return record }
+            held = try await outlet.held(for: peer)[...]
+            overtakable = FrameOutlet<Store>.overtakable(Array(held))
+            return record
+        case .rest:
+            if let record = try await repeated() { return record }
+            return try await fresh()
+        case .done: return nil
+        }
+    }
+
+    /// The next frame that goes again, or an urgent one before it.
+    private func repeated() async throws -> [UInt8]? {
+        while let next = held.first {
+            // What overtakes frames cannot go on from them.
+            if held.count <= overtakable, let record = try await new(urgentOnly: true, isOrdered: false) {
+                return record
+            }
+            held.removeFirst()
+            let record = try await outlet.sealed(next.frame, to: peer)
+            guard limits.take(record.count, urgent: next.isUrgent) else {
+                isCurbed = true
+                continue
+            }
+            return counted(record)
+        }
+        return nil
+    }
+
+    /// Beyond the limit of the exchange only what is urgent goes, up to twice the limit: it should not have to wait for
+    /// the whole answer.
+    private func fresh() async throws -> [UInt8]? {
+        guard bytes < limits.exchange.bytes else {
+            return bytes < limits.exchange.bytes * 2 ? try await new(urgentOnly: true) : nil
+        }
+        if let record = try await new(urgentOnly: false) { return record }
+        if limits.most != nil, try await outlet.hasWaiting(for: peer.party) { isCurbed = true }
+        return nil
+    }
+
+    private func new(urgentOnly: Bool, isOrdered: Bool = true) async throws -> [UInt8]? {
+        var limits = limits
+        limits.isOrdered = isOrdered
+        guard let record = try await outlet.next(to: peer, limits, urgentOnly: urgentOnly) else { return nil }
+        _ = self.limits.take(record.count, urgent: true)
+        return counted(record)
+    }
+
+    private func counted(_ record: [UInt8]) -> [UInt8] {
+        bytes += record.count
+        frames += 1
+        return record
+    }
+}
