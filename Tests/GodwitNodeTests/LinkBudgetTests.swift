@@ -140,7 +140,7 @@ struct LinkBudgetTests {
             let budget = budget()
             let metered = MeteredCarrier(
                 carrier: Failing(sentNothing: sentNothing), budget: budget, time: node.time,
-                measure: LinkMeasure(core: node.node.core, peer: node.id, profile: profile))
+                measure: LinkMeasure(core: node.node.core, account: node.id.text, profile: profile))
             await #expect(throws: ProtocolError.self) {
                 _ = try await metered.exchange([[UInt8](repeating: 1, count: 5_000)]) { _ in }
             }
@@ -188,7 +188,8 @@ struct LinkBudgetTests {
             carrier: Looking {
                 let ledger = try await node.node.core.read { try $0.ledger(for: name) }
                 seen.withLock { $0.append(ledger?.object?["bytes_today"]?.integer ?? 0) }
-            }, budget: budget, time: node.time)
+            }, budget: budget, time: node.time,
+            measure: LinkMeasure(core: node.node.core, account: name, profile: profile))
         _ = try await metered.exchange(Array(repeating: [UInt8](repeating: 1, count: 4_000), count: 5)) { _ in }
         let booked = seen.withLock { $0 }
         #expect(booked.count == 3 && zip(booked, 1...).allSatisfy { $0 >= Int64(4_000 * $1 + 512) })

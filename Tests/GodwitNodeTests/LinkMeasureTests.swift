@@ -23,7 +23,7 @@ struct LinkMeasureTests {
     func follows() async throws {
         try await TestNode.with { node in
             let profile = Profile.preset(.satellite)
-            let measure = LinkMeasure(core: node.node.core, peer: node.id, profile: profile)
+            let measure = LinkMeasure(core: node.node.core, account: node.id.text, profile: profile)
             #expect(measure.tiers == (.ultraLow, .ultraLow) && measure.tierSources == ("profile", "profile"))
             let before = measure.object["bandwidth_up"]?.object
             #expect(before?["source"] == "profile" && before?["measured"] == .null && before?["in_force"] == 9_600)
@@ -44,7 +44,7 @@ struct LinkMeasureTests {
             var profile = Profile.preset(.satellite)
             profile.tierUp = .medium
             profile.measures = false
-            let measure = LinkMeasure(core: node.node.core, peer: node.id, profile: profile)
+            let measure = LinkMeasure(core: node.node.core, account: node.id.text, profile: profile)
             for _ in 0..<5 { measure.take(Self.seen(bytes: 5_000, seconds: 10)) }
             #expect(measure.tiers.up == .medium && measure.tierSources == ("override", "profile"))
             #expect(measure.real == profile)
@@ -57,14 +57,14 @@ struct LinkMeasureTests {
         try await TestNode.with { node in
             let profile = Profile.preset(.satellite)
             let core = node.node.core
-            let measure = LinkMeasure(core: core, peer: node.id, profile: profile)
+            let measure = LinkMeasure(core: core, account: node.id.text, profile: profile)
             for _ in 0..<3 { measure.take(Self.seen(bytes: 5_000, seconds: 10)) }
             await measure.save()
             measure.take(Self.seen(bytes: 4_900, seconds: 10))
             node.time.advance(milliseconds: 3_600_000)
             measure.take(Self.seen(bytes: 5_100, seconds: 10))
             await measure.save()
-            let restored = try await LinkMeasure.restored(core: core, peer: node.id, profile: profile)
+            let restored = try await LinkMeasure.restored(core: core, account: node.id.text, profile: profile)
             #expect(restored.real == measure.real && restored.real.bandwidthUp.bitsPerSecond == 4_000)
             let name = node.id.text
             let hours = try await core.read { try $0.history(of: name, limit: 100) }
@@ -72,7 +72,7 @@ struct LinkMeasureTests {
             #expect(hours.map(\.up.most) == [4_000, 4_080] && hours[0].up.mean == 3_980)
             #expect(hours.map(\.datagramsLost) == [4, 1] && hours.map(\.roundTrip) == [700, 700])
             try await core.write { try $0.run("UPDATE node_link_estimate SET estimate = '{}'") }
-            let anew = try await LinkMeasure.restored(core: core, peer: node.id, profile: profile)
+            let anew = try await LinkMeasure.restored(core: core, account: node.id.text, profile: profile)
             #expect(anew.real == profile)
         }
     }

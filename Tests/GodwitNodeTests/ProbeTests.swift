@@ -17,9 +17,9 @@ struct ProbeTests {
         init(_ service: any ExchangeService) { self.service = service }
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
-            try await InProcess(service: service).exchange(records, receive: receive)
+            try await InProcess(service: service).exchange(request, receive: receive)
         }
 
         func probe(_ record: [UInt8], up: Int, down: Int) async throws -> ExchangeStatistics {

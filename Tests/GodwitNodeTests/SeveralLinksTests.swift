@@ -29,10 +29,10 @@ struct SeveralLinksTests {
             let calls: Calls
             let carrier: InProcess
             func exchange(
-                _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+                _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
             ) async throws -> ExchangeStatistics {
                 calls.note(name)
-                return try await carrier.exchange(records, receive: receive)
+                return try await carrier.exchange(request, receive: receive)
             }
         }
 

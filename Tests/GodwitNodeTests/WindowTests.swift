@@ -32,10 +32,10 @@ struct WindowTests {
         init(_ service: any ExchangeService) { self.service = service }
 
         func exchange(
-            _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
         ) async throws -> ExchangeStatistics {
             count.withLock { $0 += 1 }
-            return try await InProcess(service: service).exchange(records, receive: receive)
+            return try await InProcess(service: service).exchange(request, receive: receive)
         }
     }
 
