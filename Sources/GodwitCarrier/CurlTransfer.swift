@@ -26,14 +26,21 @@ struct ExchangeTraffic: Sendable {
     var firstByte = Duration.zero
     /// From there to the last byte.
     var rest = Duration.zero
+    /// The longest time in which nothing moved, before the answer and in it.
+    var longest = (up: Duration.zero, down: Duration.zero)
 
     /// The request, as the answer begins when all of it has come; and what followed the first byte of the answer. A body
     /// that the answering end began to answer before is not there over HTTP.
     func measured(_ statistics: ExchangeStatistics) -> ExchangeStatistics {
         var statistics = statistics
         statistics.roundTrip = connect
-        statistics.up = ExchangeStatistics.Flow(bytes: ByteCount(sent), time: firstByte, includesRoundTrip: true)
-        statistics.down = ExchangeStatistics.Flow(bytes: ByteCount(received), time: rest)
+        // What stood still for most of its time shows nothing: the link was gone, or the node was busy.
+        if longest.up * 2 <= firstByte {
+            statistics.up = ExchangeStatistics.Flow(bytes: ByteCount(sent), time: firstByte, includesRoundTrip: true)
+        }
+        if longest.down * 2 <= rest {
+            statistics.down = ExchangeStatistics.Flow(bytes: ByteCount(received), time: rest)
+        }
         return statistics
     }
 }
@@ -153,6 +160,11 @@ final class CurlTransfer {
         if pipe.isAbandoned { return 1 }
         let now = ContinuousClock.now
         if moved != (Int64(up), Int64(down)) {
+            if moved.received == 0 {
+                traffic.longest.up = max(traffic.longest.up, now - lastMove)
+            } else {
+                traffic.longest.down = max(traffic.longest.down, now - lastMove)
+            }
             moved = (Int64(up), Int64(down))
             lastMove = now
         }

@@ -91,6 +91,24 @@ struct DatagramMeasureTests {
         #expect(Self.isClose(met.estimator.rate(.up, at: met.now), to: 9_600))
     }
 
+    @Test("a link that comes and goes is not taken for a slow or lossy one", arguments: 1...6)
+    func outages(_ seed: UInt64) {
+        let profile = Profile.preset(.mobile)
+        var simulator = DatagramSimulator(
+            profile, request: [UInt8](repeating: 3, count: 250_000), answer: [1], seed: seed, loss: 0)
+        // Ten seconds there, twenty gone.
+        simulator.up.outages = (0..<20).map { .seconds(10 + 30 * $0) ..< .seconds(30 + 30 * $0) }
+        simulator.down.outages = simulator.up.outages
+        let result = simulator.run()
+        #expect(result.requestDone != nil)
+        guard let shown = result.shown else { return #expect(Bool(false)) }
+        if let flow = shown.up {
+            let rate = Double(flow.bytes.bytes) * 8 / flow.time.inSeconds
+            #expect(rate > 64_000 * 0.8, "\(rate)")
+        }
+        #expect((shown.datagramsLost ?? 0) * 20 <= shown.datagramsSent ?? 0)
+    }
+
     @Test("lost datagrams are counted, late ones are not", arguments: 1...4)
     func losses(_ seed: UInt64) {
         func share(loss: Double, jitter: Duration) -> Double {

@@ -155,7 +155,8 @@ extension DatagramStream {
     private mutating func settle(_ outcome: SentDatagrams.Outcome, size: Int, at now: Duration) -> Bool {
         for entry in outcome.acknowledged { for places in entry.places { output.acknowledge(places) } }
         for entry in outcome.lost { for places in entry.places { output.lose(places) } }
-        counts.lost += outcome.lost.count - outcome.acknowledged.count { $0.isLost }
+        // After long silence the link was gone: that is no loss of a link that is there.
+        if silentWaits < 2 { counts.lost += outcome.lost.count - outcome.acknowledged.count { $0.isLost } }
         meter(outcome.acknowledged, carriedBy: size, at: now)
         if let newest = outcome.newest { pace.sample(now - newest.sentAt, carriedBy: size) }
         guard !outcome.acknowledged.isEmpty else { return false }
