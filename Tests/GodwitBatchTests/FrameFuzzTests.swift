@@ -18,7 +18,9 @@ struct FrameFuzzTests {
 
     /// - Returns: whether the bytes were read.
     @discardableResult
-    private static func check(_ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) throws -> Bool {
+    private static func check(
+        _ bytes: [UInt8], isWrittenAgain: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Bool {
         let read: Frame
         do throws(ProtocolError) { read = try FrameCodec.decode(bytes) } catch {
             #expect([.invalidMessageFormat, .messageTooLarge].contains(error.code), sourceLocation: sourceLocation)
@@ -28,6 +30,7 @@ struct FrameFuzzTests {
         #expect(read.items.count <= FrameLimits.itemsMax && total <= FrameLimits.bodiesMax + read.items.count * 3_000)
         #expect(read.items.allSatisfy { !$0.body.isEmpty }, sourceLocation: sourceLocation)
         #expect(read.acknowledgements.allSatisfy { $0.ranges.count <= FrameLimits.rangesMax })
+        guard isWrittenAgain else { return true }
         // An item that a cover proves comes with it; what is written of it needs no signature of its own.
         let again = try FrameCodec.decode(FrameCodec.encode(read, runs: true))
         #expect(again.items.map(\.created) == read.items.map(\.created), sourceLocation: sourceLocation)
@@ -38,13 +41,13 @@ struct FrameFuzzTests {
     @Test("every beginning of a frame and every flipped bit in it, packed and in the clear, with and without runs")
     func everyBit() throws {
         for runs in [false, true] {
-            let packed = try FrameCodec.encode(Self.frame(3, items: 3), runs: runs)
+            let packed = try FrameCodec.encode(Self.frame(3, items: 2), runs: runs)
             for bytes in [packed, try FrameLimitTests.unpacked(packed)] {
                 for count in 0..<bytes.count { #expect(try !Self.check(Array(bytes[..<count])) || count < 30) }
                 for bit in 0..<bytes.count * 8 {
                     var bent = bytes
                     bent[bit / 8] ^= 1 << UInt8(bit % 8)
-                    try Self.check(bent)
+                    try Self.check(bent, isWrittenAgain: bit % 64 == 0)
                 }
                 #expect(try Self.check(bytes))
             }
@@ -59,7 +62,7 @@ struct FrameFuzzTests {
             let bytes = try FrameCodec.encode(Self.frame(seed * 100 + index, items: 5), runs: index % 2 == 0)
             wires.append(try WireFrame(serializedBytes: FrameLimitTests.unpacked(bytes)))
         }
-        for _ in 0..<150 {
+        for _ in 0..<30 {
             var (one, other) = (wires[random.below(12)], wires[random.below(12)])
             var (into, from) = (
                 try WireColumns(serializedBytes: WireBytes.array(one.columns)),
@@ -95,10 +98,10 @@ struct FrameFuzzTests {
         }
     }
 
-    @Test("5,000 spoiled bodies of exchanges: whole records come out, the same however the body is cut")
+    @Test("2,000 spoiled bodies of exchanges: whole records come out, the same however the body is cut")
     func bodies() throws {
         var random = SplitMix(seed: 8)
-        for _ in 0..<5_000 {
+        for _ in 0..<2_000 {
             var body = (0..<1 + random.below(4)).flatMap { _ in
                 ExchangeWriter.frame(random.bytes(1 + random.below(200)))
             }

