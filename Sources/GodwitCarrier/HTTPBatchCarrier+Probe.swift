@@ -9,11 +9,11 @@ extension HTTPBatchCarrier: LinkProbing {
         var configuration = configuration
         configuration.path = Probe.path + "?down=\(down)"
         let (handle, stallTimeout) = (try CurlHandle(configuration), configuration.stallTimeout)
-        let request = try Self.request([record]) + Probe.padding(up)
+        let body = RequestBody(whole: ExchangeWriter.frame(record) + Probe.padding(up))
         let pipe = ChunkPipe<CurlOutcome>()
         try CurlThread.run {
             pipe.finish(
-                CurlTransfer(handle: handle, request: request, pipe: pipe, stallTimeout: stallTimeout).perform())
+                CurlTransfer(handle: handle, body: body, pipe: pipe, stallTimeout: stallTimeout).perform())
         }
         do {
             try await withTaskCancellationHandler {

@@ -38,6 +38,13 @@ final class RequestBody: Sendable {
         }
     }
 
+    init(whole bytes: [UInt8]) {
+        state.withLock { state in
+            state.bytes = bytes
+            state.isWhole = true
+        }
+    }
+
     /// Bytes of the whole; nil: not known yet.
     var size: Int? { state.withLock { $0.isWhole ? $0.bytes.count : nil } }
     /// What the source of records threw.

@@ -98,12 +98,12 @@ struct CutStreamCarrier: Carrier {
     let service: any ExchangeService
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         link.begin()
         let session = await service.openExchange()
         var reader = ExchangeReader()
-        for record in records {
+        while let record = try await request.next() {
             for whole in try reader.feed(try carried(record, isUp: true)) {
                 try await session.receive(whole)
                 link.took(whole, isUp: true)
@@ -143,9 +143,11 @@ final class CutDatagramCarrier: Carrier {
     }
 
     func exchange(
-        _ records: [[UInt8]], receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ExchangeStatistics {
         link.begin()
+        var records: [[UInt8]] = []
+        while let record = try await request.next() { records.append(record) }
         var run = CutExchange(link, profile, records, session: await service.openExchange())
         while true {
             if try await run.takeAnswer(receive) { break }
