@@ -22,6 +22,9 @@ public final class HomeNode: Sendable {
 
     /// The answering end of `/batch/v1/exchange`.
     public let exchange: any ExchangeService
+    /// Takes what broadcasts bring.
+    public var broadcasts: any BroadcastService { broadcastIntake }
+    let broadcastIntake: BroadcastIntake
 
     /// Opens the node's store and readies everything that answers; links start with `run`.
     ///
@@ -49,6 +52,7 @@ public final class HomeNode: Sendable {
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,
             lines: lines)
         exchange = ContactAnswerer(intake: intake) { await links.outlet(for: $0) }
+        broadcastIntake = BroadcastIntake(links: links, directory: directory, own: home.noiseKey.publicKey)
         let tokens = try await SessionTokens(node: home.id, signingKey: home.signingKey)
         authenticator = Authenticator(
             spool: spool, context: context, time: time,

@@ -6,8 +6,8 @@ enum DocumentRules {
     static let commands = [
         "node init", "node run", "node status", "peer add", "peer list", "identity create", "identity show",
         "identity verify", "register", "channel create", "channel join", "channel list", "send", "read", "sync",
-        "spool list", "spool show", "spool verify", "spool export", "spool import", "link status", "dictionary train",
-        "dictionary inspect", "dictionary bench", "demo",
+        "spool list", "spool show", "spool verify", "spool export", "spool import", "link status", "link broadcast",
+        "dictionary train", "dictionary inspect", "dictionary bench", "demo",
     ]
 
     /// Exit codes of the command line; from 64 on, those of sysexits.h.

@@ -62,6 +62,7 @@ extension HomeNode {
         status["sockets"] = .integer(Int64(await presence.count))
         status["time"] = .string(core.time.now().description)
         status["queues"] = .array(destinations)
+        if let report = broadcastIntake.report { status["broadcast"] = .object(report) }
         return status
     }
 

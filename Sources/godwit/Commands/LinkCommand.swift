@@ -3,7 +3,7 @@ import GodwitProtocol
 
 struct LinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Links to neighbours.", subcommands: [Status.self])
+        commandName: "link", abstract: "Links to neighbours.", subcommands: [Status.self, Broadcast.self])
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -21,6 +21,11 @@ struct NodeCommand: AsyncParsableCommand {
         @Option(name: .customLong("listen-udp"), help: "Address to hear datagrams at, host:port; off without it.")
         var listenUDP: String?
         @Option(
+            name: .customLong("listen-broadcast"), help: "Group to hear broadcasts of, address:port; off without it.")
+        var listenBroadcast: String?
+        @Option(name: .customLong("broadcast-interface"), help: "Network interface on which that group is joined.")
+        var broadcastInterface: String?
+        @Option(
             help: """
                 Base URL at which others can call this node, https://host:port, or udp://host:port for datagrams; may \
                 be given several times.
@@ -33,8 +38,11 @@ struct NodeCommand: AsyncParsableCommand {
             var settings = NodeSettings(spool: spool ?? NodeSettings.defaultSpool(home))
             settings.listen = listen
             settings.listenUDP = listenUDP ?? ""
+            settings.listenBroadcast = listenBroadcast ?? ""
+            settings.broadcastInterface = broadcastInterface ?? ""
             _ = try settings.address()
             _ = try settings.datagramAddress()
+            _ = try settings.broadcastAddress()
             let node = try NodeHome.create(
                 in: home.nodeDirectory, name: name, endpoints: endpoint, at: Wiring.now)
             try DurableFile.write(Array(settings.yaml.utf8), to: home.nodeDirectory + "/node.yaml")
@@ -85,6 +93,7 @@ struct NodeCommand: AsyncParsableCommand {
             for key in ["users", "channels", "messages", "peers", "held", "sockets"] {
                 Console.out("  \(key): \(fields[key]?.integer ?? 0)")
             }
+            if let heard = fields["broadcast"]?.object { Console.out("  " + Self.line(ofBroadcasts: heard)) }
             let queues = (fields["queues"]?.array ?? []).compactMap(\.object)
             guard !queues.isEmpty else { return Console.out("Nothing waits.") }
             Console.table(
@@ -93,6 +102,13 @@ struct NodeCommand: AsyncParsableCommand {
                     [queue["destination"]?.string ?? ""]
                         + ["waiting", "bytes", "frames"].map { String(queue[$0]?.integer ?? 0) }
                 })
+        }
+
+        private static func line(ofBroadcasts heard: JSONObject) -> String {
+            func count(_ key: String) -> Int64 { heard[key]?.integer ?? 0 }
+            return "broadcasts: \(count("objects")) objects whole, \(count("incomplete_objects")) dropped before, "
+                + "\(count("damaged_objects")) damaged; records: \(count("records")) taken, "
+                + "\(count("for_others")) for others, \(count("refused_records")) refused"
         }
     }
 

@@ -32,6 +32,13 @@ struct NodeProcess {
                 logger: logger)
             services.append(DatagramService(listener: listener))
         }
+        if let (host, port) = try settings.broadcastAddress() {
+            let interface = settings.broadcastInterface.isEmpty ? nil : settings.broadcastInterface
+            let listener = BroadcastListener(
+                configuration: BroadcastListenerConfiguration(host: host, port: port, interface: interface),
+                service: node.broadcasts, logger: logger)
+            services.append(BroadcastReception(listener: listener))
+        }
         var configuration = ServiceGroupConfiguration(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -66,6 +73,15 @@ private struct NodeService: Service {
 /// Hears datagrams until shutdown.
 private struct DatagramService: Service {
     let listener: UDPListener
+
+    func run() async throws {
+        try await untilShutdown { try await listener.run() }
+    }
+}
+
+/// Hears broadcasts until shutdown.
+private struct BroadcastReception: Service {
+    let listener: BroadcastListener
 
     func run() async throws {
         try await untilShutdown { try await listener.run() }

@@ -10,6 +10,10 @@ struct NodeSettings: Sendable {
     var listen = "127.0.0.1:7443"
     /// Address to hear datagrams at, `host:port`; empty: none.
     var listenUDP = ""
+    /// Group or address to hear broadcasts at, `host:port`; empty: none.
+    var listenBroadcast = ""
+    /// Network interface on which a group is joined; empty: as the system's routes say.
+    var broadcastInterface = ""
     /// Directory of the spool.
     var spool: String
     /// `open`, `invite` or `closed`.
@@ -23,7 +27,10 @@ struct NodeSettings: Sendable {
     /// TLS on the listener.
     var tls = true
 
-    static let keys = ["listen", "listen_udp", "spool", "registration", "invites", "profiles", "allowClear", "tls"]
+    static let keys = [
+        "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
+        "profiles", "allowClear", "tls",
+    ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
     static func load(_ home: HomeOptions) async throws -> NodeSettings {
@@ -41,6 +48,9 @@ struct NodeSettings: Sendable {
         var settings = NodeSettings(spool: defaultSpool(home))
         settings.listen = reader.string(forKey: "listen", default: settings.listen)
         settings.listenUDP = reader.string(forKey: "listen_udp", default: settings.listenUDP)
+        settings.listenBroadcast = reader.string(forKey: "listen_broadcast", default: settings.listenBroadcast)
+        settings.broadcastInterface = reader.string(
+            forKey: "broadcast_interface", default: settings.broadcastInterface)
         settings.spool = reader.string(forKey: "spool", default: settings.spool)
         settings.registration = reader.string(forKey: "registration", default: settings.registration)
         settings.invites = reader.string(forKey: "invites", default: settings.invites)
@@ -50,6 +60,7 @@ struct NodeSettings: Sendable {
         _ = try settings.policy()
         _ = try settings.address()
         _ = try settings.datagramAddress()
+        _ = try settings.broadcastAddress()
         return settings
     }
 
@@ -87,6 +98,19 @@ struct NodeSettings: Sendable {
         listenUDP.isEmpty ? nil : try Self.address(listenUDP, member: "listen_udp")
     }
 
+    /// nil: broadcasts are not heard.
+    func broadcastAddress() throws -> (host: String, port: Int)? {
+        guard !listenBroadcast.isEmpty else {
+            guard broadcastInterface.isEmpty else {
+                throw ProtocolError.malformed(
+                    "An interface for broadcasts is named, but no group.", member: "broadcast_interface",
+                    hint: "Set listen_broadcast too.")
+            }
+            return nil
+        }
+        return try Self.address(listenBroadcast, member: "listen_broadcast")
+    }
+
     private static func address(_ listen: String, member: String) throws -> (host: String, port: Int) {
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
             (0...65_535).contains(port), colon > listen.startIndex
@@ -107,6 +131,8 @@ struct NodeSettings: Sendable {
         # How this node runs. Flags and GODWIT_ variables go before what stands here.
         listen: "\(listen)"
         \(listenUDP.isEmpty ? "#listen_udp: \"0.0.0.0:7443\"   # datagrams, for thin and lossy links" : "listen_udp: \"\(listenUDP)\"")
+        \(listenBroadcast.isEmpty ? "#listen_broadcast: \"239.192.74.43:7444\"   # a group whose broadcasts are heard" : "listen_broadcast: \"\(listenBroadcast)\"")
+        \(broadcastInterface.isEmpty ? "#broadcast_interface: \"eth1\"   # where the group is joined" : "broadcast_interface: \"\(broadcastInterface)\"")
         spool: "\(spool)"
         registration: \(registration)
         profiles: "\(profiles)"
