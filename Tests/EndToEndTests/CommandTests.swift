@@ -10,7 +10,8 @@ extension EndToEnd {
             ["peer", "add"], ["peer", "list"], ["identity"], ["identity", "create"], ["identity", "show"],
             ["identity", "verify"], ["register"], ["channel"], ["channel", "create"], ["channel", "join"],
             ["channel", "list"], ["send"], ["read"], ["sync"], ["spool"], ["spool", "list"], ["spool", "show"],
-            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["link"], ["link", "status"], ["demo"],
+            ["spool", "verify"], ["spool", "export"], ["spool", "import"], ["link"], ["link", "status"],
+            ["link", "history"], ["link", "probe"], ["demo"],
         ]
 
         @Test("every command has help, which goes to standard output with exit code 0")
@@ -65,7 +66,8 @@ extension EndToEnd {
                 ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["identity", "show"],
                 ["identity", "verify"], ["register"], ["channel", "create", "#x"], ["channel", "join", "#x"],
                 ["channel", "list"], ["send", "#x", "hi"], ["read"], ["sync"], ["spool", "list"], ["spool", "verify"],
-                ["link", "status"], ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
+                ["link", "status"], ["link", "history"], ["link", "probe", "a7f3k9m2"],
+                ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
             ]
             for line in lines {
                 let outcome = try await tool.start(line + ["--home", "nowhere", "--json"]).ended()
@@ -82,7 +84,7 @@ extension EndToEnd {
                 let node = isRunning ? try await site.start() : nil
                 for line in [
                     ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["spool", "list"],
-                    ["spool", "verify"], ["link", "status"],
+                    ["spool", "verify"], ["link", "status"], ["link", "history"],
                 ] {
                     let outcome = try await site.tool.start(line + ["--home", site.home, "--json"]).ended()
                     #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(line): \(outcome)")
