@@ -96,7 +96,8 @@ extension EndToEnd {
                 ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["identity", "show"],
                 ["identity", "verify"], ["register"], ["channel", "create", "#x"], ["channel", "join", "#x"],
                 ["channel", "list"], ["send", "#x", "hi"], ["read"], ["sync"], ["spool", "list"], ["spool", "verify"],
-                ["link", "status"], ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
+                ["link", "status"], ["link", "history"], ["link", "probe", "a7f3k9m2"],
+                ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
             ]
             for line in lines {
                 let outcome = try await tool.start(line + ["--home", "nowhere", "--json"]).ended()
@@ -113,7 +114,7 @@ extension EndToEnd {
                 let node = isRunning ? try await site.start() : nil
                 for line in [
                     ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["spool", "list"],
-                    ["spool", "verify"], ["link", "status"],
+                    ["spool", "verify"], ["link", "status"], ["link", "history"],
                 ] {
                     let outcome = try await site.tool.start(line + ["--home", site.home, "--json"]).ended()
                     #expect(outcome.code == 0 && outcome.complaint.isEmpty, "\(line): \(outcome)")
