@@ -13,7 +13,8 @@ extension HomeNode: ProbeService {
     func probe(_ request: ObjectReader) async throws -> JSONObject {
         let most = Int64(Probe.bytesMax)
         return try await links.probe(
-            NodeID(request.string("node")), path: try request.optionalString("path") ?? LinkPath.mainName, up: Int(try request.optionalInteger("up", in: 0...most) ?? 65_536),
+            NodeID(request.string("node")), path: try request.optionalString("path") ?? LinkPath.mainName,
+            up: Int(try request.optionalInteger("up", in: 0...most) ?? 65_536),
             down: Int(try request.optionalInteger("down", in: 0...most) ?? 65_536))
     }
 
