@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import GodwitProtocol
 import Testing
@@ -22,6 +23,26 @@ extension EndToEnd {
             again.kill(SIGKILL)
             #expect(try await again.ended().code == -SIGKILL)
             withExtendedLifetime(try await site.start()) {}
+        }
+
+        @Test("what only the start needed of the program leaves the memory, and the node works on")
+        func pages() async throws {
+            let site = try await Site(Tool(), "node")
+            let node = try await site.start()
+            func mapped() throws -> Int {
+                let status = try String(contentsOfFile: "/proc/\(node.pid)/status", encoding: .utf8)
+                let line = status.split(separator: "\n").first { $0.hasPrefix("RssFile:") }
+                return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+            }
+            var most = 0
+            for _ in 0..<300 {
+                let now = try mapped()
+                most = max(most, now)
+                if now * 2 < most { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(try mapped() * 4 < most * 3, "of \(most) kB")
+            #expect(try await site.tool.json("node", "status", "--home", site.home)["id"]?.string == site.id)
         }
 
         @Test("a second process on the same spool is refused, and the hint names the first")

@@ -39,6 +39,7 @@ struct NodeProcess {
                 service: node.broadcasts, logger: logger)
             services.append(BroadcastReception(listener: listener))
         }
+        services.append(StartPages())
         var configuration = ServiceGroupConfiguration(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
