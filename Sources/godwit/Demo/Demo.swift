@@ -182,15 +182,24 @@ actor Demo {
     /// Everybody says something, so that the listener's node knows them and their keys before anything is counted.
     private func greet(_ clients: [ChildProcess]) async throws {
         guard let channel = corpus.channels.first, let id = channelIDs[channel] else { return }
-        for author in corpus.people.indices where author != corpus.listener {
-            clients[client(author)].send([
-                "do": "send", "person": .integer(Int64(author)), "message": .integer(Int64(corpus.messages.count)),
-                "to": .string(id.text),
-                "text": .string(Self.greeting),
-            ])
+        let (authors, begin) = (corpus.people.indices.filter { $0 != corpus.listener }, time.uptime())
+        // Whoever has not heard of the listener's join yet speaks to the members before it, and once more.
+        while greeted.count < authors.count, time.uptime() - begin < .seconds(enrolmentMax) {
+            for author in authors where !greeted.contains(author) {
+                clients[client(author)].send([
+                    "do": "send", "person": .integer(Int64(author)),
+                    "message": .integer(Int64(corpus.messages.count)), "to": .string(id.text),
+                    "text": .string(Self.greeting),
+                ])
+            }
+            let round = time.uptime()
+            while greeted.count < authors.count, time.uptime() - round < Self.greetingRound {
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
-        try await wait("authors known to the listener", total: corpus.people.count - 1) { self.greeted.count }
+        try await wait("authors known to the listener", total: authors.count) { greeted.count }
     }
+    private static let greetingRound = Duration.seconds(45)
     private static let greeting = "Good morning from all of us here."
     private var greeted: Set<Int> = []
 
