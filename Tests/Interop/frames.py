@@ -14,10 +14,11 @@ LIFETIME, INTEGER_MAX = 2_592_000_000, 2 ** 53 - 1
 FRAME_MAX, ITEMS_MAX, RANGES_MAX, COLUMNS_MAX = 65_471, 1_024, 1_024, 1_114_112
 BODIES_MAX, BODY_MAX, MESSAGE_MAX = 1_048_576, 131_072, 98_303
 SPAN = 32  # messages under one signature
+REACH = 128  # numbers that a frame may go back for a context
 TIMES = (-62_167_219_200_000, 253_402_300_799_999)  # years 0000 and 9999
 
 # Fields of `Columns`: numbers, numbers with a sign, byte strings, texts, messages. Other fields are ignored.
-PLAIN = (1, 7, 8, 9, 12, 13, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28)
+PLAIN = (1, 7, 8, 9, 12, 13, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29)
 SIGNED = (2, 3, 10, 11)
 
 
@@ -76,8 +77,11 @@ def unzigzag(value):
 
 # Frames
 
-def decode(data):
-    """Floor, more, acknowledgements and items of a frame."""
+def decode(data, at=0, contexts=None):
+    """Floor, more, acknowledgements and items of the frame with the number `at`.
+
+    `contexts` has, by number, what the chains of earlier frames came to; those of this one are put there.
+    """
     need(len(data) <= FRAME_MAX, "a frame has at most 65,471 bytes")
     parts = {1: 0, 2: 0, 4: b"", 5: b"", 6: b""}
     acknowledgements = []
@@ -97,9 +101,11 @@ def decode(data):
         except brotli.error as error:
             raise Wrong("packed columns") from error
         need(decoder.is_finished() and len(columns) <= COLUMNS_MAX, "packed columns")
-    return {
-        "floor": parts[1], "more": bool(parts[2]), "acknowledgements": acknowledgements,
-        "items": Reader(columns, parts[6]).items()}
+    reader = Reader(columns, parts[6], at, contexts or {})
+    items = reader.items()
+    if contexts is not None:
+        contexts[at] = reader.reached()
+    return {"floor": parts[1], "more": bool(parts[2]), "acknowledgements": acknowledgements, "items": items}
 
 
 def acknowledgement(data):
@@ -126,6 +132,12 @@ class Table:
 
     def __init__(self):
         self.entries = []
+
+    def known(self, entry):
+        """The index of an entry, which is added unless an equal one is there."""
+        if entry not in self.entries:
+            self.entries.append(entry)
+        return self.entries.index(entry)
 
     def refer(self, code, usual, new):
         """The index that a reference means."""
@@ -173,7 +185,8 @@ def parsed(data):
 class Reader:
     """Items out of columns."""
 
-    def __init__(self, columns, opaque):
+    def __init__(self, columns, opaque, at, contexts):
+        self.at, self.contexts = at, contexts
         self.columns = {tag: [] for tag in PLAIN + SIGNED + (4, 5, 6, 23)}
         self.opaque, self.bodies = opaque, b""
         for tag, value in wire(columns):
@@ -204,7 +217,8 @@ class Reader:
 
     def items(self):
         self.signatures = self.columns[26][0] if self.columns[26] else 0
-        need(self.signatures <= 1 and not self.columns[27], "of another version")
+        need(self.signatures <= 1, "of another version")
+        need(all(back < self.at and back <= REACH for back in self.columns[27] if back), "a context cannot be there")
         kinds = runs(self.columns[1], 2, ITEMS_MAX)
         classes = runs(self.columns[25], 3, len(kinds))
         classes += [0] * (len(kinds) - len(classes))
@@ -289,7 +303,34 @@ class Reader:
         self.messages.append({"message": made, "hash": digest, "chain": chain})
         return made
 
+    def reached(self):
+        """What the chains have come to: one context each."""
+        found = []
+        for index, (device, talk) in enumerate(self.chains.entries):
+            end = self.ends[index]
+            found.append({
+                "device": self.devices.entries[device], "talk": self.talks.entries[talk],
+                "form": self.forms.entries[end["form"]], "key": self.keys.entries[end["key"]],
+                "salt": self.salts[device], "position": self.positions[device, end["key"]],
+                "seq": end["seq"], "hash": end["hash"]})
+        return found
+
+    def goes_on(self, back):
+        """A chain whose context is that of an earlier frame."""
+        place, known = self.next(29), self.contexts.get(self.at - back, [])
+        need(place < len(known), "a context is not there")
+        context = known[place]
+        device, talk = self.devices.known(context["device"]), self.talks.known(context["talk"])
+        form, key = self.forms.known(context["form"]), self.keys.known(context["key"])
+        self.ends[len(self.chains.entries)] = {"seq": context["seq"], "hash": context["hash"], "form": form, "key": key}
+        self.salts.setdefault(device, context["salt"])
+        self.positions.setdefault((device, key), context["position"])
+        return device, talk
+
     def new_chain(self):
+        back = self.next(27)
+        if back:
+            return self.goes_on(back)
         code = self.next(16)
         need(code <= len(self.devices.entries), "no such device")
         if code:

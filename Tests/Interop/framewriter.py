@@ -182,9 +182,15 @@ class Writer:
         return found + field(14, self.bodies)
 
 
+# Of the frames of each sender that came with a number.
+KEPT = {}
+
+
 def answer(request):
+    at = request.get("number", 0)
+    contexts = KEPT.setdefault(request["sender"], {}) if at else None
     try:
-        frame = decode(raw(request["frame"]))
+        frame = decode(raw(request["frame"]), at, contexts)
     except Wrong as wrong:
         return {"refused": str(wrong)}
     return {
