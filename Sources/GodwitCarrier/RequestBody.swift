@@ -69,6 +69,7 @@ final class RequestBody: Sendable {
     }
 
     private func step(_ position: Int, _ target: UnsafeMutableRawBufferPointer) -> Step {
+        // The lock's closure runs here and now, on the thread that lent the buffer.
         nonisolated(unsafe) let target = target
         return state.withLock { state in
             if state.isOver { return .over }
