@@ -346,8 +346,9 @@ public actor FrameOutlet<Store: Spool> {
         let packed = try? FramePacker.pack(content, limit: limits.frame, runs: limits.runs, known: known)
         if let packed, packed.count > 0 { return packed }
         let alone = Frame(floor: content.floor, items: Array(content.items.prefix(1)), hasMore: queued > 1)
+        // With runs like any other, for the peer keeps contexts of such frames only.
         return try? FramePacker.pack(
-            alone, limit: min(limits.largest ?? SealedFrame.payloadLimit, SealedFrame.payloadLimit))
+            alone, limit: min(limits.largest ?? SealedFrame.payloadLimit, SealedFrame.payloadLimit), runs: limits.runs)
     }
 
     private static func batchItem(_ item: SpoolItem) -> BatchItem {

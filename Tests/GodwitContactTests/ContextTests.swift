@@ -101,6 +101,22 @@ struct ContextTests {
         #expect(try await hop.right.inFlight(to: hop.left.identity.party).isEmpty)
     }
 
+    @Test("what follows a message that is too large for the frames of the link goes on from it")
+    func large() async throws {
+        let hop = try Pair(MemorySpool(configuration: .test), MemorySpool(configuration: .test))
+        let (peer, carrier) = (hop.right.identity.party, LoopCarrier(hop.right.answerer(limits)))
+        let before = try await hop.left.spool.write { try $0.nextFrame(to: peer) }.incarnation
+        var talk = Talk(seed: 9, authors: 1)
+        for length in [48, 3_000, 48, 3_000, 3_000, 48] {
+            let item = talk.item(by: 0, to: peer, length: length)
+            _ = try await hop.left.spool.write { try $0.enqueue(item) }
+            try await Self.contact(hop, carrier)
+        }
+        #expect(hop.right.keeper.received.all.count == 6)
+        #expect(
+            try await hop.left.spool.write { try $0.nextFrame(to: peer) }.incarnation == before, "nothing was lacking")
+    }
+
     @Test("a frame that a budget passed over does not hold up those after it", arguments: 0..<6)
     func budget(_ seed: Int) async throws {
         let hop = try Pair(MemorySpool(configuration: .test), MemorySpool(configuration: .test))

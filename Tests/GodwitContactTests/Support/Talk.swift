@@ -29,14 +29,14 @@ struct Talk {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
-    mutating func message(by author: Int) -> (body: [UInt8], hash: MessageHash, created: Timestamp) {
+    mutating func message(by author: Int, length: Int = 48) -> (body: [UInt8], hash: MessageHash, created: Timestamp) {
         time += Int64.random(in: 0...90_000, using: &random)
         var chain = chains[author] ?? Chain()
         let nonce = salts[author] + (0..<8).map { UInt8(truncatingIfNeeded: chain.sequence >> (56 - 8 * $0)) }
         let created = Timestamp(milliseconds: time)
         var object: JSONObject = [
             "author": .string("a7f3k9m2.person-\(author)"), "channel": "#general", "channel_node": "a7f3k9m2",
-            "content": ["ciphertext": .string(Base64.encode(bytes(48)))], "device": .string(devices[author]),
+            "content": ["ciphertext": .string(Base64.encode(bytes(length)))], "device": .string(devices[author]),
             "encryption": [
                 "algorithm": "chacha20-poly1305", "header": "",
                 "key_id": .string(Base32.encode(epoch.prefix(10))), "nonce": .string(Base64.encode(nonce)),
@@ -54,8 +54,8 @@ struct Talk {
         return (object.canonicalBytes(), hash, created)
     }
 
-    mutating func item(by author: Int, to peer: Party) -> NewItem {
-        let (body, hash, created) = message(by: author)
+    mutating func item(by author: Int, to peer: Party, length: Int = 48) -> NewItem {
+        let (body, hash, created) = message(by: author, length: length)
         return NewItem(
             id: ItemID(hash.bytes), kind: .message, body: body, destination: peer, priority: .channelText,
             created: created, lifetime: Message.defaultLifetime)
