@@ -150,3 +150,11 @@ extension HomeNode: NodeInformation {
     public func descriptor() async -> [UInt8] { home.descriptor.object.canonicalBytes() }
     public func isReady() async -> Bool { true }
 }
+
+extension HomeNode: CommandService {
+    public func session(for token: String) async throws -> Session { try await authenticator.resume(token: token) }
+
+    public func carryOut(_ command: String, _ data: JSONObject, in session: Session) async throws -> JSONObject {
+        try await CommandDesk(core: core, presence: presence).carryOut(command, data, in: session)
+    }
+}

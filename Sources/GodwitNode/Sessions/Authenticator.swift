@@ -1,14 +1,15 @@
 import GodwitContact
 import GodwitCrypto
-import GodwitProtocol
+public import GodwitProtocol
 import GodwitSpool
 
 /// A session as it was opened.
-struct Session: Sendable, Hashable {
-    var user: UserID
+public struct Session: Sendable, Hashable {
+    public var user: UserID
     /// The device it is for; nil: no queue is emptied over it.
-    var device: DeviceID?
-    var success: AuthSuccess
+    public var device: DeviceID?
+    /// What the client is told of it.
+    public var success: AuthSuccess
 }
 
 /// Opens sessions: challenge, proof, token (004 §5). Unknown users get the same answers, after the same work.

@@ -1,0 +1,122 @@
+import GodwitBatch
+import GodwitContact
+import GodwitProtocol
+import GodwitSpool
+
+/// Carries out what a session asks for, over whatever way it came: a socket, a request, a tool.
+///
+/// Each command is one transaction; its answer is what `ack` holds (docs/protocol.md §9.3).
+struct CommandDesk: Sendable {
+    let core: NodeCore
+    let presence: PresenceBoard
+
+    /// - Returns: the members of the answer.
+    /// - Throws: `ProtocolError`; nothing is changed then.
+    func carryOut(_ name: String, _ object: JSONObject, in session: Session) async throws -> JSONObject {
+        let data = ObjectReader(object, what: "command")
+        switch name {
+        case "publish_keys": return try await publishKeys(data, session)
+        case "send_message": return try await sendMessage(data, session)
+        case "create_channel", "join_channel": return try await channelCommand(name, data, session)
+        case "lookup_user": return try await submit(lookup(data, session), session)
+        case "submit": return try await submit(ProtocolObject(data.value("object")), session)
+        case "update_status": return try await updateStatus(data, session)
+        default:
+            throw ProtocolError.malformed(
+                "The command is unknown.", member: "command", hint: "See the protocol document, section 9.")
+        }
+    }
+
+    private func updateStatus(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        guard let status = PresenceStatus(rawValue: try data.string("status")) else {
+            throw ProtocolError.malformed("A status is online, away or offline.", member: "status")
+        }
+        let message = try data.optionalString("message")
+        await presence.update(session.user, status, message: message, at: core.time.now())
+        return [:]
+    }
+
+    func device(_ session: Session) throws -> Party {
+        guard let device = session.device else {
+            throw ProtocolError(
+                .insufficientPermissions, "The session is for no device.", hint: "Log in with the member device.")
+        }
+        return .device(session.user, device)
+    }
+
+    private func publishKeys(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        let list = try DeviceList(data.value("device_list"))
+        let preKey = try SignedPreKey(data.value("signed_pre_key"))
+        let oneTime = try NodeTransaction.oneTimeKeys(data)
+        guard list.userID == session.user, case .device(_, let device) = party else {
+            throw ProtocolError(.insufficientPermissions, "The device list is another user's.")
+        }
+        let taken = try await core.write { transaction in
+            guard let user = try transaction.user(session.user) else {
+                throw ProtocolError(.userNotFound, "The user is not registered.")
+            }
+            try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
+            return try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
+        }
+        guard taken > 0 || oneTime.isEmpty else { throw ProtocolError.oneTimeKeysFull(taken: 0) }
+        return ["one_time_pre_keys": .integer(Int64(taken))]
+    }
+
+    private func sendMessage(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        guard data.object["message"] != nil else {
+            throw ProtocolError(
+                .invalidMessageFormat, "send_message takes a sealed message.",
+                hint: "Encrypt and sign on the device and send it as data.message; this node never sees clear text.",
+                details: ["member": "message"])
+        }
+        let message = try Message(data.value("message"))
+        let isNew = try await core.write { transaction in
+            do {
+                return try transaction.accept(message, from: party, arrival: .live)
+            } catch is AuthorUnknown {
+                throw ProtocolError(
+                    .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
+            }
+        }
+        return [
+            "message_id": .string(message.id.text), "timestamp": .string(message.timestamp.description),
+            "repeated": .bool(!isNew),
+        ]
+    }
+
+    private func channelCommand(
+        _ name: String, _ data: ObjectReader, _ session: Session
+    ) async throws -> JSONObject {
+        let object = try data.value("command")
+        guard case .command(let command) = try ProtocolObject(object), command.name == name else {
+            throw ProtocolError.malformed("data.command is the signed \(name) object.", member: "command")
+        }
+        return try await submit(.command(command), session)
+    }
+
+    private func lookup(_ data: ObjectReader, _ session: Session) throws -> ProtocolObject {
+        .lookup(
+            UserLookup(
+                userID: try data.userID("user_id"), requestingNode: core.context.id,
+                requester: try device(session), at: core.time.now()))
+    }
+
+    private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
+        let party = try device(session)
+        try await core.write { transaction in
+            do {
+                try transaction.dispatch(object, from: party)
+            } catch let unknown as MembershipUnknown {
+                let item = BatchItem(
+                    kind: .object, body: object.object.canonicalBytes(), created: transaction.now, priority: .control)
+                try transaction.postpone(item, from: party, until: unknown)
+            } catch is AuthorUnknown {
+                throw ProtocolError(
+                    .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
+            }
+        }
+        return [:]
+    }
+}
