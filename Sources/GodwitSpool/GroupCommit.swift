@@ -95,31 +95,43 @@ final class GroupCommit: Sendable {
     }
 
     /// Runs a group to its end: if SQLite undoes a whole transaction, those who had run get its error and the rest
-    /// get a transaction of their own.
+    /// get a transaction of their own. Everybody is told in the order in which they came.
     private func commit(_ group: ArraySlice<CommitJob>, _ database: Database) {
         var rest = group
         while !rest.isEmpty {
             let before = rest.count
             var outcome = runTransaction(&rest, database)
             if rest.count == before, let job = rest.popFirst() {
-                outcome.failed.append((job, outcome.error ?? SpoolError(.unusable, "No transaction could be begun.")))
+                outcome.parts.append(
+                    Part(job: job, error: outcome.error ?? SpoolError(.unusable, "No transaction could be begun.")))
             }
             afterGroup(outcome.orphans, database)
-            for resume in outcome.done { resume() }
-            for (job, error) in outcome.failed { job.fail(SpoolFailure.translate(error)) }
+            for part in outcome.parts {
+                if let error = part.error ?? outcome.error {
+                    part.job.fail(SpoolFailure.translate(error))
+                } else {
+                    part.done?()
+                }
+            }
         }
     }
 
+    /// What became of one caller's part: it is done if neither it nor the whole failed.
+    private struct Part {
+        var job: CommitJob
+        var done: (@Sendable () -> Void)?
+        var error: (any Error)?
+    }
+
     private struct Outcome {
-        var done: [@Sendable () -> Void] = []
-        var failed: [(CommitJob, any Error)] = []
+        var parts: [Part] = []
         var orphans: [[UInt8]] = []
+        /// The transaction as a whole came to nothing.
         var error: (any Error)?
     }
 
     private func runTransaction(_ rest: inout ArraySlice<CommitJob>, _ database: Database) -> Outcome {
         var outcome = Outcome()
-        var ran: [CommitJob] = []
         var dropped: [[UInt8]] = []
         do {
             memory.groupBegins()
@@ -129,11 +141,11 @@ final class GroupCommit: Sendable {
                     // Whatever becomes of this part: a file that it made may be without a row in the end.
                     defer { outcome.orphans += journal.created }
                     do {
-                        outcome.done.append(try runPart(job, makeTransaction(database, journal), database))
-                        ran.append(job)
+                        let done = try runPart(job, makeTransaction(database, journal), database)
+                        outcome.parts.append(Part(job: job, done: done))
                         dropped += journal.dropped
                     } catch {
-                        outcome.failed.append((job, error))
+                        outcome.parts.append(Part(job: job, error: error))
                         guard database.isInsideTransaction else { throw error }
                     }
                 }
@@ -143,8 +155,6 @@ final class GroupCommit: Sendable {
         } catch {
             memory.forget()
             outcome.error = error
-            outcome.done = []
-            outcome.failed += ran.map { ($0, error) }
         }
         return outcome
     }

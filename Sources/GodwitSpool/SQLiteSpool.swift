@@ -71,14 +71,25 @@ public final class SQLiteSpool: Spool {
         _ body: @escaping @Sendable (SQLiteTransaction) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            commits.submit(
-                CommitJob { transaction in
-                    let value = try body(transaction)
-                    return { continuation.resume(returning: value) }
-                } fail: {
-                    continuation.resume(throwing: $0)
-                })
+            submit(body) { continuation.resume(with: $0) }
         }
+    }
+
+    /// Lines up a `write` without waiting for it. Writes are carried out in the order of the calls, and so are their
+    /// completions.
+    ///
+    /// - Parameter completion: called once, after the commit, on the writer's queue; must return at once.
+    public func submit<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteTransaction) throws -> Value,
+        completion: @escaping @Sendable (Result<Value, any Error>) -> Void
+    ) {
+        commits.submit(
+            CommitJob { transaction in
+                let value = try body(transaction)
+                return { completion(.success(value)) }
+            } fail: {
+                completion(.failure($0))
+            })
     }
 
     public func read<Value: Sendable>(

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 public import GodwitProtocol
 
@@ -6,6 +7,13 @@ public struct SpoolKey: Sendable, Hashable {
     public var row: Int64
     public var id: ItemID
     public var kind: ItemKind
+}
+
+/// What waits, as far as whoever hands it over needs it.
+public struct SpoolBody: Sendable, Hashable {
+    public var row: Int64
+    public var kind: ItemKind
+    public var body: [UInt8]
 }
 
 extension SQLiteTransaction {
@@ -19,30 +27,55 @@ extension SQLiteTransaction {
     ///   - bytes: of bodies; at least one item is read if any waits.
     public func waitingInOrder(
         for destination: Party, after row: Int64, count: Int, bytes: ByteCount
-    ) throws -> [SpoolItem] {
-        guard count > 0, let party = try find(destination) else { return [] }
+    ) throws -> [SpoolBody] {
+        guard count > 0, let party = try integer("SELECT party FROM spool_party WHERE name = ?", [destination.text])
+        else { return [] }
         var found: [(row: Int64, size: Int)] = []
         for priority in PriorityClass.allCases {
-            found += try rows(
-                """
-                SELECT row, size FROM spool_item INDEXED BY spool_item_waiting
-                WHERE destination = ? AND priority = ? AND frame IS NULL AND row > ? ORDER BY row LIMIT ?
-                """, [party, priority.rawValue, row, count]
-            ).map { ($0["row"], $0["size"]) }
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT row, size FROM spool_item INDEXED BY spool_item_waiting
+                    WHERE destination = ? AND priority = ? AND frame IS NULL AND row > ? ORDER BY row LIMIT ?
+                    """)
+            let cursor = try Row.fetchCursor(statement, arguments: [party, priority.rawValue, row, count])
+            while let entry = try cursor.next() { found.append((entry[0], entry[1])) }
         }
         found.sort { $0.row < $1.row }
-        var items: [SpoolItem] = []
+        var items: [SpoolBody] = []
         var total = 0
         for entry in found.prefix(count) {
             guard total == 0 || total + entry.size <= bytes.bytes else { break }
             total += entry.size
             do {
-                if let item = try item(inRow: entry.row) { items.append(item) }
+                if let item = try spoolBody(inRow: entry.row) { items.append(item) }
             } catch let error as SpoolError where error.code == .corrupt {
                 // One damaged body must not hold up all that waits behind it; `verify` names it.
             }
         }
         return items
+    }
+
+    /// An item that no frame holds; nil where there is none, or its body is damaged on disk.
+    public func waitingItem(inRow row: Int64) throws -> SpoolItem? {
+        do {
+            return try item(inRow: row).flatMap { $0.state == .waiting ? $0 : nil }
+        } catch let error as SpoolError where error.code == .corrupt { return nil }
+    }
+
+    private func spoolBody(inRow number: Int64) throws -> SpoolBody? {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT i.kind, i.size, b.content, b.digest FROM spool_item i JOIN spool_body b ON b.body = i.body
+                WHERE i.row = ?
+                """)
+        let cursor = try Row.fetchCursor(statement, arguments: [number])
+        guard let row = try cursor.next() else { return nil }
+        guard let kind = ItemKind(rawValue: row[0]) else {
+            throw SpoolError(.corrupt, "An item is of an unknown kind.")
+        }
+        let content: Data? = row[2]
+        let body = try content.map(bytes) ?? blobs.read(digest: bytes(row[3]), size: row[1])
+        return SpoolBody(row: number, kind: kind, body: body)
     }
 
     /// All items in custody for a destination, framed or not, oldest first, without their bodies.

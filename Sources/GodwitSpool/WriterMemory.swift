@@ -66,6 +66,7 @@ enum WriterSQL: Int, CaseIterable {
     case savepoint, release, rollBack
     case uptime, findParty, insertParty, load
     case mark, heldBody, fileBody, insertBody, insertItem
+    case heldRow, deleteItem, markEnded, deleteBody
     case knownKey, insertKnown
     case eras, insertEra, storeFilter, eraCount, eraIDs
 
@@ -97,6 +98,10 @@ enum WriterSQL: Int, CaseIterable {
               (id, kind, body, size, destination, priority, created, lifetime, born, ends, owner, era)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
+        case .heldRow: "SELECT id, destination, era, body, size FROM spool_item WHERE row = ?"
+        case .deleteItem: "DELETE FROM spool_item WHERE row = ?"
+        case .markEnded: "UPDATE spool_arrival SET state = ?, ended = ? WHERE era = ? AND id = ? AND destination = ?"
+        case .deleteBody: "DELETE FROM spool_body WHERE body = ? AND holders = 0"
         case .knownKey: "SELECT 1 FROM spool_known WHERE era = ? AND key = ?"
         case .insertKnown: "INSERT INTO spool_known (era, key) VALUES (?, ?)"
         case .eras: "SELECT era, slot, filter FROM spool_era ORDER BY era"

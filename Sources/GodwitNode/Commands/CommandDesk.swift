@@ -64,26 +64,51 @@ struct CommandDesk: Sendable {
     }
 
     private func sendMessage(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
-        let party = try device(session)
+        let (result, aftermath) = try await withCheckedThrowingContinuation { continuation in
+            submitMessage(data, session) { continuation.resume(with: $0) }
+        }
+        await core.aftermath.carryOut(aftermath)
+        return result
+    }
+
+    /// Lines up a message without waiting for its commit; messages are accepted in the order of the calls.
+    ///
+    /// - Parameter completion: gets the members of the answer, and what has to be carried out before it is given.
+    func submitMessage(
+        _ data: ObjectReader, _ session: Session,
+        completion: @escaping @Sendable (Result<(JSONObject, Aftermath), any Error>) -> Void
+    ) {
+        do {
+            let (party, message) = (try device(session), try Self.message(data))
+            core.submit({ try Self.accept(message, from: party, in: $0) }, completion: completion)
+        } catch {
+            // In its turn, like all others.
+            core.submit({ _ in throw error }, completion: completion)
+        }
+    }
+
+    private static func message(_ data: ObjectReader) throws -> Message {
         guard data.object["message"] != nil else {
             throw ProtocolError(
                 .invalidMessageFormat, "send_message takes a sealed message.",
                 hint: "Encrypt and sign on the device and send it as data.message; this node never sees clear text.",
                 details: ["member": "message"])
         }
-        let message = try Message(data.value("message"))
-        let isNew = try await core.write { transaction in
-            do {
-                return try transaction.accept(message, from: party, arrival: .live)
-            } catch is AuthorUnknown {
-                throw ProtocolError(
-                    .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
-            }
+        return try Message(data.value("message"))
+    }
+
+    private static func accept(
+        _ message: Message, from party: Party, in transaction: NodeTransaction
+    ) throws -> JSONObject {
+        do {
+            let isNew = try transaction.accept(message, from: party, arrival: .live)
+            return [
+                "message_id": .string(message.id.text), "timestamp": .string(message.timestamp.description),
+                "repeated": .bool(!isNew),
+            ]
+        } catch is AuthorUnknown {
+            throw ProtocolError(.userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
         }
-        return [
-            "message_id": .string(message.id.text), "timestamp": .string(message.timestamp.description),
-            "repeated": .bool(!isNew),
-        ]
     }
 
     private func channelCommand(

@@ -78,8 +78,7 @@ struct SpoolWhy {
         let inFlight = ByteCount(upTo.reduce(0) { $0 + $1.size.bytes + WireEstimate.seal })
         let company = try transaction.waiting(
             for: party, class: summary.priority, count: WireEstimate.companyMax, bytes: ByteCount(32_768))
-        let own = try transaction.waitingInOrder(for: party, after: place.row - 1, count: 1, bytes: .zero)
-            .first { $0.row == place.row }
+        let own = try transaction.waitingItem(inRow: place.row)
         return Copy(
             summary: summary, place: place, estimate: WireEstimate(of: own, among: company, runs: false),
             item: own, inFlight: inFlight, framesAhead: before.count)

@@ -20,6 +20,8 @@ actor ClientSocket: SocketSession {
     private let authenticator: Authenticator
     private let presence: PresenceBoard
     private let desk: CommandDesk
+    private let line = AnswerLine<SentAnswer>()
+    private var answering: Task<Void, Never>?
     private let outbox: any SocketOutbox
     private var pendingUser: UserID?
     private var session: Session?
@@ -45,6 +47,7 @@ actor ClientSocket: SocketSession {
         do {
             let object = try JSONObject.parse(text, limits: JSONLimits(bytes: SocketLimits.messageMax))
             if let auth = try AuthRequest(object) {
+                await line.drained()
                 await authenticate(auth)
                 return
             }
@@ -54,17 +57,41 @@ actor ClientSocket: SocketSession {
                 throw ProtocolError(
                     .invalidCredentials, "This socket has no session yet.", hint: "Send auth_challenge_request first.")
             }
+            if command.name == "send_message" { return await lineUp(command, session) }
+            // Answers come in the order of the commands; what was received has none that matters.
+            if command.name != "received" { await line.drained() }
             let result = try await carryOut(command, session)
             push(.ack(requestID, result))
-        } catch let error as ProtocolError {
-            push(.failure(error, requestID: requestID, at: core.time.now()))
         } catch {
-            core.logger.error("a command failed", metadata: ["error": "\(type(of: error))"])
-            push(
-                .failure(
-                    ProtocolError(.internalError, "The command failed on this node."), requestID: requestID,
-                    at: core.time.now()))
+            await line.drained()
+            push(failure(error, requestID))
         }
+    }
+
+    private func failure(_ error: any Error, _ requestID: String?) -> SocketEvent {
+        if !(error is ProtocolError) {
+            core.logger.error("a command failed", metadata: ["error": "\(type(of: error))"])
+        }
+        return .failure(
+            error as? ProtocolError ?? ProtocolError(.internalError, "The command failed on this node."),
+            requestID: requestID, at: core.time.now())
+    }
+
+    /// A message is answered when it is durable; meanwhile the next ones may come, and share its commit.
+    private func lineUp(_ command: SocketCommand, _ session: Session) async {
+        await line.enter()
+        let (line, requestID) = (line, command.requestID)
+        desk.submitMessage(ObjectReader(command.data, what: "command"), session) { outcome in
+            line.answer(SentAnswer(requestID: requestID, outcome: outcome))
+        }
+    }
+
+    private func give(_ answer: SentAnswer) {
+        switch answer.outcome {
+        case .success(let (result, _)): push(.ack(answer.requestID, result))
+        case .failure(let error): push(failure(error, answer.requestID))
+        }
+        line.finished()
     }
 
     func closed() async {
@@ -131,6 +158,14 @@ actor ClientSocket: SocketSession {
         self.session = session
         send(session.success.object)
         guard isNew else { return }
+        let (answers, handler) = (line.answers, core.aftermath)
+        answering = Task { [weak self] in
+            for await answer in answers {
+                // Whom a message is for must learn of it, also when its author has gone.
+                if case .success(let (_, aftermath)) = answer.outcome { await handler.carryOut(aftermath) }
+                await self?.give(answer)
+            }
+        }
         await presence.joined(session.user, self)
         guard let device = session.device else { return }
         // One signal is enough, however much was queued.
@@ -189,11 +224,11 @@ actor ClientSocket: SocketSession {
     }
 
     /// - Returns: false when the outbox takes no more.
-    private func push(_ items: [SpoolItem]) -> Bool {
+    private func push(_ items: [SpoolBody]) -> Bool {
         for item in items {
             // One that cannot be shown holds up nothing; it stays in the spool until it expires.
             if let event = Self.event(of: item) {
-                guard outbox.send(event.object.canonicalBytes()) else { return false }
+                guard outbox.send(event) else { return false }
                 inFlight.append((item.row, item.body.count))
             }
             pushedUpTo = item.row
@@ -202,21 +237,20 @@ actor ClientSocket: SocketSession {
         return true
     }
 
-    private static func event(of item: SpoolItem) -> SocketEvent? {
-        guard let object = try? JSONObject.parse(item.body, limits: JSONLimits(bytes: ProtocolObject.bytesMax)) else {
-            return nil
+    /// The event, as text: what is queued is canonical JSON and goes into it as it is.
+    private static func event(of item: SpoolBody) -> [UInt8]? {
+        if item.kind == .message {
+            guard let channel = CanonicalMember.text("channel", of: item.body) else { return nil }
+            return Array("{\"data\":{\"arrival\":\(item.row),\"channel\":\"\(channel)\",\"message\":".utf8) + item.body
+                + Array("},\"event\":\"message\"}".utf8)
         }
-        guard item.kind == .message else {
-            return SocketEvent("object", ["object": .object(object), "arrival": .integer(item.row)])
-        }
-        return SocketEvent(
-            "message",
-            ["message": .object(object), "channel": object["channel"] ?? .null, "arrival": .integer(item.row)])
+        return Array("{\"data\":{\"arrival\":\(item.row),\"object\":".utf8) + item.body
+            + Array("},\"event\":\"object\"}".utf8)
     }
 
     /// What a membership object means to a client that only shows channels (WS-08). The object itself is what counts and
     /// is pushed until it is acknowledged; these are not.
-    private static func updates(in item: SpoolItem) -> [SocketEvent] {
+    private static func updates(in item: SpoolBody) -> [SocketEvent] {
         guard item.kind == .object, case .membership(let membership)? = try? ProtocolObject(parsing: item.body) else {
             return []
         }
@@ -241,4 +275,10 @@ actor ClientSocket: SocketSession {
         try await core.spool.write { try $0.release(rows) }
         await pushQueue()
     }
+}
+
+/// What became of a message that a client sent.
+private struct SentAnswer: Sendable {
+    var requestID: String?
+    var outcome: Result<(JSONObject, Aftermath), any Error>
 }

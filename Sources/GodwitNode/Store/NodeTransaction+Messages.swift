@@ -79,7 +79,7 @@ extension NodeTransaction {
         case .direct(let address):
             guard address.user.node == context.id else { return [try hop(towards: address.user)] }
             let devices = try devices(of: address.user)
-            guard try user(address.user)?.isLocal ?? false, !devices.isEmpty else {
+            guard !devices.isEmpty, try isLocal(address.user) else {
                 throw ProtocolError(
                     .userNotFound, "There is no such user on this node.", hint: "Check the address.",
                     details: ["user_id": .string(address.user.text)])

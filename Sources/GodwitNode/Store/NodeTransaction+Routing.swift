@@ -27,16 +27,19 @@ extension NodeTransaction {
 
     /// Makes sure that a party learns of a user before what comes from that user reaches it.
     func ensureIntroduced(_ user: UserID, to party: Party) throws {
-        guard let known = try self.user(user), let list = known.deviceList else { return }
         // A node knows its own users, a device its own user.
         switch party {
         case .node(let node) where node == user.node: return
         case .device(let owner, _) where owner == user: return
         default: break
         }
-        let given = try row(
-            "SELECT version FROM node_introduction WHERE party = ? AND user = ?", [party.text, user.text])
-        guard (given?["version"] as Int64? ?? 0) < list.version else { return }
+        // Asked for every message, so no list is read where it was given already.
+        let isGiven = try row(
+            """
+            SELECT 1 FROM node_introduction i JOIN node_user u ON u.user = i.user
+            WHERE i.party = ? AND i.user = ? AND i.version >= u.list_version
+            """, [party.text, user.text])
+        guard isGiven == nil, let known = try self.user(user), let list = known.deviceList else { return }
         let introduction = Introduction(userID: user, publicKey: known.publicKey, deviceList: list)
         // Given once for each version, as the table says; so it is new, also where an earlier one was lost on the way.
         try enqueueAnew(introduction.object, to: party)

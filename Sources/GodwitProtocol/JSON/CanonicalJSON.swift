@@ -38,8 +38,7 @@ extension JSONObject {
     public var canonicalText: String { String(decoding: canonicalBytes(), as: UTF8.self) }
 
     fileprivate func append(to out: inout [UInt8]) {
-        // RFC 8785 §3.2.3 sorts by UTF-16 code units, which differs from Swift's order of strings.
-        let sorted = members.sorted { left, right in left.key.utf16.lexicographicallyPrecedes(right.key.utf16) }
+        let sorted = members.sorted { left, right in CanonicalString.precedes(left.key, right.key) }
         out.append(UInt8(ascii: "{"))
         for (index, member) in sorted.enumerated() {
             if index > 0 { out.append(UInt8(ascii: ",")) }
@@ -53,8 +52,29 @@ extension JSONObject {
 
 /// Strings as ECMAScript's JSON.stringify writes them (RFC 8785 §3.2.2.2).
 enum CanonicalString {
+    /// The order of RFC 8785 §3.2.3, by UTF-16 code units. UTF-8 has the same, but that characters beyond the first
+    /// 65,536 (which begin with 0xF0 and up) stand in UTF-16 before those from U+E000 on (0xEE and 0xEF).
+    static func precedes(_ left: String, _ right: String) -> Bool {
+        var others = right.utf8.makeIterator()
+        for byte in left.utf8 {
+            guard let other = others.next() else { return false }
+            guard byte != other else { continue }
+            if byte >= 0xF0, other >= 0xEE, other < 0xF0 { return true }
+            if other >= 0xF0, byte >= 0xEE, byte < 0xF0 { return false }
+            return byte < other
+        }
+        return others.next() != nil
+    }
+
     static func append(_ text: String, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
+        // Most texts have nothing to escape, and are copied whole.
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        if isPlain {
+            out.append(contentsOf: text.utf8)
+            out.append(UInt8(ascii: "\""))
+            return
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""): out.append(contentsOf: "\\\"".utf8)

@@ -11,6 +11,8 @@ public struct Message: Hashable, Sendable {
     public static let algorithm = "chacha20-poly1305"
 
     public private(set) var object: JSONObject
+    /// JCS of the whole object.
+    public private(set) var canonicalBytes: [UInt8]
     public let type: MessageType
     public let timestamp: Timestamp
     public let author: UserID
@@ -62,7 +64,11 @@ public struct Message: Hashable, Sendable {
 
     /// - Throws: `ProtocolError` 2000 naming the member, or 2001.
     public init(_ object: JSONObject) throws(ProtocolError) {
-        let size = object.omitting(["recipients", "cover"]).canonicalBytes().count
+        canonicalBytes = object.canonicalBytes()
+        var size = canonicalBytes.count
+        if object["recipients"] != nil || object["cover"] != nil {
+            size = object.omitting(["recipients", "cover"]).canonicalBytes().count
+        }
         guard size <= Self.bytesMax else {
             throw .tooLarge("The message is too large.", actual: size, firstRefused: Self.bytesMax + 1)
         }
@@ -137,7 +143,6 @@ public struct Message: Hashable, Sendable {
 
     public var id: MessageID { hash.id }
     public var associatedData: [UInt8] { Self.associatedData(of: object) }
-    public var canonicalBytes: [UInt8] { object.canonicalBytes() }
 
     /// What it belongs to.
     public var conversation: Conversation {
@@ -162,6 +167,7 @@ public struct Message: Hashable, Sendable {
     public func replacingRecipients(_ recipients: JSONValue?) -> Message {
         var copy = self
         copy.object["recipients"] = recipients
+        copy.canonicalBytes = copy.object.canonicalBytes()
         return copy
     }
 }

@@ -60,14 +60,19 @@ struct TestClient: Sendable {
     /// Sends a frame and gives the first one that came back for it.
     @discardableResult
     func say(_ object: JSONObject) async throws -> JSONObject {
-        let before = outbox.frames.count
+        let before = answers.count
         await session.received(object.canonicalBytes())
-        let answers = outbox.frames.dropFirst(before).filter { frame in
+        // A message is answered when it is durable, while the socket takes the next one.
+        try await eventually("an answer") { answers.count > before }
+        return answers[before]
+    }
+
+    /// What was answered so far.
+    private var answers: [JSONObject] {
+        outbox.frames.filter { frame in
             guard let event = frame["event"]?.string else { return true }
             return event == "ack" || event == "error"
         }
-        guard let answer = answers.first else { throw NeverHappened(what: "an answer") }
-        return answer
     }
 
     /// Carries out a command: data of the `ack`.
