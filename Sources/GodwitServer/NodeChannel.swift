@@ -98,7 +98,8 @@ struct NodeChannel: HTTPChannelHandler {
                     try channel.pipeline.syncOperations.addHandler(SocketInputHandler())
                     let socket = try NIOAsyncChannel<SocketInput, WebSocketFrame>(
                         wrappingChannelSynchronously: channel)
-                    return isLive ? .live(socket) : .socket(socket, SocketHandshake.request(of: head))
+                    return isLive
+                        ? .live(socket) : .socket(socket, SocketHandshake.request(of: head, from: channel.source))
                 }
             })
     }

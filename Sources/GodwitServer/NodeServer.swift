@@ -8,9 +8,9 @@ import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
 
-/// The listener of a node: batch exchanges, live links, WebSockets and the few plain HTTP answers, over TLS 1.3.
+/// The listener of a node: batch exchanges, live links, WebSockets, the REST interface and the few plain HTTP answers, over TLS 1.3.
 ///
-/// Translates and calls; what anything means is decided behind its three services. On graceful shutdown it stops
+/// Translates and calls; what anything means is decided behind its services. On graceful shutdown it stops
 /// accepting, lets exchanges that run end, and closes each socket with 1001 after what waits for it was sent.
 public final class NodeServer: Service {
     private let configuration: ServerConfiguration
@@ -18,18 +18,21 @@ public final class NodeServer: Service {
     private let exchange: any ExchangeService
     private let sockets: any SocketService
     private let information: any NodeInformation
+    private let commands: any CommandService
     private let queues: (any QueueWatch)?
     private let logger: Logger
     private let onBound: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
+    ///   - commands: what the REST interface calls.
     ///   - queues: tells peers with a live link when something waits for them; nil: they have to ask.
     ///   - onBound: called once with the port that was taken, before the first connection is served.
     /// - Throws: `ProtocolError` for a configuration that cannot be (see `ServerConfiguration.validate`) and 2000 for a
     ///   certificate or key that cannot be read. Nothing listens yet.
     public init(
         configuration: ServerConfiguration, exchange: any ExchangeService, sockets: any SocketService,
-        information: any NodeInformation, queues: (any QueueWatch)? = nil, logger: Logger,
+        information: any NodeInformation, commands: any CommandService, queues: (any QueueWatch)? = nil,
+        logger: Logger,
         onBound: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) throws(ProtocolError) {
         try configuration.validate()
@@ -38,6 +41,7 @@ public final class NodeServer: Service {
         self.exchange = exchange
         self.sockets = sockets
         self.information = information
+        self.commands = commands
         self.queues = queues
         self.logger = logger
         self.onBound = onBound
@@ -47,6 +51,8 @@ public final class NodeServer: Service {
     public func run() async throws {
         let responder = NodeResponder(
             exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax, logger: logger),
+            api: APIResponder(
+                service: commands, information: information, origins: configuration.origins, logger: logger),
             information: information, logger: logger)
         let (configuration, tls, sockets, onBound) = (configuration, tls, sockets, onBound)
         let live = LiveService(
@@ -62,7 +68,9 @@ public final class NodeServer: Service {
                 availableConnectionsDelegate: .maximum(configuration.connectionsMax, logger: logger)),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: logger,
-            responder: { request, writer, _ in try await responder.respond(to: request, writer) },
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, from: channel.source, writer)
+            },
             onServerRunning: { channel in await onBound(channel.localAddress?.port ?? configuration.port) })
         try await server.run()
     }

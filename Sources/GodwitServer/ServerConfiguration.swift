@@ -36,6 +36,8 @@ public struct ServerConfiguration: Sendable {
     /// A connection without a request is kept for so long: a new one costs a thin link two round trips and 1.2 kB.
     public var idleTimeout: Duration = .seconds(900)
     public var socket = SocketTimeouts()
+    /// Web pages that may use the REST interface.
+    public var origins = APIOrigins()
 
     public init(host: String, port: Int, tls: TLS?) {
         self.host = host
@@ -58,6 +60,7 @@ public struct ServerConfiguration: Sendable {
         guard durations.allSatisfy({ $0 > .zero }) else {
             throw .malformed("Time-outs have to be longer than nothing.")
         }
+        try origins.validate()
         guard tls != nil || allowClear || Self.isLoopback(host) else {
             throw ProtocolError(
                 .federationError, "A listener without TLS is open to others than this machine.",

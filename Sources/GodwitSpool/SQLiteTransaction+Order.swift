@@ -78,6 +78,15 @@ extension SQLiteTransaction {
         return SpoolBody(row: number, kind: kind, body: body)
     }
 
+    /// Rows for a destination that no frame holds, up to one that was shown, oldest first.
+    public func waitingRows(for destination: Party, upTo row: Int64) throws -> [Int64] {
+        guard let party = try find(destination) else { return [] }
+        return try rows(
+            "SELECT row FROM spool_item WHERE destination = ? AND frame IS NULL AND row <= ? ORDER BY row",
+            [party, row]
+        ).map { $0["row"] }
+    }
+
     /// All items in custody for a destination, framed or not, oldest first, without their bodies.
     public func keys(for destination: Party) throws -> [SpoolKey] {
         guard let party = try find(destination) else { return [] }

@@ -16,13 +16,16 @@ import Testing
         }
     }
 
-    @Test("The descriptor is answered with three header lines and not one more")
+    @Test("The descriptor is answered with four lines of header and not one more")
     func descriptor() async throws {
-        let answer = try await Self.answer("GET /api/v1/node?x=1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        let answer = try await Self.answer("GET /api/v1/node HTTP/1.1\r\nHost: a\r\n\r\n")
         let lines = answer.head.split(separator: "\r\n").map { $0.lowercased() }
         #expect(lines.first == "http/1.1 200 ok")
         #expect(
-            Set(lines.dropFirst()) == ["content-type: application/json", "content-length: \(answer.body.utf8.count)"])
+            Set(lines.dropFirst()) == [
+                "content-type: application/json", "content-length: \(answer.body.utf8.count)",
+                "etag: " + AnswerConditions.tag(of: ScriptedInformation.descriptor),
+            ])
         #expect(answer.body.utf8.elementsEqual(ScriptedInformation.descriptor))
     }
 

@@ -13,6 +13,7 @@ struct ServerHarness: Sendable {
     let exchange: ScriptedExchange
     let sockets: EchoSockets
     let information: ScriptedInformation
+    let commands: ScriptedCommands
     /// Begins the graceful shutdown.
     let shutDown: @Sendable () async -> Void
 
@@ -29,12 +30,13 @@ struct ServerHarness: Sendable {
         configure(&configuration)
         let sockets = EchoSockets()
         let information = ScriptedInformation()
+        let commands = ScriptedCommands()
         let bound = Later<Int>()
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let server = try NodeServer(
             configuration: configuration, exchange: service ?? exchange, sockets: sockets, information: information,
-            queues: queues, logger: logger, onBound: { bound.set($0) })
+            commands: commands, queues: queues, logger: logger, onBound: { bound.set($0) })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [server], logger: logger))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
@@ -45,7 +47,7 @@ struct ServerHarness: Sendable {
             tasks.addTask {
                 let harness = ServerHarness(
                     port: await bound.get(), exchange: exchange, sockets: sockets, information: information,
-                    shutDown: { await group.triggerGracefulShutdown() })
+                    commands: commands, shutDown: { await group.triggerGracefulShutdown() })
                 let result = try await body(harness)
                 await group.triggerGracefulShutdown()
                 return result

@@ -71,7 +71,7 @@ class Client(Exchanges):
         return context
 
     def check_pin(self, connection):
-        shown = load_der_x509_certificate(connection.getpeercert(binary_form=True)).public_key()
+        shown = load_der_x509_certificate(connection.getpeercert(True)).public_key()
         pin = hashlib.sha256(shown.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
         if "sha256:" + b64(pin) not in self.node["pins"]:
             raise Refused("the node shows another key than its descriptor names")

@@ -11,9 +11,11 @@ public struct SocketRequest: Sendable {
     /// The bearer token of the `Authorization` header, if any.
     public var token: String?
     public var origin: String?
-    public init(token: String?, origin: String?) {
+    public var source: SourceAddress?
+    public init(token: String?, origin: String?, source: SourceAddress? = nil) {
         self.token = token
         self.origin = origin
+        self.source = source
     }
 }
 

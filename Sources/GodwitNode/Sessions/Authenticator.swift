@@ -5,11 +5,20 @@ import GodwitSpool
 
 /// A session as it was opened.
 public struct Session: Sendable, Hashable {
+    /// Stays when the token is refreshed.
+    public var name: String
     public var user: UserID
     /// The device it is for; nil: no queue is emptied over it.
     public var device: DeviceID?
     /// What the client is told of it.
     public var success: AuthSuccess
+
+    public init(name: String, user: UserID, device: DeviceID?, success: AuthSuccess) {
+        self.name = name
+        self.user = user
+        self.device = device
+        self.success = success
+    }
 }
 
 /// Opens sessions: challenge, proof, token (004 §5). Unknown users get the same answers, after the same work.
@@ -83,37 +92,77 @@ actor Authenticator {
         return try await open(file.userID, device)
     }
 
-    /// Continues a session by its token.
+    /// Continues a session by its token. The row is looked up each time, so what ends a session ends it at once
+    /// (gap G-31).
     func resume(token: String) async throws -> Session {
-        let open = try await tokens.read(token, at: time.now())
-        let isOpen = try await spool.read { try NodeTransaction.isSessionOpen(open.id, in: $0) }
-        guard isOpen else {
-            throw ProtocolError(.sessionExpired, "The session was ended.", hint: "Log in again.")
-        }
+        let record = try await record(of: token)
         return Session(
-            user: open.user, device: open.device,
-            success: AuthSuccess(token: token, expires: open.expires, nodeInfo: nodeInfo))
+            name: record.name, user: record.user, device: record.device,
+            success: AuthSuccess(token: token, expires: record.expires, nodeInfo: nodeInfo))
     }
 
+    /// Milliseconds after which a token cannot be refreshed any more: 4 hours (004 §5.3). Whoever was away for longer
+    /// proves again, so a stolen token that lies unused is worth nothing after 8 hours.
+    static let refreshMax: Int64 = 14_400_000
+
     /// A new token for an open session; the old one ends.
+    /// - Throws: `ProtocolError` 1000, 1001.
     func refresh(token: String) async throws -> Session {
-        let old = try await resume(token: token)
-        let id = try await tokens.read(token, at: time.now()).id
-        try await spool.write { try NodeTransaction.endSession(id, in: $0) }
-        return try await open(old.user, old.device)
+        var record = try await record(of: token)
+        guard time.now().milliseconds - record.issued.milliseconds <= Self.refreshMax else {
+            throw ProtocolError(
+                .sessionExpired, "A session can be refreshed for four hours after its last refresh.",
+                hint: "Log in again.")
+        }
+        let old = record.token
+        return try await issue(&record) { transaction in
+            // Of two refreshes of one token at the same time only one may win.
+            guard try transaction.session(token: old) != nil else { throw Self.ended }
+            try transaction.end(token: old)
+        }
+    }
+
+    private static let ended = ProtocolError(.sessionExpired, "The session was ended.", hint: "Log in again.")
+
+    /// The open session of a token.
+    private func record(of token: String) async throws -> SessionRecord {
+        let open = try await tokens.read(token, at: time.now())
+        guard let record = try await read({ try $0.session(token: open.id) }) else { throw Self.ended }
+        return record
+    }
+
+    /// - Returns: until when the session is open now; nil if it was ended.
+    func expiry(of session: Session) async throws -> Timestamp? {
+        try await read { try $0.sessions(of: session.user) }.first { $0.name == session.name }?.expires
     }
 
     private func open(_ user: UserID, _ device: DeviceID?) async throws -> Session {
         let now = time.now()
-        let id = Base32.encode(SystemRandom().bytes(16))
-        var success = try await tokens.issue(to: user, device: device, id: id, at: now)
-        success.nodeInfo = nodeInfo
-        let expires = success.expires
-        try await spool.write { transaction in
-            try NodeTransaction.openSession(id, user, device, from: now, to: expires, in: transaction)
-        }
-        return Session(user: user, device: device, success: success)
+        var record = SessionRecord(
+            token: "", name: Self.randomName(), user: user, device: device, opened: now, issued: now, expires: now)
+        return try await issue(&record) { _ in }
     }
+
+    /// Gives a session a token, and stores both in the transaction in which `change` does what has to be done besides.
+    private func issue(
+        _ record: inout SessionRecord, _ change: @escaping @Sendable (NodeTransaction) throws -> Void
+    ) async throws -> Session {
+        let now = time.now()
+        record.token = Self.randomName()
+        record.issued = now
+        var success = try await tokens.issue(to: record.user, device: record.device, id: record.token, at: now)
+        success.nodeInfo = nodeInfo
+        record.expires = success.expires
+        let (context, stored) = (context, record)
+        try await spool.write { transaction in
+            let node = NodeTransaction(transaction, context: context, now: now)
+            try change(node)
+            try node.open(stored)
+        }
+        return Session(name: stored.name, user: stored.user, device: stored.device, success: success)
+    }
+
+    private static func randomName() -> String { Base32.encode(SystemRandom().bytes(16)) }
 
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (NodeTransaction) throws -> Value

@@ -57,6 +57,7 @@ actor ClientSocket: SocketSession {
                 throw ProtocolError(
                     .invalidCredentials, "This socket has no session yet.", hint: "Send auth_challenge_request first.")
             }
+            guard try await isCurrent(session) else { return }
             if command.name == "send_message" { return await lineUp(command, session) }
             // Answers come in the order of the commands; what was received has none that matters.
             if command.name != "received" { await line.drained() }
@@ -109,6 +110,25 @@ actor ClientSocket: SocketSession {
         guard session?.device == device else { return }
         await closed()
         outbox.close(code: 4401, reason: "The device was revoked.")
+    }
+
+    /// The session was ended elsewhere.
+    func end(_ names: Set<String>) async {
+        guard let session, names.contains(session.name) else { return }
+        await closed()
+        outbox.close(code: 4401, reason: "The session was ended.")
+    }
+
+    /// Whether the session is still open; if its time is over, the socket ends with it (AUTH-10).
+    private func isCurrent(_ session: Session) async throws -> Bool {
+        guard core.time.now() >= session.success.expires else { return true }
+        // It may have been refreshed by a request beside this socket.
+        if let expires = try await authenticator.expiry(of: session), expires > core.time.now() {
+            if self.session?.name == session.name { self.session?.success.expires = expires }
+            return true
+        }
+        await end([session.name])
+        return false
     }
 
     /// Opens a session for a token that came with the handshake.
@@ -206,7 +226,7 @@ actor ClientSocket: SocketSession {
         defer { isPushing = false }
         repeat {
             wantsPush = false
-            guard let session, let device = session.device else { return }
+            guard let session, let device = session.device, (try? await isCurrent(session)) == true else { return }
             let room = Self.inFlightMax - inFlight.count
             let bytes = Self.inFlightBytesMax - inFlight.reduce(0) { $0 + $1.bytes }
             guard room > 0, bytes > 0 else { return }

@@ -25,6 +25,12 @@ actor PresenceBoard {
         for socket in Array(sockets) { await socket.revoke(device) }
     }
 
+    /// Ends the sockets of sessions that were ended.
+    func end(_ user: UserID, sessions: Set<String>) async {
+        guard let sockets = users[user]?.sockets.values else { return }
+        for socket in Array(sockets) { await socket.end(sessions) }
+    }
+
     func isConnected(_ user: UserID) -> Bool { users[user] != nil }
 
     /// Number of open sockets with a session.

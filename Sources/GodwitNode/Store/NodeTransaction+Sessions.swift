@@ -5,20 +5,65 @@ import GodwitProtocol
 import GodwitSpool
 
 extension NodeTransaction {
-    static func openSession(
-        _ id: String, _ user: UserID, _ device: DeviceID?, from now: Timestamp, to expires: Timestamp,
-        in spool: SQLiteTransaction
-    ) throws {
-        try spool.database.execute(
-            sql: "DELETE FROM node_session WHERE expires <= ?", arguments: [now.milliseconds])
-        try spool.database.execute(
-            sql: "INSERT INTO node_session (token, user, device, issued, expires) VALUES (?, ?, ?, ?, ?)",
-            arguments: [id, user.text, device?.text, now.milliseconds, expires.milliseconds])
+    /// Open sessions of a user; one more ends the oldest.
+    static let sessionsMax = 64
+
+    /// Stores a session that was opened or refreshed, and forgets those that are over.
+    func open(_ session: SessionRecord) throws {
+        try run("DELETE FROM node_session WHERE expires <= ?", [now.milliseconds])
+        try run(
+            """
+            DELETE FROM node_session WHERE token IN (
+              SELECT token FROM node_session WHERE user = ? ORDER BY issued DESC, token LIMIT -1 OFFSET ?)
+            """, [session.user.text, Self.sessionsMax - 1])
+        try run(
+            """
+            INSERT INTO node_session (token, session, user, device, opened, issued, expires)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                session.token, session.name, session.user.text, session.device?.text, session.opened.milliseconds,
+                session.issued.milliseconds, session.expires.milliseconds,
+            ])
     }
 
-    static func isSessionOpen(_ id: String, in spool: SQLiteTransaction) throws -> Bool {
-        try Bool.fetchOne(
-            spool.database, sql: "SELECT EXISTS (SELECT 1 FROM node_session WHERE token = ?)", arguments: [id]) ?? false
+    /// The session of a token's id, if it is open.
+    func session(token: String) throws -> SessionRecord? {
+        try row(Self.sessionColumns + "WHERE token = ?", [token]).map(Self.session)
+    }
+
+    /// A user's open sessions, the newest first.
+    func sessions(of user: UserID) throws -> [SessionRecord] {
+        try rows(
+            Self.sessionColumns + "WHERE user = ? AND expires > ? ORDER BY issued DESC, token",
+            [user.text, now.milliseconds]
+        ).map(Self.session)
+    }
+
+    /// Ends a user's session of this name, or all of them.
+    /// - Returns: the names of those that were open.
+    @discardableResult
+    func endSessions(of user: UserID, named name: String? = nil) throws -> Set<String> {
+        let names = Set(try sessions(of: user).map(\.name)).filter { name ?? $0 == $0 }
+        for name in names {
+            try run("DELETE FROM node_session WHERE user = ? AND session = ?", [user.text, name])
+        }
+        return names
+    }
+
+    func end(token: String) throws { try run("DELETE FROM node_session WHERE token = ?", [token]) }
+
+    private static let sessionColumns = """
+        SELECT token, session, user, device, opened, issued, expires FROM node_session
+
+        """
+
+    private static func session(_ row: Row) throws -> SessionRecord {
+        SessionRecord(
+            token: row["token"], name: row["session"], user: try UserID(row["user"] as String),
+            device: try (row["device"] as String?).map { text in try DeviceID(text) },
+            opened: Timestamp(milliseconds: row["opened"]), issued: Timestamp(milliseconds: row["issued"]),
+            expires: Timestamp(milliseconds: row["expires"]))
     }
 
     /// Takes all from a device that has left its user's list: sessions, frames on their way, and what waits. Authors of
@@ -55,8 +100,19 @@ extension NodeTransaction {
             from: item.destination
         ).author
     }
+}
 
-    static func endSession(_ id: String, in spool: SQLiteTransaction) throws {
-        try spool.database.execute(sql: "DELETE FROM node_session WHERE token = ?", arguments: [id])
-    }
+/// An open session as it is stored.
+struct SessionRecord: Hashable, Sendable {
+    /// The `jti` of its present token.
+    var token: String
+    /// Stays when the token is refreshed.
+    var name: String
+    var user: UserID
+    var device: DeviceID?
+    /// When the user proved who he is.
+    var opened: Timestamp
+    /// When the present token was issued.
+    var issued: Timestamp
+    var expires: Timestamp
 }

@@ -176,7 +176,7 @@ extension NodeTransaction {
         return result
     }
 
-    private func takeOneTimeKey(of user: UserID, _ device: DeviceID) throws -> OneTimePreKey? {
+    func takeOneTimeKey(of user: UserID, _ device: DeviceID) throws -> OneTimePreKey? {
         guard
             let row = try row(
                 "SELECT id, key FROM node_one_time_key WHERE user = ? AND device = ? ORDER BY id LIMIT 1",

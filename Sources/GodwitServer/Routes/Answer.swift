@@ -7,11 +7,10 @@ import NIOCore
 /// A short answer, sent whole. No Date, no Server: every byte of a header crosses the thin link.
 struct Answer {
     var status: HTTPResponse.Status
-    var contentType = "application/json"
+    /// nil: an answer without a body.
+    var contentType: String? = "application/json"
     var headers: HTTPFields = [:]
     var body: [UInt8]
-
-    static func json(_ body: [UInt8]) -> Answer { Answer(status: .ok, body: body) }
 
     static func text(_ text: String) -> Answer {
         Answer(status: .ok, contentType: "text/plain", body: Array(text.utf8))
@@ -31,13 +30,16 @@ struct Answer {
         "req_" + Base32.encode((0..<5).map { _ in UInt8.random(in: .min ... .max) })
     }
 
-    func write(to writer: consuming ResponseWriter) async throws {
+    /// - Parameter head: the request was HEAD: the answer says what the body would be.
+    func write(to writer: consuming ResponseWriter, head: Bool = false) async throws {
         var headers = headers
-        headers[.contentType] = contentType
-        headers[.contentLength] = String(body.count)
-        try await writer.write(
-            response: HTTPResponse(status: status, headerFields: headers),
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        if let contentType {
+            headers[.contentType] = contentType
+            headers[.contentLength] = String(body.count)
+        }
+        let response = HTTPResponse(status: status, headerFields: headers)
+        guard contentType != nil, !head else { return try await writer.writeResponse(response) }
+        try await writer.write(response: response, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 }
 

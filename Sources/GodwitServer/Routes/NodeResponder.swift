@@ -8,6 +8,7 @@ import Logging
 /// The few paths of a node. Everything else is answered with an error object.
 struct NodeResponder {
     let exchange: ExchangeResponder
+    let api: APIResponder
     /// Where what gives information answers probes as well.
     var probe: ProbeResponder? {
         (information as? any ProbeService).map { ProbeResponder(service: $0, logger: logger) }
@@ -15,14 +16,16 @@ struct NodeResponder {
     let information: any NodeInformation
     let logger: Logger
 
-    func respond(to request: Request, _ writer: consuming ResponseWriter) async throws {
+    func respond(
+        to request: Request, from source: SourceAddress?, _ writer: consuming ResponseWriter
+    ) async throws {
         let path = NodePath(request.head.path ?? "").text
+        if APIResponder.isBelow(path) { return try await api.respond(to: request, from: source, writer) }
         switch (path, request.method) {
         case (ExchangeResponder.path, .post): try await exchange.respond(to: request, writer)
         case (Probe.path, .post):
             guard let probe else { return try await refusal(path).write(to: writer) }
             try await probe.respond(to: request, writer)
-        case ("/api/v1/node", .get): try await Answer.json(information.descriptor()).write(to: writer)
         case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
         case ("/readyz", .get): try await readiness().write(to: writer)
         default:
@@ -41,12 +44,12 @@ struct NodeResponder {
 
     private func refusal(_ path: String) -> Answer {
         let methods: [String: String] = [
-            ExchangeResponder.path: "POST", Probe.path: "POST", "/api/v1/node": "GET", "/healthz": "GET",
-            "/readyz": "GET", SocketHandshake.session.path: "GET", SocketHandshake.live.path: "GET",
+            ExchangeResponder.path: "POST", Probe.path: "POST", "/healthz": "GET", "/readyz": "GET",
+            SocketHandshake.session.path: "GET", SocketHandshake.live.path: "GET",
         ]
         guard let method = methods[path] else {
             return .error(
-                .malformed("There is nothing at this path.", hint: "See the node's descriptor at /api/v1/node."),
+                .malformed("There is nothing at this path.", hint: "See /api/v1/openapi.json for what there is."),
                 status: .notFound)
         }
         var answer = Answer.error(

@@ -43,8 +43,8 @@ enum SocketHandshake: CaseIterable {
             && list("Sec-WebSocket-Protocol").contains(subprotocol)
     }
 
-    static func request(of head: HTTPRequestHead) -> SocketRequest {
-        SocketRequest(token: token(head.headers["Authorization"]), origin: head.headers["Origin"].first)
+    static func request(of head: HTTPRequestHead, from source: SourceAddress?) -> SocketRequest {
+        SocketRequest(token: token(head.headers["Authorization"]), origin: head.headers["Origin"].first, source: source)
     }
 
     /// The token of one `Bearer` header (AUTH-17, RFC 6750 §2.1); nil for none, several, or another scheme.

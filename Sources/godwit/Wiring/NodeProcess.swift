@@ -22,7 +22,7 @@ struct NodeProcess {
             logger: logger, carrier: { try Carriers.peer($0, $1, lines) }, lines: { lines.set($0, for: $1) })
         let server = try NodeServer(
             configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
-            queues: node, logger: logger, onBound: listening)
+            commands: node, queues: node, logger: logger, onBound: listening)
         let control = try ControlServer(path: home.controlPath, answer: { await node.control($0) })
         let serial = SerialListener(lines, service: node.exchange, logger: logger)
         var services: [any Service] = [NodeService(node: node), control, server, SerialService(listener: serial)]
