@@ -119,6 +119,7 @@ let benchmarks: [Target] =
             name: "godwit-bench",
             dependencies: [
                 "CSpoolBaseline", "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitSpool",
+                "GodwitCarrier",
                 .arguments, .crypto,
             ],
             path: "Benchmarks/godwit-bench", swiftSettings: strict),

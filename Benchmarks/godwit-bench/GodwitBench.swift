@@ -6,7 +6,10 @@ struct GodwitBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "godwit-bench", abstract: "Measure the spool and the codecs of Godwit.",
         discussion: "Run it as a release build on a machine that does nothing else.",
-        subcommands: [EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self])
+        subcommands: [
+                EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self, RoutingCommand.self,
+                SessionsCommand.self,
+            ])
 }
 
 /// Where results go.

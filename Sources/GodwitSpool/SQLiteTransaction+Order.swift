@@ -24,9 +24,10 @@ extension SQLiteTransaction {
     ///
     /// - Parameters:
     ///   - row: only items after this one.
-    ///   - bytes: of bodies; at least one item is read if any waits.
+    ///   - bytes: of bodies.
+    ///   - atLeastOne: one item is read if any waits, however large it is.
     public func waitingInOrder(
-        for destination: Party, after row: Int64, count: Int, bytes: ByteCount
+        for destination: Party, after row: Int64, count: Int, bytes: ByteCount, atLeastOne: Bool = true
     ) throws -> [SpoolBody] {
         guard count > 0, let party = try integer("SELECT party FROM spool_party WHERE name = ?", [destination.text])
         else { return [] }
@@ -44,7 +45,7 @@ extension SQLiteTransaction {
         var items: [SpoolBody] = []
         var total = 0
         for entry in found.prefix(count) {
-            guard total == 0 || total + entry.size <= bytes.bytes else { break }
+            guard atLeastOne && total == 0 || total + entry.size <= bytes.bytes else { break }
             total += entry.size
             do {
                 if let item = try spoolBody(inRow: entry.row) { items.append(item) }

@@ -230,10 +230,11 @@ actor ClientSocket: SocketSession {
             let room = Self.inFlightMax - inFlight.count
             let bytes = Self.inFlightBytesMax - inFlight.reduce(0) { $0 + $1.bytes }
             guard room > 0, bytes > 0 else { return }
-            let (party, after) = (Party.device(session.user, device), pushedUpTo)
+            let (party, after, isIdle) = (Party.device(session.user, device), pushedUpTo, inFlight.isEmpty)
             guard
                 let items = try? await core.spool.read({ transaction in
-                    try transaction.waitingInOrder(for: party, after: after, count: room, bytes: ByteCount(bytes))
+                    try transaction.waitingInOrder(
+                        for: party, after: after, count: room, bytes: ByteCount(bytes), atLeastOne: isIdle)
                 })
             else { return }
             // Revoked or closed meanwhile.
