@@ -80,10 +80,24 @@ actor ClientSocket: SocketSession {
 
     /// A message is answered when it is durable; meanwhile the next ones may come, and share its commit.
     private func lineUp(_ command: SocketCommand, _ session: Session) async {
+        startAnswering()
         await line.enter()
         let (line, requestID) = (line, command.requestID)
         desk.submitMessage(ObjectReader(command.data, what: "command"), session) { outcome in
             line.answer(SentAnswer(requestID: requestID, outcome: outcome))
+        }
+    }
+
+    /// Most sockets are idle, so the task that answers messages begins with the first one.
+    private func startAnswering() {
+        guard answering == nil else { return }
+        let (answers, handler) = (line.answers, core.aftermath)
+        answering = Task { [weak self] in
+            for await answer in answers {
+                // Whom a message is for must learn of it, also when its author has gone.
+                if case .success(let (_, aftermath)) = answer.outcome { await handler.carryOut(aftermath) }
+                await self?.give(answer)
+            }
         }
     }
 
@@ -178,14 +192,6 @@ actor ClientSocket: SocketSession {
         self.session = session
         send(session.success.object)
         guard isNew else { return }
-        let (answers, handler) = (line.answers, core.aftermath)
-        answering = Task { [weak self] in
-            for await answer in answers {
-                // Whom a message is for must learn of it, also when its author has gone.
-                if case .success(let (_, aftermath)) = answer.outcome { await handler.carryOut(aftermath) }
-                await self?.give(answer)
-            }
-        }
         await presence.joined(session.user, self)
         guard let device = session.device else { return }
         // One signal is enough, however much was queued.
