@@ -9,7 +9,7 @@ struct ScaleCommand: AsyncParsableCommand {
         commandName: "spool-scale",
         abstract: "Measure a spool of 10 thousand, a million and (--large) ten million items.")
 
-    @Flag(help: "Ten million items too: 15 GB of disk and some minutes.")
+    @Flag(help: "Ten million items too: 8 GB of disk and half an hour.")
     var large = false
     @Option(help: "Days of uptime over which the items arrive.")
     var days = 28

@@ -3,7 +3,7 @@ public import GodwitProtocol
 extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
-        "tier", "min_batch", "max_wait", "wake_on_urgent", "measure",
+        "tier", "min_batch", "max_wait", "wake_on_urgent", "measure", "erasure",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -59,6 +59,10 @@ extension Profile {
         if let bytes = try top.integer("mtu", in: 64...65_535) { mtu = ByteCount(bytes) }
         if let time = try top.integer("batch_delay", in: 0...60_000) { batchDelay = .milliseconds(time) }
         frameSeconds = try top.number("frame_seconds", in: 0.5...60) ?? frameSeconds
+        if let share = try top.number("erasure", in: 0...1) {
+            guard share == 0 || share >= 0.01 else { throw top.failure("erasure", "must be 0, or 0.01 to 1.") }
+            erasure = share
+        }
     }
 
     private mutating func readBatching(_ top: ProfileReader) throws(ProtocolError) {

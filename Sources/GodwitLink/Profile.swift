@@ -36,6 +36,8 @@ public struct Profile: Sendable, Hashable {
     public var wakeOnUrgent = WakeRule.inWindow
     /// Link time that one frame takes; 0.5 to 60 s.
     public var frameSeconds: Double
+    /// Parity datagrams for each datagram at the end of a stream, where exchanges go in datagrams; 0 (none) or 0.01 to 1.
+    public var erasure = 0.0
     /// Tier towards the peer set by the operator (NET-07); nil: by rate.
     public var tierUp: Tier?
     /// Tier from the peer set by the operator; nil: by rate.
@@ -47,6 +49,19 @@ public struct Profile: Sendable, Hashable {
     public var rulesUp: TierRules { TierRules.of(tierUp ?? Tier(rate: bandwidthUp)) }
     /// What the tier from the peer allows, by the profile's own rate.
     public var rulesDown: TierRules { TierRules.of(tierDown ?? Tier(rate: bandwidthDown)) }
+
+    /// A request with the most parity that goes beside it: one datagram is rounded up, and none has more than one.
+    public func withParity(_ bytes: ByteCount) -> ByteCount {
+        guard erasure > 0 else { return bytes }
+        let share = (Double(bytes.bytes) * erasure).rounded(.up) + Double(mtu.bytes)
+        return bytes + min(bytes, ByteCount(Int(min(share, 1e15))))
+    }
+
+    /// The largest request that `withParity` leaves within so many bytes, or a little less.
+    public func withoutParity(_ bytes: ByteCount) -> ByteCount {
+        guard erasure > 0 else { return bytes }
+        return ByteCount(max(bytes.bytes / 2, Int(Double(bytes.bytes - mtu.bytes - 1) / (1 + erasure))))
+    }
 
     /// The `network_profile` object of 004 §13.1.
     public var networkProfile: JSONObject {

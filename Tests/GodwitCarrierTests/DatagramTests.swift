@@ -133,6 +133,14 @@ import Testing
         }
         datagram.ends = !datagram.chunks.isEmpty && .random(using: &random)
         if !datagram.chunks.isEmpty || datagram.asks { datagram.number = .random(in: 0...70_000, using: &random) }
+        if datagram.chunks.isEmpty, .random(using: &random) {
+            let number = Int.random(in: 40...70_000, using: &random)
+            datagram.number = number
+            datagram.parity = DatagramParity(
+                last: number - .random(in: 1...20, using: &random), map: .random(in: 0...0xFFFF, using: &random) | 1,
+                row: .random(in: 0...31, using: &random), share: .random(in: 1...100, using: &random),
+                symbol: [UInt8](repeating: 7, count: .random(in: 8...300, using: &random)))
+        }
         if !datagram.isFromAnswerer, datagram.number != nil, .random(using: &random) {
             datagram.opening = Datagram.Opening(rate: 2_400, callerRate: 64_000, roundTrip: 200, payloadMax: 472)
         }

@@ -144,6 +144,23 @@ struct ProfileTests {
         #expect(window.details["key"] == "windows[0].zzz")
     }
 
+    @Test(
+        "the largest request that leaves room for its parity is the largest, or a few bytes less",
+        arguments: [0, 0.01, 0.3, 1])
+    func parity(_ share: Double) {
+        var profile = Profile.satellite
+        profile.erasure = share
+        for room in [0, 1, 1_499, 1_500, 3_000, 3_001, 100_000, 1 << 40] {
+            let most = profile.withoutParity(ByteCount(room))
+            #expect(profile.withParity(most) <= ByteCount(room))
+            #expect(profile.withParity(most + ByteCount(3)) > ByteCount(room))
+        }
+        // A small request may go twice; of a long one the share does, and a datagram.
+        #expect(profile.withParity(ByteCount(90)) == ByteCount(share == 0 ? 90 : 180))
+        let long = 1_000_000 + Int(1_000_000 * share) + (share == 0 ? 0 : 1_500)
+        #expect(profile.withParity(ByteCount(1_000_000)) == ByteCount(min(long, 2_000_000)))
+    }
+
     /// Key path, accepted extremes, refused neighbours.
     static let limits: [(String, accepted: [String], refused: [String])] = [
         ("network_profile.bandwidth_down", ["10", "100000000000"], ["9", "100000000001", "-1", "'10'", "10.5"]),
@@ -160,6 +177,7 @@ struct ProfileTests {
         ("mtu", ["64", "65535"], ["63", "65536"]),
         ("batch_delay", ["0", "60000"], ["-1", "60001"]),
         ("frame_seconds", ["0.5", "60"], ["0.49", "60.1"]),
+        ("erasure", ["0", "0.01", "1"], ["-0.01", "0.009", "1.01", "true"]),
         ("weights.direct", ["0", "1000"], ["-1", "1001", "1.5"]),
         ("weights.control", [], ["1"]),
         ("budget.bytes_per_day", ["1", "1000000000000000"], ["0", "1000000000000001"]),

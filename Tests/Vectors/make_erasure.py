@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes erasure.txt: what docs/protocol.md, section 8.4, says of symbols and datagrams, computed by other means.
+"""Makes erasure.txt: what docs/protocol.md, section 8.4, says of symbols and datagrams, and section 8.2 of parity within an
+exchange, computed by other means.
 
 Here a product is a polynomial's remainder, bit by bit, an inverse is found by trying, and lost symbols come from
 inverting the rows of the whole generator matrix that are left. The parity lines are also what ISA-L 2.30 computes
@@ -96,6 +97,26 @@ def datagrams(records, size, blocks, rows):
         yield head + body + crc32c(head + body)
 
 
+def parity_symbol(chunks, ends, number, ident, answerer):
+    """What the code takes for one datagram of an exchange: (offset, bytes) each, section 8.2."""
+    body = bytes([(len(chunks) - 1) << 1 | ends])
+    for index, (offset, content) in enumerate(chunks):
+        body += varint(offset) + (varint(len(content)) if index < len(chunks) - 1 else b"") + content
+    return len(body).to_bytes(2, "big") + body + crc32c(bytes([answerer]) + ident + varint(number) + body)
+
+
+def exchange_parity(group, number, row_number, share, ident, answerer):
+    """A datagram of parity over {number: (chunks, ends)}, without acknowledgement or opening, that asks."""
+    numbers = sorted(group)
+    symbols = [parity_symbol(*group[covered], covered, ident, answerer) for covered in numbers]
+    size = max(map(len, symbols))
+    cover = sum(1 << numbers[-1] - covered for covered in numbers)
+    k = len(numbers)
+    symbol = combine(row(k, k + row_number), [one.ljust(size, b"\0") for one in symbols])
+    return (bytes([0xC4 | answerer, 0x10]) + ident + varint(number) + varint(number - numbers[-1]) + varint(cover)
+            + bytes([row_number, share]) + symbol)
+
+
 def main():
     chance = random.Random(84)
     for k, m, size in [(1, 1, 5), (1, 254, 1), (2, 2, 8), (5, 3, 16), (16, 8, 7), (100, 20, 3), (200, 55, 2), (254, 1, 4)]:
@@ -119,6 +140,20 @@ def main():
     print("records", *(record.hex() for record in records))
     for datagram in datagrams(records, 40, 3, 4):
         print("datagram", datagram.hex())
+    ident = bytes.fromhex("01020304")
+    small = {3: ([(100, bytes.fromhex("aabbcc"))], 0), 4: ([(103, b"\xdd")], 1)}
+    print("exchange", exchange_parity(small, 5, 0, 50, ident, 0).hex())
+    # Holes between the covered numbers, several chunks, several rows; what is covered stands before its parity.
+    offset, group = 70_000, {}
+    for number in (130, 131, 134, 137, 160):
+        chunks = []
+        for size in chance.choices((1, 5, 130, 300), k=chance.randint(1, 3)):
+            chunks.append((offset, chance.randbytes(size)))
+            offset += size + chance.randint(0, 3)
+        group[number] = (chunks, int(number == 160))
+        print("covered", number, group[number][1], *(f"{at}:{content.hex()}" for at, content in chunks))
+    for row_number in range(3):
+        print("rows", exchange_parity(group, 161 + row_number, row_number, 60, ident, 1).hex())
 
 
 if __name__ == "__main__":

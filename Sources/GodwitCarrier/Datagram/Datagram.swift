@@ -1,7 +1,7 @@
 import GodwitBatch
 import GodwitProtocol
 
-/// One datagram of an exchange (docs/protocol.md §8.2): parts of a stream, an acknowledgement, or both.
+/// One datagram of an exchange (docs/protocol.md §8.2): parts of a stream or parity of such, an acknowledgement, or both.
 struct Datagram: Sendable, Hashable {
     /// A part of the stream.
     struct Chunk: Sendable, Hashable {
@@ -56,7 +56,7 @@ struct Datagram: Sendable, Hashable {
 
     var id: UInt32
     var isFromAnswerer: Bool
-    /// There where something has to be acknowledged: with chunks, or where it asks.
+    /// There where something has to be acknowledged: with chunks or parity, or where it asks.
     var number: Int?
     /// Wants to be acknowledged now.
     var asks = false
@@ -67,6 +67,8 @@ struct Datagram: Sendable, Hashable {
     var chunks: [Chunk] = []
     /// The last chunk is the end of the stream.
     var ends = false
+    /// Instead of chunks.
+    var parity: DatagramParity?
 
     static func varintSize(_ value: some BinaryInteger) -> Int {
         max(1, (UInt64(clamping: value).bitWidth - UInt64(clamping: value).leadingZeroBitCount + 6) / 7)
@@ -89,10 +91,12 @@ extension Datagram {
         static let extended: UInt8 = 0xC0
         /// In the second byte of an extended datagram.
         static let credit: UInt8 = 0x01
+        static let parity: UInt8 = 0x10
+        static let unused: UInt8 = 0xE0
     }
 
     var encoded: [UInt8] {
-        let isExtended = credit != nil || chunks.count > 1
+        let isExtended = credit != nil || chunks.count > 1 || parity != nil
         var type = isExtended ? Bits.extended : Bits.plain
         if isFromAnswerer { type |= Bits.answerer }
         if acknowledgement != nil { type |= Bits.acknowledgement }
@@ -101,7 +105,11 @@ extension Datagram {
         if !chunks.isEmpty { type |= Bits.chunk }
         if ends { type |= Bits.end }
         var bytes = [type]
-        if isExtended { bytes.append((credit == nil ? 0 : Bits.credit) | UInt8(max(chunks.count - 1, 0)) << 1) }
+        if isExtended {
+            bytes.append(
+                (credit == nil ? 0 : Bits.credit) | UInt8(max(chunks.count - 1, 0)) << 1
+                    | (parity == nil ? 0 : Bits.parity))
+        }
         bytes += Self.bytes(id)
         if let number { bytes += Varint.bytes(UInt64(number)) }
         if let opening {
@@ -111,6 +119,13 @@ extension Datagram {
             bytes += Varint.bytes(UInt64(acknowledgement.largest)) + Varint.bytes(acknowledgement.map)
         }
         if let credit { bytes += Varint.bytes(UInt64(credit)) }
+        if let parity, let number { bytes += parity.encoded(in: number) }
+        return bytes + Self.bytes(chunks)
+    }
+
+    /// Chunks, the last one without its length.
+    static func bytes(_ chunks: [Chunk]) -> [UInt8] {
+        var bytes: [UInt8] = []
         for (index, chunk) in chunks.enumerated() {
             bytes += Varint.bytes(UInt64(chunk.offset))
             if index < chunks.count - 1 { bytes += Varint.bytes(UInt64(chunk.bytes.count)) }
@@ -127,7 +142,7 @@ extension Datagram {
         guard let type = reader.byte(), [Bits.plain, Bits.extended].contains(type & Bits.kinds) else { return nil }
         var extras: UInt8 = 0
         if type & Bits.kinds == Bits.extended {
-            guard let byte = reader.byte(), byte != 0, byte < 16 else { return nil }
+            guard let byte = reader.byte(), byte != 0, byte & Bits.unused == 0 else { return nil }
             extras = byte
         }
         guard let id = reader.identifier() else { return nil }
@@ -136,8 +151,10 @@ extension Datagram {
         asks = type & Bits.asks != 0
         ends = type & Bits.end != 0
         let hasChunk = type & Bits.chunk != 0
-        guard hasChunk || (!ends && extras >> 1 == 0) else { return nil }
-        if hasChunk || asks {
+        let hasParity = extras & Bits.parity != 0
+        let furtherChunks = Int((extras & ~Bits.parity) >> 1)
+        guard hasChunk ? !hasParity : !ends && furtherChunks == 0 else { return nil }
+        if hasChunk || hasParity || asks {
             guard let number = reader.value(in: 0...Self.valueMax - 1) else { return nil }
             self.number = number
         }
@@ -154,14 +171,19 @@ extension Datagram {
             self.credit = credit
         }
         if hasChunk {
-            guard let chunks = Self.chunks(&reader, count: Int(extras >> 1) + 1, ends: ends) else { return nil }
+            guard let chunks = Self.chunks(&reader, count: furtherChunks + 1, ends: ends) else { return nil }
             self.chunks = chunks
+        }
+        if hasParity {
+            guard let number, let parity = DatagramParity(&reader, in: number) else { return nil }
+            self.parity = parity
         }
         // Nothing in it, or something left over.
         guard reader.isAtEnd, number != nil || acknowledgement != nil else { return nil }
     }
 
-    private static func chunks(_ reader: inout DatagramReader, count: Int, ends: Bool) -> [Chunk]? {
+    /// Reads to the end.
+    static func chunks(_ reader: inout DatagramReader, count: Int, ends: Bool) -> [Chunk]? {
         var chunks: [Chunk] = []
         for index in 0..<count {
             guard let offset = reader.value(in: 0...valueMax) else { return nil }

@@ -23,6 +23,8 @@ struct DatagramLink: Sendable, Hashable {
     var firstSilence: Duration?
     /// A line between two ends: nobody can send under a false address.
     var isLine = false
+    /// Parity for each hundred datagrams, 0 to 100; 0: none. An answerer learns it from the caller's.
+    var parityShare = 0
 
     init(
         sendRate: Int, receiveRate: Int, roundTrip: Duration, payloadMax: Int, header: Int = headerV4,
@@ -43,7 +45,10 @@ struct DatagramLink: Sendable, Hashable {
             sendRate: profile.bandwidthUp.bitsPerSecond, receiveRate: profile.bandwidthDown.bitsPerSecond,
             roundTrip: profile.latency,
             payloadMax: min(max(profile.mtu.bytes - header, payloads.lowerBound), payloads.upperBound), header: header)
+        parityShare = Self.percent(profile.erasure)
     }
+
+    private static func percent(_ share: Double) -> Int { min(max(Int((share * 100).rounded()), 0), 100) }
 
     /// The calling end of a serial line: never faster than the line, nor larger than its frames.
     init(_ profile: Profile, line: SerialEndpoint) {
@@ -55,6 +60,7 @@ struct DatagramLink: Sendable, Hashable {
             receiveRate: min(profile.bandwidthDown.bitsPerSecond, rate), roundTrip: profile.latency,
             payloadMax: min(max(largest, payloads.lowerBound), payloads.upperBound), header: SerialFrame.overhead)
         isLine = true
+        parityShare = Self.percent(profile.erasure)
     }
 
     /// Goes no faster than the link was measured to be.
@@ -110,6 +116,9 @@ struct DatagramLink: Sendable, Hashable {
     var firstWindow: Int {
         held(in: roundTrip + askedDelay * 2 + receiveTime(payloadMax)) + payloadMax + header
     }
+
+    /// Bytes of the largest datagram that takes no longer than the round trip of a small one.
+    var sentInRoundTrip: Int { held(in: roundTrip) - header }
 
     private func held(in time: Duration) -> Int { Int(min(sendRate / 8 * time.inSeconds, Double(1 << 24))) }
 }

@@ -11,6 +11,7 @@ extension DatagramStream {
         if mayCarryData(at: now) { return sendData(at: now) }
         if isProbeDue { return sendProbe(at: now) }
         if let acknowledgeAt, acknowledgeAt <= now { return sendAcknowledgement(at: now) }
+        if isParityDue { return sendParity(at: now) }
         return nil
     }
 
@@ -19,7 +20,7 @@ extension DatagramStream {
         if case .failed = state { return isCloseDue ? max(now, pace.nextAt) : nil }
         var times: [Duration] = []
         if room >= Datagram.Opening.payloads.lowerBound {
-            if mayCarryData(at: now) || isProbeDue { times.append(pace.nextAt) }
+            if mayCarryData(at: now) || isProbeDue || isParityDue { times.append(pace.nextAt) }
             if let acknowledgeAt { times.append(max(acknowledgeAt, pace.nextAt)) }
             if case .open = state, output.fresh > 0, holdUntil > now { times.append(max(holdUntil, pace.nextAt)) }
             // Whoever has more to write is asked for it in time.
@@ -54,13 +55,16 @@ extension DatagramStream {
     /// Something would go out now if the pace let it.
     func isPressing(at now: Duration) -> Bool {
         if case .failed = state { return isCloseDue }
-        return mayCarryData(at: now) || isProbeDue || acknowledgeAt.map { $0 <= now } ?? false
+        return mayCarryData(at: now) || isProbeDue || isParityDue || acknowledgeAt.map { $0 <= now } ?? false
     }
+
+    /// No acknowledgement has shown yet that the caller's address is the caller's.
+    var isStranger: Bool { role == .answerer && !isPeerReached && !link.isLine }
 
     /// Bytes of the next datagram. An answerer whom no acknowledgement has shown that the caller's address is the
     /// caller's sends at most three times what came from there.
-    private var room: Int {
-        guard role == .answerer, !isPeerReached, !link.isLine else { return link.payloadMax }
+    var room: Int {
+        guard isStranger else { return link.payloadMax }
         let heard = counts.received + counts.datagramsReceived * link.header
         let spent = counts.sent + counts.datagramsSent * link.header
         return min(link.payloadMax, 3 * heard - spent - link.header)
@@ -87,8 +91,13 @@ extension DatagramStream {
             return
         }
         guard let probeAt, now >= probeAt, !isProbeDue else { return }
+        let held = sent.loseHeld()
         // What is small goes again at once; for more the probe finds out first whether it got lost.
-        if silentWaits == 0, let last = sent.last, !last.places.isEmpty,
+        if !held.isEmpty {
+            // Parity that could have brought it was lost, too.
+            for entry in held { for places in entry.places { output.lose(places) } }
+            counts.lost += held.count
+        } else if silentWaits == 0, let last = sent.last, !last.places.isEmpty,
             link.sendTime(last.size) <= max(link.roundTrip / 2, .milliseconds(5)), let lost = sent.loseLast()
         {
             for places in lost.places { output.lose(places) }
@@ -105,7 +114,9 @@ extension DatagramStream {
         if sent.hasInFlight { return lastWanting + patience }
         if output.isHeldByCredit { return lastWanting + link.probeEvery }
         guard role == .caller, output.isAcknowledged || output.isEmptied else { return nil }
-        return max(lastHeard, lastWanting) + link.probeEvery * 2 + link.fullRoundTrip
+        // An answer that stands still is often one to a stranger whose acknowledgement got lost.
+        let isStanding = parity.share > 0 && input.arrived > 0
+        return max(lastHeard, lastWanting) + link.fullRoundTrip + (isStanding ? .seconds(1) : link.probeEvery * 2)
     }
 
     /// A round trip, the peer's delay, the datagram that the peer may be sending; doubled with every silence, but never
@@ -125,15 +136,17 @@ extension DatagramStream {
 // MARK: - What goes out
 
 extension DatagramStream {
-    private var blank: Datagram { Datagram(id: id, isFromAnswerer: role == .answerer) }
+    var blank: Datagram { Datagram(id: id, isFromAnswerer: role == .answerer) }
 
     private mutating func sendData(at now: Duration) -> [UInt8]? {
         var datagram = blank
         datagram.number = sent.nextNumber
         var left = room - 5 - Datagram.varintSize(sent.nextNumber)
         addOpening(to: &datagram, left: &left)
+        let most = left - parityRoom
         // At least an offset and some bytes have to fit beside it.
         if unacknowledged > 0 || creditRepeats > 0 { addAcknowledgement(to: &datagram, left: &left, spare: 9) }
+        left = min(left, most)
         var places: [Range<Int>] = []
         while let offset = output.nextOffset, datagram.chunks.count < Datagram.chunksMax {
             // A further chunk costs the length of the one before it, and the first such the byte that counts them.
@@ -144,9 +157,9 @@ extension DatagramStream {
                 guard !before.bytes.isEmpty, left - cost >= 8 else { break }
             }
             let again = output.hasLost
-            var most = left - cost
-            if datagram.number == 0, let part = splitsAt, output.unsent > most { most = min(most, part) }
-            guard most > 0, let cut = output.cut(room: most) else { break }
+            var size = left - cost
+            if datagram.number == 0, let part = splitsAt, output.unsent > size { size = min(size, part) }
+            guard size > 0, let cut = output.cut(room: size) else { break }
             left -= cost + cut.chunk.bytes.count
             if again { counts.repeated += cut.chunk.bytes.count }
             datagram.chunks.append(cut.chunk)
@@ -158,7 +171,7 @@ extension DatagramStream {
         // The first one asks, too: what holds back the rest is lifted by its acknowledgement.
         let isLast =
             datagram.number == 0 || output.isFinished && output.nextOffset == nil || output.isHeldByCredit
-            || sent.bytesInFlight + room >= window || (role == .answerer && !isPeerReached && !link.isLine)
+            || sent.bytesInFlight + room >= window || isStranger
         datagram.asks = isLast || isProbeDue
         isProbeDue = false
         return emit(datagram, places: places, at: now)
@@ -188,13 +201,13 @@ extension DatagramStream {
         return emit(datagram, places: [], at: now)
     }
 
-    private mutating func addOpening(to datagram: inout Datagram, left: inout Int) {
+    mutating func addOpening(to datagram: inout Datagram, left: inout Int) {
         guard role == .caller, !sent.hasAcknowledged else { return }
         datagram.opening = link.opening
         left -= link.opening.size
     }
 
-    private mutating func addAcknowledgement(to datagram: inout Datagram, left: inout Int, spare: Int) {
+    mutating func addAcknowledgement(to datagram: inout Datagram, left: inout Int, spare: Int) {
         // An end that asks after long silence gets everything, as what was told before may be lost.
         let whole = isAsked || silentWaits > 0
         guard let acknowledgement = numbers.acknowledgement(whole: whole, room: left - spare) else { return }
@@ -212,13 +225,15 @@ extension DatagramStream {
         isAsked = false
     }
 
-    private mutating func emit(_ datagram: Datagram, places: [Range<Int>], at now: Duration) -> [UInt8] {
+    mutating func emit(
+        _ datagram: Datagram, places: [Range<Int>], parityOf group: Int? = nil, at now: Duration
+    ) -> [UInt8] {
         let bytes = datagram.encoded
         let left = pace.charge(bytes.count, at: now)
         counts.sent += bytes.count
         counts.datagramsSent += 1
         if datagram.number != nil {
-            sent.add(sentAt: left, size: bytes.count, places: places)
+            sent.add(sentAt: left, size: bytes.count, places: places, parityOf: group)
             lastWanting = left
             lastAsked = datagram.asks
         }

@@ -26,6 +26,9 @@ struct DatagramStream: Sendable {
         var repeated = 0
         /// Datagrams that wanted an acknowledgement and got none, those that came late not counted.
         var lost = 0
+        /// Datagrams of parity that went, and datagrams that came rebuilt from parity.
+        var parity = 0
+        var rebuilt = 0
     }
 
     let id: UInt32
@@ -39,6 +42,8 @@ struct DatagramStream: Sendable {
     var numbers = ReceivedNumbers()
     var sent = SentDatagrams()
     var pace: LinkPace
+    var parity: ParitySender
+    var known = ParityReceiver()
     /// What was acknowledged, and what came.
     var upMeter = FlowMeter()
     var downMeter = FlowMeter()
@@ -75,6 +80,7 @@ struct DatagramStream: Sendable {
         self.id = id
         self.link = link
         pace = LinkPace(link)
+        parity = ParitySender(share: link.parityShare)
         lastHeard = now
         lastWanting = now
     }
@@ -170,12 +176,17 @@ extension DatagramStream {
         let skips = number > numbers.largest + 1
         let isNew = numbers.insert(number)
         input.insert(datagram.chunks, ends: datagram.ends)
-        if !datagram.chunks.isEmpty { lastData = now }
-        if isNew, !datagram.chunks.isEmpty { meter(arrived: size, at: now) }
+        let isRebuilt = rebuild(with: datagram, number)
+        let carries = !datagram.chunks.isEmpty || datagram.parity != nil
+        if carries { lastData = now }
+        if isNew, carries { meter(arrived: size, at: now) }
         unacknowledged += 1
         if datagram.asks { isAsked = true }
         let delay: Duration =
-            if datagram.asks {
+            if isRebuilt {
+                // Before the peer gives it up.
+                .zero
+            } else if datagram.asks {
                 link.askedDelay
             } else if skips || !isNew || unacknowledged >= 4 {
                 .zero
@@ -189,6 +200,8 @@ extension DatagramStream {
     mutating func end(_ state: State) {
         self.state = state
         sent.removeAll()
+        parity.batch = nil
+        known = ParityReceiver()
         output = SendBuffer(credit: 0)
         isProbeDue = false
     }

@@ -53,6 +53,19 @@ struct SendBuffer: Sendable {
         return (Datagram.Chunk(offset: start, bytes: Array(bytes[(start - base)..<(end - base)])), places, ends)
     }
 
+    /// What went with these places, made again; nil where some of it is acknowledged and gone.
+    func chunks(at places: [Range<Int>]) -> (chunks: [Datagram.Chunk], ends: Bool)? {
+        var chunks: [Datagram.Chunk] = []
+        for range in places {
+            guard range.lowerBound >= base, range.upperBound <= written + 1 else { return nil }
+            let stop = min(range.upperBound, written)
+            chunks.append(
+                Datagram.Chunk(
+                    offset: range.lowerBound, bytes: Array(bytes[(range.lowerBound - base)..<(stop - base)])))
+        }
+        return (chunks, places.last?.upperBound == written + 1)
+    }
+
     mutating func acknowledge(_ places: Range<Int>) {
         acknowledged.insert(places)
         lost.remove(places)

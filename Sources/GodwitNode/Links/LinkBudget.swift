@@ -63,7 +63,8 @@ actor LinkBudget {
             room = min(room, Int(min(onAir, 1e15)) - Self.overheadOnAir.bytes)
         }
         // Part of it is lost and goes again.
-        return ByteCount(max(Int(Double(room) * (1 - profile.packetLoss)), 0))
+        let whole = ByteCount(max(Int(Double(room) * (1 - profile.packetLoss)), 0))
+        return profile.withoutParity(whole)
     }
 
     /// When something is granted again.
@@ -80,8 +81,8 @@ actor LinkBudget {
         return Booking(number: opened)
     }
 
-    /// Books the most that an exchange may cost by now: its request with what is lost of it, and the answer that the
-    /// link's rate lets expect, as far as the budget reaches. Replaces what was booked of it before.
+    /// Books the most that an exchange may cost by now: its request with its parity and with what is lost of it, and the
+    /// answer that the link's rate lets expect, as far as the budget reaches. Replaces what was booked of it before.
     ///
     /// - Parameters:
     ///   - request: all that goes, the record that is about to be handed over included.
@@ -94,8 +95,8 @@ actor LinkBudget {
         request: ByteCount, received: ByteCount = .zero, answer: ByteCount? = nil, as booking: Booking
     ) async throws -> ByteCount? {
         let now = core.time.now()
-        let sent = repeated(request + Self.overhead)
-        let airtime = airtime(of: repeated(request + Self.overheadOnAir))
+        let sent = repeated(profile.withParity(request) + Self.overhead)
+        let airtime = airtime(of: repeated(profile.withParity(request) + Self.overheadOnAir))
         var next = ledger
         if let before = reservations[booking] { next.settle(before, bytes: .zero, airtime: .zero, at: now) }
         guard next.maySend(sent + received, airtime: airtime, of: .control, at: now) else { throw Self.spent }
