@@ -20,6 +20,7 @@ public enum NodeSchema {
         migrator.registerMigration("node link measures") { database in
             for table in measures { try database.execute(sql: table) }
         }
+        registerChannels(in: &migrator)
     }
 
     private static let tables = [
