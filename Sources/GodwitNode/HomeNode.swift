@@ -120,6 +120,8 @@ public final class HomeNode: Sendable {
             }
             let held = try transaction.expireHeld()
             try transaction.repeatQuestions()
+            try transaction.endSanctions()
+            try transaction.restartEpochs()
             return max(expired.count, held)
         }
     }

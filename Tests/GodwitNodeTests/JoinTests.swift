@@ -14,8 +14,8 @@ struct JoinTests {
             for number in 0..<count {
                 try transaction.run(
                     """
-                    INSERT INTO node_member (channel, user, device, role, joined)
-                    SELECT channel, ?, 'abcdefgh', 'member', 1 FROM node_channel WHERE name = '#general'
+                    INSERT INTO node_member (channel, user, device, joined)
+                    SELECT channel, ?, 'abcdefgh', 1 FROM node_channel WHERE name = '#general'
                     """, ["elsewher.member\(number)"])
             }
         }

@@ -23,6 +23,8 @@ public struct ClientWarning: Sendable, Hashable {
         case expired
         /// A device takes part that its user does not list.
         case unlistedDevice = "unlisted_device"
+        /// This user is no member of a channel any more.
+        case removed
         /// The node refused something that this device sent.
         case refused
         /// A message of this device waits on its way for a better link.

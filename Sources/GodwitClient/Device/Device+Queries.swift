@@ -73,7 +73,7 @@ extension Device {
         try await store.read { transaction in
             try transaction.rows(
                 """
-                SELECT c.*, (SELECT count(*) FROM client_member m WHERE m.channel = c.channel) AS members,
+                SELECT c.*, (SELECT count(*) FROM client_member m WHERE m.channel = c.channel AND m.until IS NULL) AS members,
                   (SELECT max(version) FROM client_membership m WHERE m.channel = c.channel) AS version
                 FROM client_channel c ORDER BY c.name, c.node
                 """

@@ -39,6 +39,10 @@ public struct ChannelSummary: Sendable, Hashable {
         case joining
         case member
         case refused
+        /// Somebody has invited this user.
+        case invited
+        /// This user has gone or was removed, or the channel was deleted.
+        case left
     }
     public var id: ChannelID
     public var state: State

@@ -43,5 +43,5 @@ struct Rejected: Error {
     }
 }
 
-/// Thrown while a message is looked at: it was written before this device joined, and is not for it to read.
+/// Thrown while a message is looked at: it was written before this device joined or after it left, and is not for it to read.
 struct BeforeJoining: Error {}

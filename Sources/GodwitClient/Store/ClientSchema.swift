@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 4) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 5) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -22,6 +22,8 @@ enum ClientSchema {
         }
         guard version > 3 else { return }
         migrator.registerMigration("client links") { database in try database.execute(sql: links) }
+        guard version > 4 else { return }
+        registerChannels(in: &migrator)
     }
 
     /// The last `link_status` of the home node about its link to each other node.

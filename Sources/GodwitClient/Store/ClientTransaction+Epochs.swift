@@ -28,14 +28,21 @@ extension ClientTransaction {
         try row("SELECT * FROM client_epoch WHERE name = ?", [Data(name)]).map(KnownEpoch.init)
     }
 
-    /// The newest readable epoch of a channel, at most of a given membership.
-    func newestEpoch(of channel: KnownChannel, upTo version: Int64 = .max) throws -> KnownEpoch? {
+    /// The newest readable epoch of a channel, of a given range of memberships.
+    func newestEpoch(
+        of channel: KnownChannel, from first: Int64 = 0, upTo version: Int64 = .max
+    ) throws -> KnownEpoch? {
         try row(
             """
-            SELECT * FROM client_epoch WHERE channel = ? AND membership <= ? AND next IS NOT NULL
+            SELECT * FROM client_epoch WHERE channel = ? AND membership >= ? AND membership <= ? AND next IS NOT NULL
             ORDER BY membership DESC, created DESC LIMIT 1
-            """, [channel.row, version]
+            """, [channel.row, first, version]
         ).map(KnownEpoch.init)
+    }
+
+    /// The epoch in which this device writes: none that has devices which it knows to have left (D-14).
+    func writingEpoch(of channel: KnownChannel) throws -> KnownEpoch? {
+        try newestEpoch(of: channel, from: channel.departed)
     }
 
     /// An epoch's start (D-14): checked against the membership that it belongs to, then used. What does not fit is
@@ -45,6 +52,7 @@ extension ClientTransaction {
         guard let channel = try channel(start.channel) else {
             throw Rejected(.misdirected, "An epoch of a channel arrived that this device has not joined.")
         }
+        guard channel.state != .left else { return }
         guard let mine = try since(context.user, context.device, in: channel) else {
             throw Waiting(.channel(channel.id))
         }
@@ -57,7 +65,7 @@ extension ClientTransaction {
             throw Waiting(.membership(channel.id, start.membership))
         }
         try check(start, against: membership, of: channel)
-        let secret = try secret(of: start, membership)
+        guard let secret = try secret(of: start, membership, in: channel) else { return }
         guard secret.commitment == start.commitment else {
             throw Rejected(
                 .epochMismatch, "An epoch's secret is not the one that its sponsor committed to.",
@@ -83,7 +91,7 @@ extension ClientTransaction {
             DELETE FROM client_epoch WHERE name IN (
               SELECT name FROM client_epoch
               WHERE channel = ?1 AND next IS NULL AND membership <
-                (SELECT since FROM client_member WHERE channel = ?1 AND user = ?2 AND device = ?3)
+                (SELECT max(since) FROM client_member WHERE channel = ?1 AND user = ?2 AND device = ?3)
               ORDER BY membership DESC, created DESC, name LIMIT -1 OFFSET ?4)
             """, [channel.row, context.user.text, context.device.text, Self.pastEpochsMax])
         arrived.append(.epoch(name))
@@ -107,8 +115,10 @@ extension ClientTransaction {
         }
     }
 
-    /// From the own wrap, else from the epoch before.
-    private func secret(of start: EpochStart, _ membership: Membership) throws -> EpochSecret {
+    /// From the own wrap, else from the epoch before; nil for a fresh one without a wrap for this device.
+    private func secret(
+        of start: EpochStart, _ membership: Membership, in channel: KnownChannel
+    ) throws -> EpochSecret? {
         let wrap = start.wraps.first { $0.userID == context.user && $0.device == context.device }
         if let wrap, let preKey = try signedPreKey(wrap.preKey),
             let secret = try? EpochWrap.unwrap(
@@ -117,6 +127,10 @@ extension ClientTransaction {
                 identity: context.agreement)
         {
             return secret
+        }
+        guard !membership.change.isFresh else {
+            try askAgain(for: channel)
+            return nil
         }
         guard let predecessor = start.predecessor else {
             throw Rejected(.epochMismatch, "An epoch brings no secret that this device can open.")

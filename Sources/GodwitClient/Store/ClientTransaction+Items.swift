@@ -40,6 +40,8 @@ extension ClientTransaction {
                 introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList)
         case .membership(let membership): try take(membership)
         case .memberList(let list): try take(list)
+        case .memberKeys(let keys): try take(keys)
+        case .invitation(let invitation): try take(invitation)
         case .epoch(let epoch): try take(epoch)
         case .lookupResult(let result): try take(result)
         case .refusal(let refusal): try take(refusal)

@@ -41,6 +41,7 @@ extension ClientTransaction {
         guard let name = message.epoch, case .channel(let id) = message.conversation else {
             throw Rejected(.malformed, "A message to a channel names no epoch.")
         }
+        guard try channel(id)?.state != .left else { throw BeforeJoining() }
         guard let epoch = try epoch(name) else { throw Waiting(.epoch(name)) }
         guard epoch.next != nil else { throw BeforeJoining() }
         guard let channel = try channel(id), epoch.channel == channel.row,

@@ -43,7 +43,7 @@ extension ClientTransaction {
     private func prepare(_ target: MessageTarget) throws {
         switch target {
         case .channel(let id):
-            guard let channel = try channel(id), channel.state != .refused else {
+            guard let channel = try channel(id), channel.state == .joining || channel.state == .member else {
                 throw ProtocolError(
                     .channelNotFound, "This device is not in the channel.",
                     hint: "Join it first: `godwit channel join`.", details: ["channel": .string(id.name.text)])
@@ -99,6 +99,7 @@ extension ClientTransaction {
             try failWaiting(for: .channel(channel.id), refusal.error)
             return
         }
+        try stays(refusal)
         // An epoch that nobody else gets must not be written in, and what was can be read by nobody.
         try run(
             """

@@ -40,7 +40,7 @@ extension ClientTransaction {
             sequence: head.map { $0.seq + 1 } ?? 0, previous: head?.hash)
         switch entry.target {
         case .channel(let id):
-            guard let channel = try channel(id), let epoch = try newestEpoch(of: channel),
+            guard let channel = try channel(id), let epoch = try writingEpoch(of: channel),
                 let chain = try chain(epoch.name, of: context.user, context.device)
             else { return nil }
             draft.epoch = epoch.name

@@ -43,6 +43,8 @@ extension ClientTransaction {
     private struct Plan {
         var predecessor: KnownEpoch?
         var joiners: [Joiner]
+        /// The secret follows from none before.
+        var isFresh = false
     }
 
     /// - Returns: false while what it needs has not come.
@@ -55,9 +57,11 @@ extension ClientTransaction {
         {
             return true
         }
+        // Whoever has left since would get the secret.
+        guard membership.version >= channel.departed else { return true }
         guard let plan = try plan(for: membership, in: channel) else { return false }
         let secret =
-            if let next = plan.predecessor?.next {
+            if !plan.isFresh, let next = plan.predecessor?.next {
                 try next.joined(joinHash: membership.joinHash)
             } else {
                 try EpochSecret.generate()
@@ -76,7 +80,8 @@ extension ClientTransaction {
 
     /// What those of the epoch before and the joiners can read, the others having been asked when they joined.
     private func models(of plan: Plan) throws -> Set<UInt8> {
-        var models = plan.predecessor?.models ?? Set(context.models.announced)
+        let before = plan.isFresh ? nil : plan.predecessor?.models
+        var models = before ?? Set(context.models.announced)
         for joiner in plan.joiners {
             if let known = try device(joiner.userID, joiner.device) { models.formIntersection(known.models) }
         }
@@ -90,10 +95,16 @@ extension ClientTransaction {
         let members = Set(try members(of: channel, at: membership.version).devices)
         if members.subtracting(joined).subtracting([context.party]).isEmpty, joined.contains(context.party) {
             // Nobody has been here before: a fresh secret.
-            return Plan(predecessor: nil, joiners: membership.joined.filter { $0.party != context.party })
+            return Plan(
+                predecessor: nil, joiners: membership.joined.filter { $0.party != context.party }, isFresh: true)
+        }
+        guard !membership.change.isFresh else {
+            guard let joiners = try preKeys(of: members, in: channel, at: membership.version) else { return nil }
+            let newest = try newestEpoch(of: channel, upTo: membership.version - 1)
+            return Plan(predecessor: newest, joiners: joiners, isFresh: true)
         }
         guard let newest = try newestEpoch(of: channel, upTo: membership.version - 1) else { return nil }
-        if newest.membership < membership.version - 1 {
+        if try newest.membership < lastEpochal(before: membership.version, in: channel) {
             let asksAgain = try membership.joined.contains { joiner in
                 try since(joiner.userID, joiner.device, in: channel) ?? membership.version < membership.version
             }
@@ -151,8 +162,4 @@ extension ClientTransaction {
         return EpochStart.Wrap(
             userID: joiner.userID, device: joiner.device, preKey: joiner.preKey.id, wrapped: wrapped)
     }
-}
-
-extension Joiner {
-    var party: Party { .device(userID, device) }
 }

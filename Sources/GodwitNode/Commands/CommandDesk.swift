@@ -21,6 +21,10 @@ struct CommandDesk: Sendable {
         case "publish_keys": return try await publishKeys(data, session)
         case "send_message": return try await sendMessage(data, session)
         case "create_channel", "join_channel": return try await channelCommand(name, data, session)
+        case _ where NodeTransaction.channelCommands.contains(name):
+            return try await channelCommand(name, data, session)
+        case _ where Self.channelQuestions.contains(name):
+            return try await answerAboutChannels(name, data, in: session)
         case "lookup_user": return try await submit(lookup(data, session), session)
         case "submit": return try await submit(ProtocolObject(data.value("object")), session)
         case "update_status": return try await updateStatus(data, session)
@@ -133,7 +137,7 @@ struct CommandDesk: Sendable {
 
     private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
         let party = try device(session)
-        try await core.write { transaction in
+        let created = try await core.write { transaction in
             do {
                 try transaction.dispatch(object, from: party)
             } catch let unknown as MembershipUnknown {
@@ -144,7 +148,9 @@ struct CommandDesk: Sendable {
                 throw ProtocolError(
                     .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")
             }
+            return transaction.created
         }
-        return [:]
+        guard let created else { return [:] }
+        return ["channel": .string(created.name.text), "channel_node": .string(created.node.text)]
     }
 }

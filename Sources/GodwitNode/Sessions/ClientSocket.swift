@@ -13,8 +13,6 @@ actor ClientSocket: SocketSession {
     private static let inFlightMax = 128
     /// Bytes of them; one item may be larger.
     private static let inFlightBytesMax = 1_048_576
-    /// Joiners of one change that are named one by one to clients that only show channels.
-    static let updatesMax = 8
 
     private let core: NodeCore
     private let authenticator: Authenticator
@@ -259,7 +257,7 @@ actor ClientSocket: SocketSession {
                 inFlight.append((item.row, item.body.count))
             }
             pushedUpTo = item.row
-            for update in Self.updates(in: item) { push(update) }
+            for update in ChannelUpdates.events(in: item) { push(update) }
         }
         return true
     }
@@ -273,27 +271,6 @@ actor ClientSocket: SocketSession {
         }
         return Array("{\"data\":{\"arrival\":\(item.row),\"object\":".utf8) + item.body
             + Array("},\"event\":\"object\"}".utf8)
-    }
-
-    /// What a membership object means to a client that only shows channels (WS-08). The object itself is what counts and
-    /// is pushed until it is acknowledged; these are not.
-    private static func updates(in item: SpoolBody) -> [SocketEvent] {
-        guard item.kind == .object, case .membership(let membership)? = try? ProtocolObject(parsing: item.body) else {
-            return []
-        }
-        func update(_ details: JSONObject) -> SocketEvent {
-            SocketEvent(
-                "channel_update",
-                [
-                    "channel": .string(membership.channel.name.text),
-                    "channel_node": .string(membership.channel.node.text), "action": "member_joined",
-                    "details": .object(details.setting("version", .integer(membership.version))),
-                ])
-        }
-        // Many at once are told as one, lest they fill the socket: the membership names them all.
-        let joined = membership.joined
-        guard joined.count <= updatesMax else { return [update(["count": .integer(Int64(joined.count))])] }
-        return joined.map { update(["user_id": .string($0.userID.text)]) }
     }
 
     private func acknowledge(_ upTo: Int64) async throws {

@@ -11,6 +11,20 @@ struct KnownChannel {
     var version: Int64
     /// Version of the last member list; 0: none came, as on the channel's node.
     var listed: Int64
+    /// Version of the last change with which somebody left.
+    var departed: Int64
+    var settings: ChannelSettings
+
+    init(_ row: Row) throws {
+        self.row = row["channel"]
+        id = ChannelID(name: try ChannelName(row["name"] as String), node: try NodeID(row["node"] as String))
+        version = row["version"]
+        listed = row["listed"]
+        departed = row["departed"]
+        settings = ChannelSettings(
+            topic: row["topic"], description: row["description"],
+            visibility: Visibility(rawValue: row["visibility"]) ?? .private)
+    }
 }
 
 /// A device in a channel.
@@ -25,84 +39,38 @@ struct KnownMember {
 
 extension NodeTransaction {
     func channel(_ id: ChannelID) throws -> KnownChannel? {
-        try row(
-            "SELECT channel, version, listed FROM node_channel WHERE name = ? AND node = ?",
-            [id.name.text, id.node.text]
-        ).map { KnownChannel(row: $0["channel"], id: id, version: $0["version"], listed: $0["listed"]) }
+        try row("SELECT * FROM node_channel WHERE name = ? AND node = ?", [id.name.text, id.node.text])
+            .map(KnownChannel.init)
     }
 
     func members(of channel: KnownChannel) throws -> [KnownMember] {
-        try rows(
-            "SELECT user, device, role, joined FROM node_member WHERE channel = ? ORDER BY joined, user, device",
+        let roles = try givenRoles(in: channel)
+        return try rows(
+            "SELECT user, device, joined FROM node_member WHERE channel = ? ORDER BY joined, user, device",
             [channel.row]
         ).map { row in
-            KnownMember(
-                user: try UserID(row["user"] as String), device: try DeviceID(row["device"] as String),
-                role: Role(rawValue: row["role"]) ?? .restricted, joined: row["joined"])
+            let user = try UserID(row["user"] as String)
+            return KnownMember(
+                user: user, device: try DeviceID(row["device"] as String), role: roles[user] ?? .member,
+                joined: row["joined"])
         }
-    }
-
-    /// Makes one numbered, signed change of the membership, and tells everybody.
-    /// - Throws: `ProtocolError` 1002 when the channel has no room, 2001 when the change or the list fits nowhere.
-    func changeMembership(of id: ChannelID, joining joiners: [Joiner]) throws {
-        guard var channel = try channel(id) else { return }
-        let before = try members(of: channel)
-        channel.version += 1
-        let sponsor = try sponsor(for: joiners, among: before, of: channel)
-        for joiner in joiners { try insertMember(joiner, into: channel) }
-        let list = MemberList(
-            channel: id, version: channel.version, devices: try members(of: channel).map(\.party))
-        guard list.devices.count <= context.membersMax else { throw full(id) }
-        let unsigned = Membership.unsigned(
-            channel: id, version: channel.version, at: now, joined: joiners, deviceSet: list.hash, sponsor: sponsor)
-        let membership = try Membership(context.signingKey.signed(unsigned, purpose: .order))
-        try store(membership, channel)
-        try keepOrder(membership, channel)
-        try distribute(membership, list, before: before, isComplete: false)
-    }
-
-    private func insertMember(_ joiner: Joiner, into channel: KnownChannel) throws {
-        let role: Role = channel.version == 1 ? .owner : .member
-        try run(
-            """
-            INSERT INTO node_member (channel, user, device, role, joined) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (channel, user, device) DO UPDATE SET attempts = attempts + 1
-            """, [channel.row, joiner.userID.text, joiner.device.text, role.rawValue, channel.version])
-    }
-
-    /// Somebody who holds the epoch before and is near the joiners: wraps for them then stay on their site. Whoever
-    /// asks again, because no epoch came, gets the next candidate.
-    private func sponsor(
-        for joiners: [Joiner], among members: [KnownMember], of channel: KnownChannel
-    ) throws -> Party {
-        let joining = Set(joiners.map { Party.device($0.userID, $0.device) })
-        let site = joiners[0].userID.node
-        let others = members.filter { !joining.contains($0.party) }
-        let ordered =
-            others.filter { $0.user.node == site }
-            + others.filter { $0.user.node != site && $0.user.node == context.id }
-            + others.filter { $0.user.node != site && $0.user.node != context.id }
-        guard !ordered.isEmpty else { return .device(joiners[0].userID, joiners[0].device) }
-        let attempts = try row(
-            "SELECT max(attempts) AS attempts FROM node_member WHERE channel = ? AND user = ? AND device = ?",
-            [channel.row, joiners[0].userID.text, joiners[0].device.text])
-        // The row of a first join is not there yet; that of a repeated one counts the repeats before this one.
-        let attempt = (attempts?["attempts"] as Int64?).map { $0 + 1 } ?? 0
-        return ordered[Int(attempt % Int64(ordered.count))].party
     }
 
     func store(_ membership: Membership, _ channel: KnownChannel) throws {
         try run("UPDATE node_channel SET version = ? WHERE channel = ?", [membership.version, channel.row])
+        guard let sponsor = membership.sponsor else { return }
         try run(
-            "INSERT INTO node_epoch (channel, membership, sponsor, device_set) VALUES (?, ?, ?, ?)",
-            [channel.row, membership.version, membership.sponsor.text, Data(membership.deviceSet)])
+            "INSERT INTO node_epoch (channel, membership, sponsor, device_set, since) VALUES (?, ?, ?, ?, ?)",
+            [channel.row, membership.version, sponsor.text, Data(membership.deviceSet), try spool.uptime()])
     }
 
     /// Whose keys the sponsor of a change needs: the joiners', and everybody's where one has had to ask again, for then
-    /// the secret is wrapped for all who joined since the last epoch (docs/protocol.md §7).
+    /// the secret is wrapped for all who joined since the last epoch, and where the secret is fresh (docs/protocol.md §7).
     func concerned(by membership: Membership, _ list: MemberList, before: [KnownMember]) -> [UserID] {
-        let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
-        guard before.contains(where: { joined.contains($0.party) }) else { return membership.joined.map(\.userID) }
+        let joined = Set(membership.joined.map(\.party))
+        guard membership.change.isFresh || before.contains(where: { joined.contains($0.party) }) else {
+            return membership.joined.map(\.userID)
+        }
         return list.devices.compactMap(\.user)
     }
 
@@ -111,23 +79,27 @@ extension NodeTransaction {
     /// Keys go only where they are needed at once: the joiners' to the sponsor, the sponsor's to the joiners. Everybody
     /// else learns them with the first epoch or message that needs them, so that N joiners cause some 4 N objects, not N².
     ///
+    /// Whoever has left gets the change as the last thing of the channel.
+    ///
     /// - Parameter isComplete: the devices here may have missed changes, and all get the list.
     func distribute(
         _ membership: Membership, _ list: MemberList, before: [KnownMember], isComplete: Bool
     ) throws {
-        let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
+        let joined = Set(membership.joined.map(\.party))
         let concerned = concerned(by: membership, list, before: before)
-        let sponsor = membership.sponsor.user.map { [$0] } ?? []
+        let sponsor = membership.sponsor?.user.map { [$0] } ?? []
+        let told = list.devices + (membership.change.isEnd ? before.map(\.party) : membership.left)
         if membership.channel.node == context.id {
             let known = Set(before.map(\.user.node))
-            for site in Set(list.devices.compactMap(\.user?.node)).subtracting([context.id]).sorted() {
+            let sites = Set(told.compactMap(\.user?.node)).subtracting([context.id])
+            for site in sites.sorted() {
                 if !known.contains(site) { try route(list.object, to: .node(site), about: []) }
-                let about = membership.sponsor.user?.node == site ? concerned : sponsor
+                let about = membership.sponsor?.user?.node == site ? concerned : sponsor
                 try route(membership.object, to: .node(site), about: about)
             }
         }
         let listed = try listedDevices()
-        for device in list.devices where listed.contains(device) {
+        for device in told where listed.contains(device) {
             let isNew = joined.contains(device)
             if isNew || isComplete { try route(list.object, to: device, about: []) }
             let about = device == membership.sponsor ? concerned : isNew ? sponsor : []
@@ -158,9 +130,11 @@ extension NodeTransaction {
                 [list.channel.name.text, list.channel.node.text, now.milliseconds, now.milliseconds])
         }
         guard let channel = try channel(list.channel), channel.version < list.version else { return }
+        try tellGone(from: list, of: channel)
         try run("DELETE FROM node_member WHERE channel = ?", [channel.row])
         try insert(list.devices, into: channel, at: list.version)
         try run("UPDATE node_channel SET listed = ? WHERE channel = ?", [list.version, channel.row])
+        try take(list.settings, list.roles, in: channel)
         arrived.append(.version(list.channel, list.version))
     }
 
@@ -168,8 +142,7 @@ extension NodeTransaction {
         for case .device(let user, let id) in devices {
             try run(
                 """
-                INSERT OR IGNORE INTO node_member (channel, user, device, role, joined)
-                VALUES (?, ?, ?, 'member', ?)
+                INSERT OR IGNORE INTO node_member (channel, user, device, joined) VALUES (?, ?, ?, ?)
                 """, [channel.row, user.text, id.text, version])
         }
     }
@@ -194,9 +167,10 @@ extension NodeTransaction {
             throw MembershipUnknown(channel: membership.channel, version: version - 1, needsList: false)
         }
         let before = try members(of: channel)
-        let joined = membership.joined.map { Party.device($0.userID, $0.device) }
-        let list = MemberList(
-            channel: membership.channel, version: version, devices: Array(Set(before.map(\.party)).union(joined)))
+        let joined = membership.joined.map(\.party)
+        let after =
+            membership.change.isEnd ? [] : Set(before.map(\.party)).union(joined).subtracting(membership.left)
+        var list = MemberList(channel: membership.channel, version: version, devices: Array(after))
         guard list.hash == membership.deviceSet else {
             guard !isListed else {
                 throw ProtocolError(
@@ -205,10 +179,13 @@ extension NodeTransaction {
             throw MembershipUnknown(channel: membership.channel, version: version, needsList: true)
         }
         try insert(joined, into: channel, at: version)
+        try apply(membership, to: channel)
         try store(membership, channel)
+        if let now = try self.channel(membership.channel) { list = try memberList(of: now) }
         try distribute(membership, list, before: before, isComplete: isListed)
         arrived.append(.version(membership.channel, version))
         try closeGap(of: membership.channel, at: version)
+        try forgetIfAbandoned(channel)
     }
 
     /// An epoch's start: checked against the membership that it belongs to, then passed on.

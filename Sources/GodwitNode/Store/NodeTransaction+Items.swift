@@ -54,6 +54,8 @@ extension NodeTransaction {
         case .command(let command): try carryOut(command, from: source)
         case .membership(let membership): try accept(membership, from: source)
         case .memberList(let list): try accept(list, from: source)
+        case .memberKeys(let keys): try accept(keys, from: source)
+        case .invitation(let invitation): try accept(invitation, from: source)
         case .epoch(let epoch): try accept(epoch, from: source)
         case .lookup(let lookup): try take(lookup, from: source)
         case .lookupResult(let result): try take(result, from: source)
@@ -124,7 +126,9 @@ extension NodeTransaction {
         guard try advanceCounter(command) else { return }
         let fields = ObjectReader(command.data, what: "command")
         switch command.name {
-        case "create_channel": try createChannel(command.channel(), by: join(fields, command))
+        case "create_channel":
+            let wanted = try NewChannel(command.data, node: context.id)
+            created = try createChannel(wanted, by: join(fields, command), command: command)
         case "join_channel": try joinChannel(command.channel(), by: join(fields, command), command: command)
         case "publish_keys":
             let oneTime = try Self.oneTimeKeys(fields)
@@ -135,6 +139,7 @@ extension NodeTransaction {
             try refuse(
                 SHA256Digest.of(command.object.canonicalBytes()), of: .device(command.userID, command.device),
                 because: .oneTimeKeysFull(taken: taken))
+        case _ where Self.channelCommands.contains(command.name): try carryOutChannelCommand(command)
         default:
             throw ProtocolError.malformed(
                 "The command is unknown.", member: "command", hint: "The sender may speak a newer version.")

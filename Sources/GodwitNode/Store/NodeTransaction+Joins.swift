@@ -9,6 +9,44 @@ struct PendingJoin {
     var item: [UInt8]
 }
 
+/// What `create_channel` asks for.
+struct NewChannel {
+    var id: ChannelID
+    var settings: ChannelSettings
+    /// Users who may come in at once.
+    var members: [UserID]
+
+    /// - Throws: `ProtocolError` 2000.
+    init(_ data: JSONObject, node: NodeID) throws {
+        let fields = ObjectReader(data, what: "command")
+        let named = data["members"] == nil ? [] : try fields.array("members")
+        guard named.count <= NodeTransaction.namedMax else {
+            throw ProtocolError.malformed("At most 64 users are named.", member: "members")
+        }
+        members = try named.map { try UserID($0.string ?? "") }
+        settings = ChannelSettings()
+        try settings.apply(data)
+        let at = data["channel_node"] == nil ? node : try fields.nodeID("channel_node")
+        guard data["channel"] != nil else {
+            guard !members.isEmpty else {
+                throw ProtocolError.malformed(
+                    "A channel has a name, or members.", member: "channel", hint: "A group direct names its members.")
+            }
+            id = ChannelID(name: .group(random: SystemRandom().bytes(16)), node: at)
+            settings.visibility = .private
+            return
+        }
+        id = ChannelID(name: try fields.channelName("channel"), node: at)
+        guard id.name.text.hasPrefix("#gdm-") else { return }
+        guard id.name.isGroup, !members.isEmpty else {
+            throw ProtocolError.malformed(
+                "Names that begin with #gdm- are those of group directs.", member: "channel",
+                hint: "Leave the name out and name the members.")
+        }
+        settings.visibility = .private
+    }
+}
+
 /// A join that cannot be carried out.
 struct RefusedJoin {
     var join: PendingJoin
@@ -17,43 +55,106 @@ struct RefusedJoin {
     var author: Party { .device(join.joiner.userID, join.joiner.device) }
 }
 
+extension ProtocolError {
+    static var foreignChannel: Self {
+        Self(
+            .insufficientPermissions, "A channel is created on its creator's home node.",
+            hint: "Leave channel_node out, or join the channel there.")
+    }
+}
+
 extension NodeTransaction {
-    /// Creates a channel of this node with its creator as owner.
-    /// - Throws: `ProtocolError` 1002 if it exists or belongs to another node.
-    func createChannel(_ id: ChannelID, by join: PendingJoin) throws {
-        guard id.node == context.id, join.joiner.userID.node == context.id else {
-            throw ProtocolError(
-                .insufficientPermissions, "A channel is created on its creator's home node.",
-                hint: "Leave channel_node out, or join the channel there.")
+    /// Creates a channel of this node with its creator as owner; one inside another belongs to the owner of that one.
+    /// - Returns: the channel, whose name may have been made here.
+    /// - Throws: `ProtocolError` 1002 if it exists, belongs to another node, or the creator may not.
+    @discardableResult
+    func createChannel(_ wanted: NewChannel, by join: PendingJoin, command: SignedCommand) throws -> ChannelID {
+        let id = wanted.id
+        guard id.node == context.id else {
+            guard id.name.parent != nil else { throw ProtocolError.foreignChannel }
+            try requirePeer(id.node)
+            try route(command.object, to: .node(id.node), about: [join.joiner.userID])
+            return id
+        }
+        if id.name.parent != nil {
+            try settleJoins(of: ChannelID(name: id.name.ancestors.last ?? id.name, node: id.node))
+        }
+        try checkPlace(of: wanted, for: join.joiner.userID)
+        try run(
+            """
+            INSERT INTO node_channel (name, node, version, created, last_activity, topic, description, visibility)
+            VALUES (?, ?, 0, ?, ?, ?, ?, ?)
+            """,
+            [
+                id.name.text, id.node.text, now.milliseconds, now.milliseconds, wanted.settings.topic,
+                wanted.settings.description, wanted.settings.visibility.rawValue,
+            ])
+        guard let channel = try channel(id) else { return id }
+        if id.name.parent == nil { try give(RoleGrant(userID: join.joiner.userID, role: .owner), in: channel) }
+        try invite(wanted.members, to: channel, by: join.joiner.userID)
+        joins[id, default: []].append(join)
+        return id
+    }
+
+    /// Channels inside one, at all levels.
+    static let descendantsMax = 256
+
+    private func checkPlace(of wanted: NewChannel, for creator: UserID) throws {
+        let id = wanted.id
+        if let root = id.name.ancestors.last {
+            guard let parent = id.name.parent, let above = try channel(ChannelID(name: parent, node: id.node)) else {
+                throw ProtocolError(
+                    .channelNotFound, "The channel that it would be in does not exist.", hint: "Create that one first.",
+                    details: ["channel": .string(id.name.text)])
+            }
+            try require(.changeSettings, of: creator, in: above)
+            if let top = try channel(ChannelID(name: root, node: id.node)),
+                try descendants(of: top).count >= Self.descendantsMax
+            {
+                throw ProtocolError.full(top.id, "sub_channels", Self.descendantsMax)
+            }
+        } else {
+            guard creator.node == context.id else { throw ProtocolError.foreignChannel }
         }
         guard try channel(id) == nil else {
             throw ProtocolError(
                 .insufficientPermissions, "The channel exists already.", hint: "Join it with `godwit channel join`.")
         }
-        try run(
-            "INSERT INTO node_channel (name, node, version, created, last_activity) VALUES (?, ?, 0, ?, ?)",
-            [id.name.text, id.node.text, now.milliseconds, now.milliseconds])
-        joins[id, default: []].append(join)
+        // Earlier versions allowed channels without one above: nobody gets power over them by making it.
+        let below = try row(
+            "SELECT 1 FROM node_channel WHERE node = ? AND name >= ? AND name < ? LIMIT 1",
+            [id.node.text, id.name.text + "/", id.name.text + "0"])
+        guard below == nil else {
+            throw ProtocolError(
+                .insufficientPermissions, "There are channels whose names begin with this one.",
+                hint: "Choose another name.")
+        }
     }
 
     /// Takes a device into a channel of this node, or passes the command on to the channel's node.
-    /// - Throws: `ProtocolError` 2002 for an unknown channel, 1002 for one that is full.
+    /// - Throws: `ProtocolError` 2002 for an unknown channel, 1002 for one that is full or not open to the user.
     func joinChannel(_ id: ChannelID, by join: PendingJoin, command: SignedCommand) throws {
         guard id.node == context.id else {
             try requirePeer(id.node)
             try route(command.object, to: .node(id.node), about: [join.joiner.userID])
             return
         }
-        guard let channel = try channel(id) else {
-            throw ProtocolError(
-                .channelNotFound, "There is no such channel on this node.", hint: "`godwit channel list` shows them.")
-        }
+        guard let channel = try channel(id) else { throw ProtocolError.unknownChannel }
+        let invite = try command.data["invite"]?.object.map { object in try Invite(object) }
+        let isMember = try isMember(join.joiner, of: channel)
         let count = try row("SELECT count(*) AS n FROM node_member WHERE channel = ?", [channel.row])?["n"] as Int64?
-        if count ?? 0 >= Int64(context.membersMax), try !isMember(join.joiner, of: channel) { throw full(id) }
+        if !isMember { try admit(join.joiner.userID, to: channel, with: invite) }
+        if count ?? 0 >= Int64(context.membersMax), !isMember { throw full(id) }
         joins[id, default: []].removeAll {
             $0.joiner.userID == join.joiner.userID && $0.joiner.device == join.joiner.device
         }
         joins[id, default: []].append(join)
+    }
+
+    /// Carries out now what a frame has brought of joins to a channel so far; what cannot be carried out is told at the end.
+    func settleJoins(of id: ChannelID) throws {
+        guard let pending = joins.removeValue(forKey: id) else { return }
+        refusedJoins += try settle(pending, in: id)
     }
 
     private func isMember(_ joiner: Joiner, of channel: KnownChannel) throws -> Bool {
@@ -90,7 +191,7 @@ extension NodeTransaction {
     private func change(_ id: ChannelID, by joins: ArraySlice<PendingJoin>) throws -> [RefusedJoin] {
         guard let first = joins.first else { return [] }
         do {
-            try inSavepoint { try self.changeMembership(of: id, joining: joins.map(\.joiner)) }
+            try inSavepoint { try self.change(id, by: PlannedChange(joining: joins.map(\.joiner))) }
             return []
         } catch let error as ProtocolError where !error.isOfStore {
             guard joins.count > 1 else { return [RefusedJoin(join: first, error: error)] }

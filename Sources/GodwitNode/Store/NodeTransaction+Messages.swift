@@ -110,7 +110,7 @@ extension NodeTransaction {
         if author == nil, isVouchedFor {
             throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
         }
-        guard let author, author.role.may(.sendMessages) else {
+        guard let author, isVouchedFor || author.role.may(.sendMessages) else {
             throw ProtocolError(
                 .insufficientPermissions, "The author may not send messages to this channel.",
                 hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])

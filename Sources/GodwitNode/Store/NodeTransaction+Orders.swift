@@ -39,8 +39,13 @@ extension NodeTransaction {
             for row in kept { try send(row, of: members, to: site) }
             return
         }
-        let list = MemberList(channel: channel.id, version: channel.version, devices: members.map(\.party))
-        try enqueueAnew(list.object, to: peer)
+        try enqueueAnew(memberList(of: channel).object, to: peer)
+        // Its devices have missed changes, and the pre-keys in them.
+        for member in members where member.user.node == site {
+            try run(
+                "UPDATE node_member SET knows_from = ? WHERE channel = ? AND user = ? AND device = ?",
+                [channel.version, channel.row, member.user.text, member.device.text])
+        }
         if let last = try row(
             "SELECT version, membership, epoch FROM node_order WHERE channel = ? AND version = ?",
             [channel.row, channel.version])
@@ -52,10 +57,13 @@ extension NodeTransaction {
     private func send(_ row: Row, of members: [KnownMember], to site: NodeID) throws {
         let membership = try Membership(JSONObject.parse([UInt8](row["membership"] as Data)))
         let list = MemberList(channel: membership.channel, version: membership.version, devices: members.map(\.party))
-        var about = membership.sponsor.user.map { [$0] } ?? []
+        var about = membership.sponsor?.user.map { [$0] } ?? []
         if about.first?.node == site {
             about = concerned(
                 by: membership, list, before: members.filter { $0.joined < membership.version })
+            if membership.change.isFresh, let sponsor = membership.sponsor, let channel = try channel(list.channel) {
+                try sendKeys(to: sponsor, for: membership, in: channel)
+            }
         }
         // What was lost may have been an introduction.
         for user in Set(about) {

@@ -99,6 +99,7 @@ extension NodeTransaction {
                 ON CONFLICT (user, device) DO UPDATE SET noise_key = excluded.noise_key
                 """, [id.text, entry.device.text, Data(entry.signingKey), Data(entry.noiseKey)])
         }
+        try takeOutOfChannels(gone, of: id)
         guard isLocal else { return }
         aftermath.keysChanged = true
         for device in gone { try revoke(device, of: id) }

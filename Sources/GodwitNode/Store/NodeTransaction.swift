@@ -14,6 +14,10 @@ final class NodeTransaction {
     let now: Timestamp
     var aftermath = Aftermath()
     var joins: [ChannelID: [PendingJoin]] = [:]
+    /// Joins that could not be carried out and were settled before the end.
+    var refusedJoins: [RefusedJoin] = []
+    /// A channel whose name was made here: what the answer to its creator says.
+    var created: ChannelID?
     /// What came for which items are held; they are taken up when the item at hand is done with.
     var arrived: [Arrived] = []
     /// The last item that was found to fit into a frame: copies of it for others fit as well.
@@ -41,11 +45,12 @@ final class NodeTransaction {
 
     /// Runs `body`; if it throws, nothing of what it did is left.
     func inSavepoint(_ body: () throws -> Void) throws {
-        let (aftermath, joins, arrived) = (aftermath, joins, arrived)
+        let (aftermath, joins, refusedJoins, arrived) = (aftermath, joins, refusedJoins, arrived)
         do {
             try spool.inSavepoint(body)
         } catch {
             (self.aftermath, self.joins, self.arrived) = (aftermath, joins, arrived)
+            self.refusedJoins = refusedJoins
             throw error
         }
     }
@@ -92,11 +97,11 @@ final class NodeTransaction {
     /// - Returns: the joins that cannot be carried out; nothing of them was written.
     func finish() throws -> [RefusedJoin] {
         try takeUpHeld()
-        var refused: [RefusedJoin] = []
+        var refused = refusedJoins
         for (channel, pending) in joins.sorted(by: { $0.key.text < $1.key.text }) {
             refused += try settle(pending, in: channel)
         }
-        joins = [:]
+        (joins, refusedJoins) = ([:], [])
         return refused
     }
 }

@@ -14,7 +14,7 @@ enum Supersession {
         case .lookup(let lookup): "lookup/\(lookup.requester.text)/\(lookup.userID.text)"
         // An empty list is a question.
         case .memberList(let list): list.devices.isEmpty ? "question/\(list.channel.text)" : nil
-        case .command, .membership, .epoch, .lookupResult, .refusal, .linkStatus: nil
+        case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus: nil
         }
     }
 

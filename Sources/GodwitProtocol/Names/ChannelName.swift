@@ -124,3 +124,34 @@ public enum Conversation: Hashable, Sendable {
         }
     }
 }
+
+extension ChannelName {
+    private static let groupPrefix = "#gdm-"
+
+    /// The name of a group direct: `#gdm-` and 26 characters for 128 random bits (gap G-49).
+    ///
+    /// - Precondition: 16 bytes.
+    public static func group(random: [UInt8]) -> ChannelName {
+        precondition(random.count == 16)
+        return ChannelName(checked: groupPrefix + Base32.encode(random))
+    }
+
+    private init(checked text: String) { self.text = text }
+
+    /// Whether names of this form belong to group directs.
+    public var isGroup: Bool {
+        text.hasPrefix(Self.groupPrefix)
+            && Base32.decode(String(text.dropFirst(Self.groupPrefix.count)))?.count == 16
+    }
+
+    /// The channels that this one is nested in, nearest first.
+    public var ancestors: [ChannelName] {
+        var names: [ChannelName] = []
+        var next = parent
+        while let name = next {
+            names.append(name)
+            next = name.parent
+        }
+        return names
+    }
+}

@@ -6,6 +6,8 @@ public enum ProtocolObject: Sendable, Hashable {
     case command(SignedCommand)
     case membership(Membership)
     case memberList(MemberList)
+    case memberKeys(MemberKeys)
+    case invitation(Invitation)
     case epoch(EpochStart)
     case lookup(UserLookup)
     case lookupResult(UserLookupResult)
@@ -27,6 +29,8 @@ public enum ProtocolObject: Sendable, Hashable {
         case "command": self = .command(try SignedCommand(object))
         case "membership": self = .membership(try Membership(object))
         case "members": self = .memberList(try MemberList(object))
+        case "member_keys": self = .memberKeys(try MemberKeys(object))
+        case "invitation": self = .invitation(try Invitation(object))
         case "epoch": self = .epoch(try EpochStart(object))
         case "user_lookup": self = .lookup(try UserLookup(object))
         case "user_lookup_result": self = .lookupResult(try UserLookupResult(object))
@@ -45,6 +49,8 @@ public enum ProtocolObject: Sendable, Hashable {
         case .command(let value): value.object
         case .membership(let value): value.object
         case .memberList(let value): value.object
+        case .memberKeys(let value): value.object
+        case .invitation(let value): value.object
         case .epoch(let value): value.object
         case .lookup(let value): value.object
         case .lookupResult(let value): value.object
@@ -90,7 +96,7 @@ public struct Introduction: Sendable, Hashable {
 /// A state-changing command, signed by a device (purpose `command`), with a counter that only grows (D-8).
 public struct SignedCommand: Sendable, Hashable {
     public let object: JSONObject
-    /// `create_channel`, `join_channel` or `publish_keys`.
+    /// What is asked for: docs/protocol.md §7.
     public let name: String
     public let userID: UserID
     public let device: DeviceID
@@ -124,118 +130,5 @@ public struct SignedCommand: Sendable, Hashable {
         let fields = ObjectReader(data, what: "command")
         return ChannelID(
             name: try fields.channelName("channel"), node: try fields.nodeID("channel_node"))
-    }
-}
-
-/// A member's device with a pre-key to which an epoch's secret can be wrapped.
-public struct Joiner: Sendable, Hashable {
-    public var userID: UserID
-    public var device: DeviceID
-    public var preKey: SignedPreKey
-
-    public init(preKey: SignedPreKey) {
-        userID = preKey.userID
-        device = preKey.device
-        self.preKey = preKey
-    }
-
-    init(_ value: JSONValue) throws(ProtocolError) {
-        guard let object = value.object else { throw .malformed("A joiner is a signed pre-key.", member: "joined") }
-        self.init(preKey: try SignedPreKey(object))
-    }
-}
-
-/// A change of a channel's membership, numbered and signed by the channel's node (purpose `order`).
-public struct Membership: Sendable, Hashable {
-    public static let joinedMax = 256
-    public let object: JSONObject
-    public let channel: ChannelID
-    /// Counts the changes from 1.
-    public let version: Int64
-    public let at: Timestamp
-    public let joined: [Joiner]
-    /// SHA-256 of the member devices after the change (`MemberList.hash`).
-    public let deviceSet: [UInt8]
-    /// The device that starts the epoch of this version.
-    public let sponsor: Party
-
-    public init(_ object: JSONObject) throws(ProtocolError) {
-        let fields = ObjectReader(object, what: "membership")
-        try fields.expect(type: "membership")
-        channel = ChannelID(
-            name: try fields.channelName("channel"), node: try fields.nodeID("channel_node"))
-        version = try fields.integer("version", in: 1...JSONValue.integerMax)
-        at = try fields.canonicalTimestamp("at")
-        let entries = try fields.array("joined")
-        guard (1...Self.joinedMax).contains(entries.count) else {
-            throw .malformed("A membership object has 1 to 256 joiners.", member: "joined")
-        }
-        var joined: [Joiner] = []
-        for entry in entries { joined.append(try Joiner(entry)) }
-        self.joined = joined
-        deviceSet = try fields.hash("device_set").bytes
-        sponsor = try fields.party("sponsor")
-        _ = try fields.key("signature", prefix: "ed25519", count: 64)
-        self.object = object
-    }
-
-    public static func unsigned(
-        channel: ChannelID, version: Int64, at: Timestamp, joined: [Joiner], deviceSet: [UInt8], sponsor: Party
-    ) -> JSONObject {
-        [
-            "type": "membership", "channel": .string(channel.name.text), "channel_node": .string(channel.node.text),
-            "version": .integer(version), "at": .string(at.description),
-            "joined": .array(joined.map { .object($0.preKey.object) }),
-            "device_set": .string(Base64.encode(deviceSet)), "sponsor": .string(sponsor.text),
-        ]
-    }
-
-    /// SHA-256 of the signed bytes: goes into the secret of the epoch that this change starts.
-    public var joinHash: [UInt8] { SHA256Digest.of(object.omitting(["signature"]).canonicalBytes()) }
-}
-
-/// All member devices of a channel at one version. Proven by the `device_set` of the membership of that version.
-public struct MemberList: Sendable, Hashable {
-    public static let membersMax = 2048
-    public var channel: ChannelID
-    public var version: Int64
-    /// Sorted by text.
-    public var devices: [Party]
-
-    public init(channel: ChannelID, version: Int64, devices: [Party]) {
-        self.channel = channel
-        self.version = version
-        self.devices = devices.sorted { $0.text < $1.text }
-    }
-
-    init(_ object: JSONObject) throws(ProtocolError) {
-        let fields = ObjectReader(object, what: "member list")
-        let entries = try fields.array("members")
-        guard entries.count <= Self.membersMax else {
-            throw .malformed("A member list has at most 2,048 devices.", member: "members")
-        }
-        var devices: [Party] = []
-        for entry in entries {
-            guard case .device? = try entry.string.map({ text throws(ProtocolError) in try Party(text) }) else {
-                throw .malformed("A member is a device.", member: "members")
-            }
-            devices.append(try Party(entry.string ?? ""))
-        }
-        self.init(
-            channel: ChannelID(
-                name: try fields.channelName("channel"), node: try fields.nodeID("channel_node")),
-            version: try fields.integer("version", in: 1...JSONValue.integerMax), devices: devices)
-    }
-
-    public var object: JSONObject {
-        [
-            "type": "members", "channel": .string(channel.name.text), "channel_node": .string(channel.node.text),
-            "version": .integer(version), "members": .array(devices.map { .string($0.text) }),
-        ]
-    }
-
-    /// SHA-256 of the JCS form of the sorted list of device names.
-    public var hash: [UInt8] {
-        SHA256Digest.of(JSONValue.array(devices.map { .string($0.text) }).canonicalBytes())
     }
 }
