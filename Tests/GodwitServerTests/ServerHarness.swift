@@ -119,6 +119,8 @@ final class EchoSockets: SocketService {
     }
 
     private final class Session: SocketSession {
+        func drained() async {}
+
         let service: EchoSockets
         let outbox: any SocketOutbox
         let authenticated: Mutex<Bool>
