@@ -38,10 +38,11 @@ public final class HomeNode: Sendable {
     ) async throws {
         var spoolConfiguration = configuration.spool
         spoolConfiguration.wallClock = { time.now() }
+        let context = NodeContext(
+            id: home.id, signingKey: home.signingKey, retention: configuration.retention)
         let spool = try SQLiteSpool(directory: spoolDirectory, configuration: spoolConfiguration) { migrator in
-            NodeSchema.register(in: &migrator)
+            NodeSchema.register(in: &migrator, for: context)
         }
-        let context = NodeContext(id: home.id, signingKey: home.signingKey)
         let directory = NodeDirectory(spool: spool, own: home.noiseKey.publicKey)
         let presence = PresenceBoard()
         let handler = AftermathHandler(notifier: QueueNotifier(), cache: directory.cache, presence: presence)
@@ -105,6 +106,11 @@ public final class HomeNode: Sendable {
     func expire(elapsed: Int64) async throws {
         var left = elapsed
         while try await expireSome(elapsed: left) == SpoolConfiguration.expiredPerCall { left = 0 }
+        guard core.aftermath.erased.take() else { return }
+        do { try await core.spool.truncateLog() } catch {
+            // Somebody reads: at the next look.
+            core.aftermath.erased.set()
+        }
     }
 
     /// - Returns: how many items have expired.
@@ -119,10 +125,13 @@ public final class HomeNode: Sendable {
                         details: ["destination": .string(item.destination.text)]))
             }
             let held = try transaction.expireHeld()
+            let forgotten = try transaction.forgetJournal()
+            try transaction.forgetTakenBack()
+            while try transaction.expireAccounts() > 0 {}
             try transaction.repeatQuestions()
             try transaction.endSanctions()
             try transaction.restartEpochs()
-            return max(expired.count, held)
+            return max(expired.count, held, forgotten)
         }
     }
 }
@@ -130,6 +139,11 @@ public final class HomeNode: Sendable {
 extension HomeNode: SocketService {
     public func open(_ request: SocketRequest, outbox: any SocketOutbox) async -> any SocketSession {
         let socket = ClientSocket(core: core, authenticator: authenticator, presence: presence, outbox: outbox)
+        // A page that a browser has loaded from elsewhere gets no socket (RFC 6455 §10.2).
+        if let origin = request.origin, !configuration.origins.contains(origin) {
+            outbox.close(code: 1008, reason: "The origin is not allowed here.")
+            return socket
+        }
         if let token = request.token { await socket.begin(token: token) }
         return socket
     }

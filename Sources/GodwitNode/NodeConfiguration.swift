@@ -10,10 +10,15 @@ public struct NodeConfiguration: Sendable {
     /// Profile for devices on the local network.
     public var localProfile: String
     public var spool: SpoolConfiguration
+    /// For how long messages are kept for history at most; accounts may ask for less.
+    public var retention: Retention
+    /// Origins of web pages that may open sockets; clients that are no web pages name none.
+    public var origins: Set<String>
 
     public init(
         registration: RegistrationPolicy = .open, profiles: [String: Profile] = [:],
-        localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration()
+        localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration(),
+        retention: Retention = .usual, origins: Set<String> = []
     ) {
         self.registration = registration
         var all = Dictionary(uniqueKeysWithValues: NetworkType.allCases.map { ($0.rawValue, Profile.preset($0)) })
@@ -21,6 +26,8 @@ public struct NodeConfiguration: Sendable {
         self.profiles = all.merging(profiles) { _, own in own }
         self.localProfile = localProfile
         self.spool = spool
+        self.retention = retention
+        self.origins = origins
     }
 
     /// - Throws: `ProtocolError` 2000 that lists the known names.

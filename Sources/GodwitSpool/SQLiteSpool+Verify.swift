@@ -65,7 +65,8 @@ extension SQLiteSpool {
             (
                 "marks of items in custody",
                 """
-                SELECT count(*) FROM spool_arrival a LEFT JOIN spool_item i ON i.row = a.row
+                SELECT count(*) FROM spool_arrival a LEFT JOIN spool_item i
+                  ON i.row = a.row AND i.id = a.id AND i.destination = a.destination
                 WHERE (a.state = 0) <> (i.row IS NOT NULL)
                 """
             ),

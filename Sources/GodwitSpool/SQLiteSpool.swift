@@ -137,6 +137,17 @@ public final class SQLiteSpool: Spool {
         if let failure { throw SpoolFailure.translate(failure) }
     }
 
+    /// Folds the write-ahead log into the database and empties it, so that what was deleted is not readable there.
+    ///
+    /// - Throws: `SpoolError` or `ProtocolError`, also while a reader holds the log; nothing is lost then.
+    public func truncateLog() async throws {
+        do {
+            try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        } catch {
+            throw SpoolFailure.translate(error)
+        }
+    }
+
     /// Transactions begun since the opening; each ends with one synchronisation of the log.
     public var transactions: Int { commits.state.groups }
 

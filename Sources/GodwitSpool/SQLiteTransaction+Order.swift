@@ -79,13 +79,20 @@ extension SQLiteTransaction {
         return SpoolBody(row: number, kind: kind, body: body)
     }
 
-    /// Rows for a destination that no frame holds, up to one that was shown, oldest first.
+    /// Rows of the items for a destination that no frame holds, up to and with one.
     public func waitingRows(for destination: Party, upTo row: Int64) throws -> [Int64] {
         guard let party = try find(destination) else { return [] }
         return try rows(
             "SELECT row FROM spool_item WHERE destination = ? AND frame IS NULL AND row <= ? ORDER BY row",
             [party, row]
         ).map { $0["row"] }
+    }
+
+    /// Rows of the items that count against a party's quota and that no frame holds.
+    public func waitingRows(ownedBy party: Party) throws -> [Int64] {
+        guard let owner = try find(party) else { return [] }
+        return try rows("SELECT row FROM spool_item WHERE owner = ? AND frame IS NULL ORDER BY row", [owner])
+            .map { $0["row"] }
     }
 
     /// All items in custody for a destination, framed or not, oldest first, without their bodies.

@@ -15,7 +15,8 @@ struct Godwit: AsyncParsableCommand {
         version: version,
         subcommands: [
             NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self, ChannelCommand.self,
-            SendCommand.self, ReadCommand.self, SyncCommand.self, SpoolCommand.self, LinkCommand.self,
+            SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SyncCommand.self,
+            SpoolCommand.self, LinkCommand.self,
             DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,
         ])
 

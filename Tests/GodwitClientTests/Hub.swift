@@ -51,10 +51,12 @@ actor Hub {
     ///   - key: the user's identity key, where a test signs with it later.
     ///   - models: the phrase models that the device holds.
     func enrol(
-        _ name: String, in scratch: Scratch, key: SigningKey? = nil, models: PhraseModelLibrary = PhraseModelLibrary()
+        _ name: String, in scratch: Scratch, key: SigningKey? = nil,
+        models: PhraseModelLibrary = PhraseModelLibrary(), preferences: JSONObject = [:]
     ) async throws -> Device {
         let identityKey = try key ?? .generate()
-        let file = try Self.identity(name, on: id, key: identityKey)
+        let file = try IdentityFile(
+            Self.identity(name, on: id, key: identityKey).object.setting("preferences", .object(preferences)))
         let device = try await Device.create(
             directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time,
             models: models)
@@ -121,6 +123,16 @@ actor Hub {
             }
         case .lookup(let lookup): try answer(lookup)
         case .receipt(let receipt): push(receipt.object, to: receipt.to, kind: .receipt)
+        case .deletion(let deletion):
+            for party in publications.keys where party != source {
+                guard case .device(let user, _) = party else { continue }
+                switch deletion.conversation {
+                case .channel(let id): guard channels[id]?.members.contains(party) ?? false else { continue }
+                case .direct(let one, let other): guard user == one || user == other else { continue }
+                }
+                introduce([deletion.userID], to: party)
+                push(deletion.object, to: party)
+            }
         default: Issue.record("a device sent what it must not send")
         }
     }

@@ -107,20 +107,30 @@ struct SessionTests {
             }
             #expect(error.code == .insufficientPermissions)
             #expect(alice.outbox.closed == nil)
+            try await node.node.core.write {
+                try $0.noteContact(
+                    of: UserID(node: node.id, username: Username("alice")),
+                    UserID(node: node.id, username: Username("bob")))
+            }
             try await alice.command("update_status", ["status": "away"])
             try await eventually("alice's status") { !bob.outbox.events("user_status").isEmpty }
             #expect(bob.outbox.events("user_status").first?["user_id"]?.string?.hasSuffix(".alice") == true)
         }
     }
 
-    @Test("a status reaches everybody who is connected (WS-06, WS-12)")
+    @Test("a status reaches whom its user has written to, and nobody else (WS-06, WS-12, SEC-10)")
     func presence() async throws {
         try await TestNode.with { node in
             let (alice, bob) = (try await node.enrol("alice"), try await node.enrol("bob"))
+            let carol = try await node.enrol("carol")
+            _ = try await carol.client.send(carol.person.message(to: "@" + alice.person.id.text))
+            _ = try await alice.client.send(alice.person.message(to: "@" + bob.person.id.text))
             try await alice.client.command("update_status", ["status": "away", "message": "at sea"])
             let seen = try #require(bob.client.outbox.events("user_status").first)
             #expect(seen["user_id"]?.string == alice.person.id.text && seen["status"]?.string == "away")
             #expect(seen["message"]?.string == "at sea")
+            #expect(
+                carol.client.outbox.events("user_status").allSatisfy { $0["user_id"]?.string != alice.person.id.text })
             #expect(seen["last_seen"]?.string == node.time.now().description)
             let error = try await refusal { try await alice.client.command("update_status", ["status": "asleep"]) }
             #expect(error.code == .invalidMessageFormat && error.details["member"]?.string == "status")

@@ -77,7 +77,7 @@ struct ObjectTests {
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),
         (Sample.receipt(), WrongMember("at", "2025-09-06 10:30:00.123Z")),
         (Sample.refusal, WrongMember("error", [:])), (Sample.refusal, WrongMember("item", "AAAA")),
-        (Sample.receipt(), WrongMember("state", "read")), (Sample.receipt(), WrongMember("items", "")),
+        (Sample.receipt(), WrongMember("state", "seen")), (Sample.receipt(), WrongMember("items", "")),
         (Sample.receipt(), WrongMember("items", .string(Base64.encode(Sample.bytes(1, 11))))),
     ]
 
@@ -188,9 +188,12 @@ struct ObjectTests {
         #expect(try ProtocolObject(result.object) == .lookupResult(result))
     }
 
-    @Test("a receipt cuts hashes to 10 bytes and knows five states (D-12)")
+    @Test("a receipt cuts hashes to 10 bytes and knows six states (D-12)")
     func receipts() throws {
-        #expect(Receipt.State.allCases.map(\.rawValue) == ["accepted", "forwarded", "delivered", "expired", "refused"])
+        #expect(
+            Receipt.State.allCases.map(\.rawValue) == [
+                "accepted", "forwarded", "delivered", "expired", "refused", "read",
+            ])
         let party = try Party(try #require(Sample.party(Sample.alice, 1).string))
         let time = try #require(Timestamp(iso8601: Sample.time))
         let receipt = Receipt(

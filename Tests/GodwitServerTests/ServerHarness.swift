@@ -121,6 +121,8 @@ final class EchoSockets: SocketService {
     }
 
     private final class Session: SocketSession {
+        func drained() async {}
+
         let service: EchoSockets
         let outbox: any SocketOutbox
         let authenticated: Mutex<Bool>

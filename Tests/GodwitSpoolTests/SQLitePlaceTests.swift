@@ -92,6 +92,19 @@ struct SQLitePlaceTests {
         }
     }
 
+    @Test("a spool in which something was superseded and still waits is sound")
+    func supersededIsSound() async throws {
+        try await with { spool in
+            try await spool.write { transaction in
+                let alpha = try Fixture.alpha
+                for number in 0..<3 { _ = try transaction.enqueue(Fixture.item(number, to: alpha)) }
+                #expect(try transaction.supersede(Fixture.id(1), by: Fixture.item(9, to: alpha)))
+                #expect(try transaction.supersede(Fixture.id(9), by: Fixture.item(10, to: alpha)))
+            }
+            #expect(try await spool.verify().problems.isEmpty)
+        }
+    }
+
     @Test("what is in a frame, unknown or too large for the spool supersedes nothing, and nothing is lost")
     func kept() async throws {
         try await with { spool in

@@ -16,6 +16,12 @@ extension Device {
         /// The link that is too thin for the text; nil: none is known to be.
         public var link: LinkNotice?
         public var scalars: Int
+
+        public init(entries: [OutboxEntry], link: LinkNotice?, scalars: Int) {
+            self.entries = entries
+            self.link = link
+            self.scalars = scalars
+        }
     }
 
     /// The narrowest of the links that a text to a target takes, as far as the home node has told; nil: none is narrow.
@@ -28,7 +34,8 @@ extension Device {
     ///
     /// - Throws: as `send(text:format:mentions:replyTo:to:)`.
     public func send(
-        text: String, format: TextFormat = .plain, to target: MessageTarget, ifTooLong: LongText
+        text: String, format: TextFormat = .plain, mentions: [UserID] = [], replyTo: MessageID? = nil,
+        to target: MessageTarget, ifTooLong: LongText
     ) async throws -> Sent {
         try await store.write { transaction in
             let scalars = text.unicodeScalars.count
@@ -37,7 +44,8 @@ extension Device {
             let isLong = scalars > limit
             let parts = isLong && ifTooLong == .split ? TextSplitter.parts(of: text, limit: limit) ?? [text] : [text]
             let entries = try parts.map { part in
-                let row = try transaction.compose(Self.content(part, format), to: target)
+                let row = try transaction.compose(
+                    Self.content(part, format, mentions: mentions, replyTo: replyTo), to: target)
                 guard let entry = try transaction.outboxEntry(row) else {
                     throw ProtocolError(.internalError, "The outbox lost an entry.")
                 }

@@ -17,10 +17,10 @@ extension Device {
             try transaction.rows(
                 """
                 SELECT * FROM client_message
-                WHERE shown > ?1 AND (?2 IS NULL OR conversation = ?2) AND is_read <= ?3
+                WHERE shown > ?1 AND (?2 IS NULL OR conversation = ?2) AND is_read <= ?3 AND relation IS NULL
                 ORDER BY shown LIMIT ?4
                 """, [row, conversation?.text, onlyUnread ? 0 : 1, max(0, limit)]
-            ).map { try InboxEntry($0, home: transaction.context.home.id) }
+            ).map { try transaction.related(InboxEntry($0, home: transaction.context.home.id)) }
         }
     }
 
@@ -34,7 +34,7 @@ extension Device {
                 SELECT * FROM client_outbox WHERE row > ?1 AND (?2 IS NULL OR conversation = ?2)
                 ORDER BY row LIMIT ?3
                 """, [row, conversation?.text, max(0, limit)]
-            ).map { try OutboxEntry($0, home: transaction.context.home.id) }
+            ).map { try transaction.related(OutboxEntry($0, home: transaction.context.home.id)) }
         }
     }
 
@@ -44,8 +44,9 @@ extension Device {
             try transaction.rows(
                 """
                 SELECT conversation, count(*) AS messages, sum(unread) AS unread, max(at) AS latest FROM (
-                  SELECT conversation, timestamp AS at, 1 - is_read AS unread FROM client_message WHERE shown IS NOT NULL
-                  UNION ALL SELECT conversation, created, 0 FROM client_outbox)
+                  SELECT conversation, timestamp AS at, 1 - is_read AS unread FROM client_message
+                    WHERE shown IS NOT NULL AND relation IS NULL
+                  UNION ALL SELECT conversation, created, 0 FROM client_outbox WHERE relation IS NULL)
                 GROUP BY conversation ORDER BY latest DESC, conversation
                 """
             ).map { row in
@@ -58,15 +59,10 @@ extension Device {
         }
     }
 
-    /// Marks what was shown as read, up to and with a row of the inbox.
+    /// Marks what was shown as read, up to and with a row of the inbox. Own other devices are told, and authors of direct
+    /// messages if the identity file lets them know: `preferences.privacy.read_receipts`.
     public func markRead(upTo row: Int64, conversation: Conversation? = nil) async throws {
-        try await store.write { transaction in
-            try transaction.run(
-                """
-                UPDATE client_message SET is_read = 1
-                WHERE shown <= ?1 AND is_read = 0 AND (?2 IS NULL OR conversation = ?2)
-                """, [row, conversation?.text])
-        }
+        try await store.write { try $0.markRead(upTo: row, conversation) }
     }
 
     public func channels() async throws -> [ChannelSummary] {
@@ -101,8 +97,9 @@ extension Device {
                 guard let state = OutboxEntry.State(rawValue: row["state"]) else { continue }
                 status.outbox[state] = row["n"]
             }
-            status.inbox = try count("client_message WHERE shown IS NOT NULL")
-            status.unread = try count("client_message WHERE shown IS NOT NULL AND is_read = 0")
+            status.inbox = try count("client_message WHERE shown IS NOT NULL AND relation IS NULL")
+            status.unread = try count(
+                "client_message WHERE shown IS NOT NULL AND is_read = 0 AND relation IS NULL")
             status.held = try count("client_message WHERE shown IS NULL")
             status.pending = try count("client_pending")
             status.warnings = try count("client_warning")
@@ -128,6 +125,7 @@ extension InboxEntry {
             author: try UserID(row["user"] as String), device: try DeviceID(row["device"] as String),
             sequence: row["seq"], timestamp: Timestamp(milliseconds: row["timestamp"]),
             received: Timestamp(milliseconds: row["received"]), type: MessageType(rawValue: row["type"]) ?? .text,
-            content: try JSONObject.parse(row.blob("content")), followsGap: row["gap"], isRead: row["is_read"])
+            content: try JSONObject.parse(row.blob("content")), followsGap: row["gap"], isRead: row["is_read"],
+            deletedBy: try (row["deleted_by"] as String?).map { text in try UserID(text) })
     }
 }

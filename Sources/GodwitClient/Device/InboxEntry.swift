@@ -18,7 +18,13 @@ public struct InboxEntry: Sendable, Hashable {
     /// The message before it never came.
     public var followsGap: Bool
     public var isRead: Bool
+    /// It was taken back, by this user: its content is gone.
+    public var deletedBy: UserID?
+    /// `content` is that of a later edit by its author.
+    public var isEdited = false
+    public var reactions: [Reaction] = []
 
+    public var isDeleted: Bool { deletedBy != nil }
     public var id: MessageID { hash.id }
     public var text: String { content["text"]?.string ?? "" }
 }

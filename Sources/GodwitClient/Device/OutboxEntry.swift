@@ -28,6 +28,13 @@ public struct OutboxEntry: Sendable, Hashable {
     /// From `sealed` on.
     public var hash: MessageHash?
     public var error: ProtocolError?
+    /// It was taken back: its content is gone.
+    public var isDeleted = false
+    /// The reader has said that it was read (direct messages only; readers need not say so).
+    public var wasRead = false
+    /// `content` is that of a later edit.
+    public var isEdited = false
+    public var reactions: [Reaction] = []
 
     public var id: MessageID? { hash?.id }
     public var text: String { content["text"]?.string ?? "" }

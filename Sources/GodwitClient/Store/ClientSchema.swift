@@ -24,7 +24,39 @@ enum ClientSchema {
         migrator.registerMigration("client links") { database in try database.execute(sql: links) }
         guard version > 4 else { return }
         registerChannels(in: &migrator)
+        migrator.registerMigration("client relations") { database in
+            for statement in relations { try database.execute(sql: statement) }
+        }
     }
+
+    /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken
+    /// back; those of `client_hole` before they came.
+    private static let relations = [
+        "ALTER TABLE client_message ADD COLUMN relation TEXT CHECK (relation IN ('edit', 'reaction'))",
+        "ALTER TABLE client_message ADD COLUMN relates BLOB CHECK (length(relates) = 10)",
+        "ALTER TABLE client_message ADD COLUMN hole TEXT CHECK (hole = 'deleted')",
+        "ALTER TABLE client_message ADD COLUMN deleted_by TEXT",
+        "CREATE INDEX client_message_relates ON client_message (relates) WHERE relates IS NOT NULL",
+        "ALTER TABLE client_outbox ADD COLUMN relation TEXT CHECK (relation IN ('edit', 'reaction'))",
+        "ALTER TABLE client_outbox ADD COLUMN relates BLOB CHECK (length(relates) = 10)",
+        "ALTER TABLE client_outbox ADD COLUMN hole TEXT CHECK (hole = 'deleted')",
+        "CREATE INDEX client_outbox_relates ON client_outbox (relates) WHERE relates IS NOT NULL",
+        "ALTER TABLE client_outbox ADD COLUMN was_read INTEGER NOT NULL DEFAULT 0 CHECK (was_read IN (0, 1))",
+        """
+        CREATE TABLE client_marker (
+          conversation TEXT PRIMARY KEY NOT NULL,
+          item BLOB NOT NULL CHECK (length(item) = 32)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE client_hole (
+          hole INTEGER PRIMARY KEY AUTOINCREMENT,
+          hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+          conversation TEXT NOT NULL,
+          user TEXT NOT NULL
+        ) STRICT
+        """,
+    ]
 
     /// The last `link_status` of the home node about its link to each other node.
     private static let links = """

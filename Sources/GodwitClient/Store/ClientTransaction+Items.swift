@@ -47,7 +47,11 @@ extension ClientTransaction {
         case .refusal(let refusal): try take(refusal)
         case .receipt(let receipt): try take(receipt)
         case .linkStatus(let notice): try take(notice)
-        case .command, .lookup:
+        case .deletion(let deletion): try take(deletion)
+        case .readMarker(let marker): try take(marker)
+        // News of the moment, of which a store is no place.
+        case .presence, .typing: return
+        case .command, .lookup, .erasure:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }
     }

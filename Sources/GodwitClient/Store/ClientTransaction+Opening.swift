@@ -103,5 +103,12 @@ extension ClientTransaction {
                 now.milliseconds, message.type.rawValue, Data(content.canonicalBytes()),
                 starts || message.sequence == 0,
             ])
+        if let deleter = try deleter(of: message) {
+            try run(
+                "UPDATE client_message SET content = ?, hole = 'deleted', deleted_by = ? WHERE hash = ?",
+                [Self.emptied, deleter, Data(message.hash.bytes)])
+        } else {
+            try relate(message.hash, content, by: message.author)
+        }
     }
 }

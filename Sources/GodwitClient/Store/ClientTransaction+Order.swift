@@ -27,6 +27,16 @@ extension ClientTransaction {
             Chain(conversation: message.conversation.text, user: message.author.text, device: message.device.text))
     }
 
+    /// A message that was taken back holds up nothing that comes after it.
+    func releaseSuccessor(of hash: MessageHash) throws {
+        for row in try rows(
+            "SELECT conversation, user, device FROM client_message WHERE prev = ? AND shown IS NULL",
+            [Data(hash.bytes)])
+        {
+            try release(Chain(conversation: row["conversation"], user: row["user"], device: row["device"]))
+        }
+    }
+
     private func release(_ chain: Chain) throws {
         while true {
             if let next = try next(in: chain) {
@@ -58,7 +68,8 @@ extension ClientTransaction {
         return try row(
             Self.held + """
                  AND (seq <= ? OR (seq = ? AND EXISTS
-                  (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL)))
+                  (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL))
+                  OR EXISTS (SELECT 1 FROM client_hole h WHERE h.hash = client_message.prev))
                 ORDER BY seq LIMIT 1
                 """, chain.key + [head.seq, head.seq + 1])
     }

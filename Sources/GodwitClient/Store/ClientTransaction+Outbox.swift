@@ -12,7 +12,8 @@ extension OutboxEntry {
             content: try JSONObject.parse(row.blob("content")), created: Timestamp(milliseconds: row["created"]),
             state: State(rawValue: row["state"]) ?? .refused,
             hash: row.optionalBlob("hash").flatMap { MessageHash($0) },
-            error: try row.optionalBlob("error").flatMap { ProtocolError(object: try JSONObject.parse($0)) })
+            error: try row.optionalBlob("error").flatMap { ProtocolError(object: try JSONObject.parse($0)) },
+            isDeleted: row["hole"] as String? != nil, wasRead: row["was_read"])
     }
 }
 
@@ -36,6 +37,11 @@ extension ClientTransaction {
             VALUES (?, ?, ?, ?, 'waiting_keys', ?)
             """, [conversation, target.description, Data(content.canonicalBytes()), now.milliseconds, try age()])
         let number = database.lastInsertedRowID
+        if let relation = ContentRelation(content), let about = relation.target.prefix {
+            try run(
+                "UPDATE client_outbox SET relation = ?, relates = ? WHERE row = ?",
+                [relation.name, Data(about), number])
+        }
         try flush(conversation)
         return number
     }
@@ -115,16 +121,19 @@ extension ClientTransaction {
         guard receipt.to == context.party else {
             throw Rejected(.misdirected, "A receipt for another device arrived here.")
         }
-        guard receipt.state == .delivered, case .device(let reader, _) = receipt.from else { return }
+        guard receipt.state == .delivered || receipt.state == .read, case .device(let reader, _) = receipt.from else {
+            return
+        }
         let conversation = Conversation.between(context.user, reader).text
         for item in receipt.items {
             try run(
                 """
-                UPDATE client_outbox SET state = 'delivered'
-                WHERE conversation = ? AND hash >= ? AND hash <= ? AND state IN ('sealed', 'at_node', 'expired')
+                UPDATE client_outbox SET state = 'delivered', was_read = max(was_read, ?)
+                WHERE conversation = ? AND hash >= ? AND hash <= ?
+                  AND state IN ('sealed', 'at_node', 'expired', 'delivered')
                 """,
                 [
-                    conversation, Data(item + [UInt8](repeating: 0, count: 22)),
+                    receipt.state == .read, conversation, Data(item + [UInt8](repeating: 0, count: 22)),
                     Data(item + [UInt8](repeating: 255, count: 22)),
                 ])
         }

@@ -21,6 +21,12 @@ struct DeviceContext: Sendable {
     var user: UserID { identityFile.userID }
     var party: Party { .device(user, device) }
     var homeParty: Party { .node(home.id) }
+
+    /// Authors of direct messages learn that they were read only if the user has said so: receipts cost bytes, and not
+    /// everybody wants them.
+    var tellsOfReading: Bool {
+        identityFile.object["preferences"]?.object?["privacy"]?.object?["read_receipts"]?.bool ?? false
+    }
 }
 
 extension Padding {

@@ -22,6 +22,8 @@ public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
     case receipt
     case command
     case update
+    case deletion
+    case erasure
 
     /// `"DCP1:" ‖ purpose ‖ 0x00`.
     var prefix: [UInt8] { Array("DCP1:".utf8) + Array(rawValue.utf8) + [0] }

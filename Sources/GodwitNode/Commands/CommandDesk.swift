@@ -28,19 +28,18 @@ struct CommandDesk: Sendable {
         case "lookup_user": return try await submit(lookup(data, session), session)
         case "submit": return try await submit(ProtocolObject(data.value("object")), session)
         case "update_status": return try await updateStatus(data, session)
+        case "get_user": return try await getUser(data, session)
+        case "update_identity": return try await updateIdentity(data, session)
+        case "export_data": return try await exportData(data, session)
+        case "erase_account": return try await channelCommand(name, data, session)
+        case "typing": return try await typing(data, session)
+        case "mark_read": return try await markRead(data, session)
+        case "history": return try await history(data, session)
+        case "delete_messages": return try await submit(.deletion(Deletion(data.value("deletion"))), session)
         default:
             throw ProtocolError.malformed(
                 "The command is unknown.", member: "command", hint: "See the protocol document, section 9.")
         }
-    }
-
-    private func updateStatus(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
-        guard let status = PresenceStatus(rawValue: try data.string("status")) else {
-            throw ProtocolError.malformed("A status is online, away or offline.", member: "status")
-        }
-        let message = try data.optionalString("message")
-        await presence.update(session.user, status, message: message, at: core.time.now())
-        return [:]
     }
 
     func device(_ session: Session) throws -> Party {
@@ -135,7 +134,7 @@ struct CommandDesk: Sendable {
                 requester: try device(session), at: core.time.now()))
     }
 
-    private func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
+    func submit(_ object: ProtocolObject, _ session: Session) async throws -> JSONObject {
         let party = try device(session)
         let created = try await core.write { transaction in
             do {

@@ -31,6 +31,9 @@ extension HomeNode {
         case "remove_link": return .object(try await removeLink(request))
         case "channels": return .array(try await core.read { try $0.channelRows() })
         case "users": return .array(try await core.read { try $0.userRows() })
+        case "export_user":
+            return .object(try await CommandDesk.export(request.userID("user_id"), request, from: core))
+        case "erase_user": return .object(try await eraseUser(request))
         case "links": return .array(try await links.status().map { .object($0.object) })
         case "link_history": return .array(try await history(request))
         case "link_probe": return .object(try await probe(request))

@@ -27,6 +27,8 @@ public protocol SocketSession: Sendable {
     func closed() async
     /// False until a session was opened on it; the server closes with 4401 when it stays false for 30 s.
     func isAuthenticated() async -> Bool
+    /// The outbox, which had refused something, has room again.
+    func drained() async
 }
 
 /// Where the node puts what it has to say. Bounded: see `send`.

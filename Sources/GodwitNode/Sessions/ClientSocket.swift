@@ -26,9 +26,13 @@ actor ClientSocket: SocketSession {
     private var watch: Int?
     private var pump: Task<Void, Never>?
     private var pushedUpTo: Int64 = 0
+    /// What the client says at login that it has from an earlier socket.
+    private var hasUpTo: Int64 = 0
     private var inFlight: [(row: Int64, bytes: Int)] = []
     private var isPushing = false
     private var wantsPush = false
+    private var isAnswering = false
+    private var hasEnded = false
 
     init(core: NodeCore, authenticator: Authenticator, presence: PresenceBoard, outbox: any SocketOutbox) {
         self.core = core
@@ -46,6 +50,7 @@ actor ClientSocket: SocketSession {
             let object = try JSONObject.parse(text, limits: JSONLimits(bytes: SocketLimits.messageMax))
             if let auth = try AuthRequest(object) {
                 await line.drained()
+                hasUpTo = max(0, object["received_upto"]?.integer ?? 0)
                 await authenticate(auth)
                 return
             }
@@ -59,8 +64,11 @@ actor ClientSocket: SocketSession {
             if command.name == "send_message" { return await lineUp(command, session) }
             // Answers come in the order of the commands; what was received has none that matters.
             if command.name != "received" { await line.drained() }
+            isAnswering = true
+            defer { isAnswering = false }
             let result = try await carryOut(command, session)
             push(.ack(requestID, result))
+            if hasEnded { closeEnded() }
         } catch {
             await line.drained()
             push(failure(error, requestID))
@@ -114,7 +122,29 @@ actor ClientSocket: SocketSession {
         }
         pump?.cancel()
         self.session = nil
-        await presence.left(session.user, self)
+        let isLast = await presence.left(session.user, self)
+        await tell(session, isLast ? .offline : nil)
+    }
+
+    /// The user's account has ended.
+    func end() async {
+        await closed()
+        hasEnded = true
+        // Whoever ended it by a command gets the answer first.
+        if !isAnswering { closeEnded() }
+    }
+
+    private func closeEnded() { outbox.close(code: 4401, reason: "The account has ended.") }
+
+    /// Tells of a user who comes or goes. Nothing depends on it, so a store that fails is no reason to end.
+    private func tell(_ session: Session, _ status: PresenceStatus?) async {
+        let now = core.time.now()
+        try? await core.write { transaction in
+            if status != .online { try transaction.noteSeen(session.user, session.device) }
+            guard let status else { return }
+            try transaction.announce(
+                PresenceNotice(userID: session.user, status: status, message: nil, lastSeen: now))
+        }
     }
 
     /// The session's device was taken off its user's list: nothing more goes in or out.
@@ -190,8 +220,9 @@ actor ClientSocket: SocketSession {
         self.session = session
         send(session.success.object)
         guard isNew else { return }
-        await presence.joined(session.user, self)
+        if await presence.joined(session.user, self) { await tell(session, .online) }
         guard let device = session.device else { return }
+        try await resume(.device(session.user, device))
         // One signal is enough, however much was queued.
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         watch = core.notifier.watch(.device(session.user, device)) { signal.yield() }
@@ -200,6 +231,18 @@ actor ClientSocket: SocketSession {
             for await _ in signals { await self?.pushQueue() }
         }
     }
+
+    /// Takes up the stream where the client has lost it: nothing that it has comes again (docs/protocol.md §9.2).
+    private func resume(_ party: Party) async throws {
+        let upTo = hasUpTo
+        guard upTo > 0 else { return }
+        try await core.spool.write { transaction in
+            try transaction.release(transaction.waitingRows(for: party, upTo: upTo))
+        }
+        pushedUpTo = upTo
+    }
+
+    func drained() async { await pushQueue() }
 
     // MARK: Commands
 

@@ -4,19 +4,29 @@ import GodwitProtocol
 actor PresenceBoard {
     private struct Entry {
         var sockets: [ObjectIdentifier: ClientSocket] = [:]
-        var status = PresenceStatus.online
-        var message: String?
-        var lastSeen: Timestamp?
+        var notice: PresenceNotice?
     }
     private var users: [UserID: Entry] = [:]
 
-    func joined(_ user: UserID, _ socket: ClientSocket) {
+    /// - Returns: true for the user's first socket.
+    func joined(_ user: UserID, _ socket: ClientSocket) -> Bool {
+        let isFirst = users[user] == nil
         users[user, default: Entry()].sockets[ObjectIdentifier(socket)] = socket
+        return isFirst
     }
 
-    func left(_ user: UserID, _ socket: ClientSocket) {
+    /// - Returns: true for the user's last socket.
+    func left(_ user: UserID, _ socket: ClientSocket) -> Bool {
         users[user]?.sockets[ObjectIdentifier(socket)] = nil
-        if users[user]?.sockets.isEmpty ?? false { users[user] = nil }
+        guard users[user]?.sockets.isEmpty ?? false else { return false }
+        users[user] = nil
+        return true
+    }
+
+    /// Ends all sockets of a user whose account has ended.
+    func end(_ user: UserID) async {
+        guard let sockets = users[user]?.sockets.values else { return }
+        for socket in Array(sockets) { await socket.end() }
     }
 
     /// Ends the sockets of a device that was taken off its user's list.
@@ -36,18 +46,18 @@ actor PresenceBoard {
     /// Number of open sockets with a session.
     var count: Int { users.values.reduce(0) { $0 + $1.sockets.count } }
 
-    /// Notes a status and tells everybody who is connected (WS-06, WS-12). It never leaves this node.
-    func update(_ user: UserID, _ status: PresenceStatus, message: String?, at now: Timestamp) async {
-        users[user]?.status = status
-        users[user]?.message = message
-        users[user]?.lastSeen = now
-        var data: JSONObject = [
-            "user_id": .string(user.text), "status": .string(status.rawValue), "last_seen": .string(now.description),
-        ]
-        if let message { data["message"] = .string(message) }
-        let event = SocketEvent("user_status", data)
-        for entry in users.values {
-            for socket in entry.sockets.values { await socket.push(event) }
-        }
+    /// Notes what a user says of itself.
+    func note(_ notice: PresenceNotice) {
+        guard users[notice.userID] != nil else { return }
+        users[notice.userID]?.notice = notice
+    }
+
+    /// What a connected user has said last; nil for one who has said nothing since.
+    func notice(of user: UserID) -> PresenceNotice? { users[user]?.notice }
+
+    /// Pushes an event to the sockets of users. A full outbox drops it: it is no news a moment later.
+    func push(_ event: SocketEvent, to audience: Set<UserID>) async {
+        let sockets = audience.flatMap { users[$0].map { Array($0.sockets.values) } ?? [] }
+        for socket in sockets { await socket.push(event) }
     }
 }

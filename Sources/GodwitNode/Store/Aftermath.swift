@@ -1,4 +1,5 @@
 import GodwitProtocol
+import Synchronization
 
 /// What has to happen once a transaction is durable.
 struct Aftermath: Sendable {
@@ -8,11 +9,30 @@ struct Aftermath: Sendable {
     var revoked: Set<Party> = []
     /// The keys by which senders of frames are found are others now.
     var keysChanged = false
+    /// Something was taken out that must not stay readable in the write-ahead log.
+    var erased = false
+    /// What connected users are told at once, and nobody else ever.
+    var events: [Event] = []
+    /// Users whose account has ended.
+    var ended: Set<UserID> = []
+
+    struct Event: Sendable {
+        var event: SocketEvent
+        var audience: Set<UserID>
+
+        init(_ event: SocketEvent, to audience: Set<UserID>) {
+            self.event = event
+            self.audience = audience
+        }
+    }
 
     mutating func add(_ other: Aftermath) {
         touched.formUnion(other.touched)
         revoked.formUnion(other.revoked)
         keysChanged = keysChanged || other.keysChanged
+        erased = erased || other.erased
+        events += other.events
+        ended.formUnion(other.ended)
     }
 }
 
@@ -21,10 +41,29 @@ struct AftermathHandler: Sendable {
     let notifier: QueueNotifier
     let cache: HintCache
     let presence: PresenceBoard
+    /// Read by the housekeeping, which truncates the log.
+    let erased = ErasureMark()
 
     func carryOut(_ aftermath: Aftermath) async {
         if aftermath.keysChanged { cache.clear() }
+        if aftermath.erased { erased.set() }
         for case .device(let user, let device) in aftermath.revoked { await presence.revoke(user, device) }
+        for user in aftermath.ended { await presence.end(user) }
         notifier.notify(aftermath.touched)
+        for event in aftermath.events { await presence.push(event.event, to: event.audience) }
+    }
+}
+
+/// Whether something was taken out of the store since the log was truncated last.
+final class ErasureMark: Sendable {
+    private let isSet = Mutex(false)
+
+    func set() { isSet.withLock { $0 = true } }
+
+    func take() -> Bool {
+        isSet.withLock { isSet in
+            defer { isSet = false }
+            return isSet
+        }
     }
 }

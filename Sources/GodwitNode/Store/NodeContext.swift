@@ -11,15 +11,18 @@ public struct NodeContext: Sendable {
     public var membersMax: Int
     /// A newer item takes the place of an older one that still waits and that it makes needless (`Supersession`).
     public var compacts: Bool
+    /// For how long messages are kept for history at most.
+    public var retention: Retention
 
     public init(
         id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax,
-        compacts: Bool = true
+        compacts: Bool = true, retention: Retention = .usual
     ) {
         self.id = id
         self.signingKey = signingKey
         self.heldMax = heldMax
         self.membersMax = membersMax
         self.compacts = compacts
+        self.retention = retention
     }
 }

@@ -1,9 +1,9 @@
-public import GRDB
+import GRDB
 
 /// The node's own tables, kept in the spool's file so that journal and queue change in one transaction.
-public enum NodeSchema {
+enum NodeSchema {
     /// Registers the migrations; names never change once released.
-    public static func register(in migrator: inout DatabaseMigrator) {
+    static func register(in migrator: inout DatabaseMigrator, for context: NodeContext) {
         migrator.registerMigration("node 1") { database in
             for table in tables { try database.execute(sql: table) }
         }
@@ -22,6 +22,11 @@ public enum NodeSchema {
         }
         registerSessions(in: &migrator)
         registerChannels(in: &migrator)
+        migrator.registerMigration("node accounts") { try makeAccounts(in: $0) }
+        migrator.registerMigration("node journal") { database in
+            try makeJournal(
+                in: database, key: JournalPeriod.master(of: context.signingKey), keeping: context.retention)
+        }
     }
 
     private static let tables = [

@@ -75,6 +75,11 @@ extension NodeTransaction {
                     .insufficientPermissions, "A node tells of its own links only, and of held messages.")
             }
             try forward(notice.object, toDevice: notice.to)
+        case .deletion(let deletion): try accept(deletion, from: source)
+        case .presence(let notice): try accept(notice, from: source)
+        case .typing(let notice): try accept(notice, from: source)
+        case .readMarker(let marker): try accept(marker, from: source)
+        case .erasure(let erasure): try accept(erasure, from: source)
         }
     }
 
@@ -140,6 +145,7 @@ extension NodeTransaction {
                 SHA256Digest.of(command.object.canonicalBytes()), of: .device(command.userID, command.device),
                 because: .oneTimeKeysFull(taken: taken))
         case _ where Self.channelCommands.contains(command.name): try carryOutChannelCommand(command)
+        case "erase_account": try eraseAccount(command.userID)
         default:
             throw ProtocolError.malformed(
                 "The command is unknown.", member: "command", hint: "The sender may speak a newer version.")

@@ -11,15 +11,12 @@ extension NodeTransaction {
             "users": try count("SELECT count(*) FROM node_user WHERE is_local"),
             "channels": try count("SELECT count(*) FROM node_channel"),
             "messages": try count("SELECT count(*) FROM node_message"),
-            "message_bytes": try count("SELECT coalesce(sum(length(body)), 0) FROM node_message"),
-            // Of authors at home elsewhere: what has come here over links, as the canonical JSON that its author made. A
-            // cover stands for the author's own signature, which has 94 bytes more than null.
+            "message_bytes": try count("SELECT coalesce(sum(size), 0) FROM node_message WHERE body IS NOT NULL"),
+            // Of authors at home elsewhere: what has come here over links, as the canonical JSON that its author made.
             "arrived_bytes": try count(
                 """
-                SELECT coalesce(sum(
-                  length(CAST(json_remove(CAST(body AS TEXT), '$.cover', '$.signed_by') AS BLOB))
-                    + CASE WHEN json_type(CAST(body AS TEXT), '$.cover') IS NULL THEN 0 ELSE 94 END), 0)
-                FROM node_message WHERE author NOT IN (SELECT user FROM node_user WHERE is_local)
+                SELECT coalesce(sum(size), 0) FROM node_message
+                WHERE author NOT IN (SELECT user FROM node_user WHERE is_local)
                 """),
             "peers": try count("SELECT count(*) FROM node_peer"),
             "held": try count("SELECT count(*) FROM node_held"),

@@ -36,15 +36,13 @@ extension NodeTransaction {
         guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
         try checkTime(of: message, arrival)
         let targets = try targets(of: message, from: source)
+        if let deleter = try deleter(of: message) {
+            try journal(message, nil, as: .deleted, by: deleter)
+            return true
+        }
         let body = message.canonicalBytes
-        try run(
-            """
-            INSERT INTO node_message (hash, author, conversation, timestamp, received, body) VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                Data(message.hash.bytes), message.author.text, message.conversation.text,
-                message.timestamp.milliseconds, now.milliseconds, Data(body),
-            ])
+        try journal(message, body)
+        if case .direct(let address) = message.address { try noteContact(of: message.author, address.user) }
         let age: Int64 = if case .spooled(let age) = arrival { age } else { 0 }
         for target in targets {
             try ensureIntroduced(message.author, to: target)
@@ -84,6 +82,7 @@ extension NodeTransaction {
                     .userNotFound, "There is no such user on this node.", hint: "Check the address.",
                     details: ["user_id": .string(address.user.text)])
             }
+            guard try reaches(address.user, from: message.author) else { return [] }
             return devices.map { .device(address.user, $0) }
         case .channel(let name):
             return try channelTargets(

@@ -37,11 +37,9 @@ extension NodeTransaction {
                 throw ProtocolError(
                     .insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
             }
-            try run(
-                "UPDATE node_user SET identity_file = ?, account_type = ? WHERE user = ?",
-                [Data(file.object.canonicalBytes()), file.accountType.rawValue, file.userID.text])
-            return
+            return try apply(file)
         }
+        try requireNeverErased(file.userID)
         try run(
             """
             INSERT INTO node_user (user, public_key, is_local, account_type, identity_file, since)
@@ -51,6 +49,7 @@ extension NodeTransaction {
                 file.userID.text, Data(file.publicKey), file.accountType.rawValue,
                 Data(file.object.canonicalBytes()), now.milliseconds,
             ])
+        try apply(file)
     }
 
     /// Takes over a user's device list: the identity key is pinned when first seen, versions only grow.

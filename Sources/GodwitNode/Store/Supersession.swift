@@ -4,7 +4,7 @@ import GodwitProtocol
 ///
 /// Only what leaves the receiver in the same state may vanish. Messages never do: what edits another is inside the
 /// encryption, and every message is a link of its author's chain. Memberships and epochs are chains as well. An answer to
-/// a lookup holds a one-time key of its own. Presence and typing never leave a node.
+/// a lookup holds a one-time key of its own.
 enum Supersession {
     /// Only items of the same key can supersede each other; nil: nothing supersedes this one.
     static func key(of object: ProtocolObject) -> String? {
@@ -14,7 +14,10 @@ enum Supersession {
         case .lookup(let lookup): "lookup/\(lookup.requester.text)/\(lookup.userID.text)"
         // An empty list is a question.
         case .memberList(let list): list.devices.isEmpty ? "question/\(list.channel.text)" : nil
-        case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus: nil
+        case .presence(let notice): "presence/\(notice.userID.text)"
+        case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
+        case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
+            .readMarker, .erasure: nil
         }
     }
 
@@ -33,12 +36,14 @@ enum Supersession {
             says(newer.state, atLeast: older.state) && Set(newer.items).isSuperset(of: older.items)
         case (.lookup(let newer), .lookup(let older)): newer.requestingNode == older.requestingNode
         case (.memberList(let newer), .memberList(let older)): newer.version <= older.version
+        // Of what a user is and does now only the last word counts.
+        case (.presence, .presence), (.typing, .typing): true
         default: false
         }
     }
 
     private static func says(_ newer: Receipt.State, atLeast older: Receipt.State) -> Bool {
-        let way: [Receipt.State] = [.accepted, .forwarded, .delivered]
+        let way: [Receipt.State] = [.accepted, .forwarded, .delivered, .read]
         guard let new = way.firstIndex(of: newer), let old = way.firstIndex(of: older) else { return newer == older }
         return new >= old
     }

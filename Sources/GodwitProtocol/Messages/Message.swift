@@ -29,6 +29,8 @@ public struct Message: Hashable, Sendable {
     public let encryption: Encryption
     /// Milliseconds after `timestamp` at which it expires.
     public let lifetime: Int64
+    /// What stands for the message in its chain when its content is gone (D-3): 32 bytes.
+    public let bodyHash: [UInt8]
     public let hash: MessageHash
     public let proof: MessageProof
 
@@ -92,7 +94,8 @@ public struct Message: Hashable, Sendable {
             throw .malformed("The first message of a chain has no prev, every later one has.", member: "prev")
         }
         self.object = object
-        hash = MessageHash(linking: SHA256Digest.of(Self.body(of: object)), after: previous)
+        bodyHash = SHA256Digest.of(Self.body(of: object))
+        hash = MessageHash(linking: bodyHash, after: previous)
         guard try fields.string("id") == hash.id.text else {
             throw .malformed("The message id does not follow from the message.", member: "id")
         }

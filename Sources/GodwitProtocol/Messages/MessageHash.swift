@@ -57,4 +57,7 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { text }
+
+    /// The first 10 bytes of the hash, if the id is one that Godwit derives.
+    public var prefix: [UInt8]? { Base32.decode(String(text.dropFirst(4))).flatMap { $0.count == 10 ? $0 : nil } }
 }

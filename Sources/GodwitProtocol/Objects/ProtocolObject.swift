@@ -14,6 +14,11 @@ public enum ProtocolObject: Sendable, Hashable {
     case refusal(Refusal)
     case receipt(Receipt)
     case linkStatus(LinkNotice)
+    case deletion(Deletion)
+    case presence(PresenceNotice)
+    case typing(TypingNotice)
+    case readMarker(ReadMarker)
+    case erasure(Erasure)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -37,6 +42,11 @@ public enum ProtocolObject: Sendable, Hashable {
         case "refusal": self = .refusal(try Refusal(object))
         case "receipt": self = .receipt(try Receipt(object))
         case "link_status": self = .linkStatus(try LinkNotice(object))
+        case "deletion": self = .deletion(try Deletion(object))
+        case "presence": self = .presence(try PresenceNotice(object))
+        case "typing": self = .typing(try TypingNotice(object))
+        case "read_marker": self = .readMarker(try ReadMarker(object))
+        case "erasure": self = .erasure(try Erasure(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -57,6 +67,11 @@ public enum ProtocolObject: Sendable, Hashable {
         case .refusal(let value): value.object
         case .receipt(let value): value.object
         case .linkStatus(let value): value.object
+        case .deletion(let value): value.object
+        case .presence(let value): value.object
+        case .typing(let value): value.object
+        case .readMarker(let value): value.object
+        case .erasure(let value): value.object
         }
     }
 }

@@ -37,6 +37,8 @@ public struct Receipt: Sendable, Hashable {
 
     public enum State: String, Sendable, CaseIterable {
         case accepted, forwarded, delivered, expired, refused
+        /// The reader has read it, and lets the author know (direct messages only).
+        case read
     }
     public var state: State
     public var items: [[UInt8]]

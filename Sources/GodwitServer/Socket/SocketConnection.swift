@@ -41,7 +41,7 @@ struct SocketConnection {
                 return true
             }
             group.addTask {
-                await write(outbound, shell)
+                await write(outbound, shell, session)
                 return true
             }
             group.addTask {
@@ -69,11 +69,14 @@ struct SocketConnection {
         }
     }
 
-    private func write(_ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ shell: SocketShell) async {
+    private func write(
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ shell: SocketShell, _ session: any SocketSession
+    ) async {
         do {
             while let frame = await shell.nextFrame() {
                 try await outbound.write(Self.frame(frame))
                 if case .close = frame { shell.wroteClose() }
+                if shell.takeDrained() { await session.drained() }
             }
         } catch {
             logger.debug("A socket could not be written.")

@@ -22,6 +22,8 @@ struct SocketQueue {
 
     var hasFrame: Bool { count > 0 || hasPing || pongPayload != nil || closeFrame != nil }
 
+    var isHalfEmpty: Bool { count <= textsMax / 2 }
+
     /// False when full or closed: nothing was queued.
     mutating func offer(_ text: [UInt8]) -> Bool {
         guard !isClosed, count < textsMax else { return false }

@@ -11,6 +11,8 @@ final class SocketShell: SocketOutbox {
         var queue: SocketQueue
         var writer: CheckedContinuation<Void, Never>?
         var hasEnded = false
+        /// Something was not taken since the queue was half empty.
+        var hasRefused = false
         /// Set for `dueAt`, since the opening.
         var timer: Scheduled<Void>?
         var dueAt: Duration = .zero
@@ -136,12 +138,24 @@ final class SocketShell: SocketOutbox {
 
     func send(_ text: [UInt8]) -> Bool {
         let (isQueued, writer) = state.withLock { state in
-            guard state.queue.offer(text) else { return (false, nil as CheckedContinuation<Void, Never>?) }
+            guard state.queue.offer(text) else {
+                state.hasRefused = true
+                return (false, nil as CheckedContinuation<Void, Never>?)
+            }
             defer { state.writer = nil }
             return (true, state.writer)
         }
         writer?.resume()
         return isQueued
+    }
+
+    /// True once after something was refused and the queue has run half empty since.
+    func takeDrained() -> Bool {
+        state.withLock { state in
+            guard state.hasRefused, !state.queue.isClosed, state.queue.isHalfEmpty else { return false }
+            state.hasRefused = false
+            return true
+        }
     }
 
     func close(code: UInt16, reason: String) {

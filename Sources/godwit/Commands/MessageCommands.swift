@@ -17,6 +17,16 @@ struct SendCommand: AsyncParsableCommand {
     var text: String
     @Flag(help: "Mark the text as Markdown.")
     var markdown = false
+    @Option(name: .customLong("reply-to"), help: "Id of the message that this one answers.")
+    var replyTo: String?
+    @Option(help: "A user id that the text mentions; may be given several times.")
+    var mention: [String] = []
+    @Option(help: "Id, or number while it has none, of an own message in whose place the text is to be shown.")
+    var edit: String?
+    @Option(help: "Id of a message; the text is a reaction to it, such as one emoji.")
+    var react: String?
+    @Flag(help: "With --react: take the reaction back.")
+    var remove = false
     @Flag(help: "Call the home node right after.")
     var sync = false
     @Flag
@@ -32,9 +42,7 @@ struct SendCommand: AsyncParsableCommand {
         guard !body.isEmpty else {
             throw ProtocolError.malformed("The text is empty.", hint: "Give one, or - to read standard input.")
         }
-        let sent = try await device.send(
-            text: body, format: markdown ? .markdown : .plain,
-            to: MessageTarget(to, defaultNode: device.userID.node), ifTooLong: long.rule)
+        let sent = try await write(body, device)
         if sync { _ = try await device.sync(over: files.carrier()) }
         for entry in sent.entries {
             let now = try await device.outbox(after: entry.row - 1, limit: 1).first ?? entry
@@ -56,6 +64,38 @@ struct SendCommand: AsyncParsableCommand {
             Console.json(object)
         }
         if !home.json, let word = Self.word(sent) { Console.out(word) }
+    }
+
+    func validate() throws {
+        guard [edit, react, replyTo].compactMap({ $0 }).count < 2 else {
+            throw ValidationError("--reply-to, --edit and --react exclude each other.")
+        }
+        guard !remove || react != nil else { throw ValidationError("--remove goes with --react.") }
+    }
+
+    private func write(_ body: String, _ device: Device) async throws -> Device.Sent {
+        let format: Device.TextFormat = markdown ? .markdown : .plain
+        let mentions = try mention.map { text throws(ProtocolError) in try UserID(text) }
+        let target = try MessageTarget(to, defaultNode: device.userID.node)
+        if let edit, let row = Int64(edit) {
+            let entry = try await device.edit(row: row, text: body, format: format, mentions: mentions)
+            return Device.Sent(entries: [entry], link: nil, scalars: body.unicodeScalars.count)
+        }
+        if let about = try (edit ?? react).map({ text throws(ProtocolError) in try MessageID(text) }) {
+            let conversation = target.conversation(of: device.userID)
+            guard try await device.conversation(of: about) == conversation else {
+                throw ProtocolError.malformed("The message is of another conversation.", member: "id")
+            }
+            let entry =
+                edit != nil
+                ? try await device.edit(about, text: body, format: format, mentions: mentions)
+                : try await device.react(to: about, body, removing: remove)
+            return Device.Sent(entries: [entry], link: nil, scalars: body.unicodeScalars.count)
+        }
+        return try await device.send(
+            text: body, format: format, mentions: mentions,
+            replyTo: replyTo.map { text throws(ProtocolError) in try MessageID(text) }, to: target,
+            ifTooLong: long.rule)
     }
 
     /// What the author should know of a text that is too long for a link.
@@ -118,18 +158,7 @@ struct ReadCommand: AsyncParsableCommand {
         let entries = try await device.inbox(
             conversation: filter, after: after, onlyUnread: unread, limit: limit)
         for entry in entries {
-            if home.json {
-                Console.json([
-                    "row": .integer(entry.row), "message_id": .string(entry.hash.id.text),
-                    "conversation": .string(entry.conversation.text), "author": .string(entry.author.text),
-                    "timestamp": .string(entry.timestamp.description), "text": .string(entry.text),
-                ])
-            } else {
-                // Further lines are set in, so that none of them can pass for a message of somebody else.
-                let text = entry.text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-                    .joined(separator: "\n    ")
-                Console.out("\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(text)")
-            }
+            home.json ? Console.json(MessageLine.object(entry)) : Console.out(MessageLine.text(entry))
         }
         if let last = entries.last { try await device.markRead(upTo: last.row) }
     }

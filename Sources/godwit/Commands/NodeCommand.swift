@@ -6,7 +6,7 @@ import GodwitSpool
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Make, run and look at a home node.",
-        subcommands: [Init.self, Run.self, Status.self, Descriptor.self])
+        subcommands: [Init.self, Run.self, Status.self, Descriptor.self, ExportUser.self, EraseUser.self])
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -22,6 +22,10 @@ struct NodeSettings: Sendable {
     var invites = ""
     /// Directory of network profiles; relative as `spool`.
     var profiles: String
+    /// For how long messages are kept for history at most: `365d`, `12h`, `none`.
+    var messageRetention = "365d"
+    /// Origins of web pages that may open sockets, comma separated.
+    var origins = ""
     /// Clear text beyond loopback.
     var allowClear = false
     /// TLS on the listener.
@@ -35,7 +39,7 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "allowClear", "tls",
+        "profiles", "message_retention", "origins", "allowClear", "tls",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -72,6 +76,10 @@ struct NodeSettings: Sendable {
         settings.registration = reader.string(forKey: "registration", default: settings.registration)
         settings.invites = reader.string(forKey: "invites", default: settings.invites)
         settings.profiles = outside.string(forKey: "profiles", default: settings.profiles)
+        settings.messageRetention = reader.string(
+            forKey: "message_retention", default: settings.messageRetention)
+        settings.origins = reader.string(forKey: "origins", default: settings.origins)
+        _ = try Retention(settings.messageRetention)
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
         _ = try settings.policy()
@@ -145,7 +153,10 @@ struct NodeSettings: Sendable {
     }
 
     func nodeConfiguration() throws -> NodeConfiguration {
-        NodeConfiguration(registration: try policy(), profiles: try ProfileFiles.load(from: profiles))
+        NodeConfiguration(
+            registration: try policy(), profiles: try ProfileFiles.load(from: profiles),
+            retention: try Retention(messageRetention),
+            origins: Set(origins.split(separator: ",").map { String($0.filter { $0 != " " }) }))
     }
 
     /// The file, with paths that count from where it stands.
@@ -160,6 +171,7 @@ struct NodeSettings: Sendable {
             spool: "\(spool)"
             registration: \(registration)
             profiles: "\(profiles)"
+            message_retention: \(messageRetention)
             tls: \(tls)
 
             """

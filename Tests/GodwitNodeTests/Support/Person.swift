@@ -117,6 +117,15 @@ final class Person: Sendable {
             purpose: .epoch)
     }
 
+    /// A deletion of messages of one conversation.
+    func deletion(_ messages: [JSONObject]) throws -> JSONObject {
+        let parsed = try messages.map { try Message($0) }
+        return deviceKey.signed(
+            Deletion.unsigned(
+                parsed.map(\.hash), in: parsed[0].address, channelNode: parsed[0].channelNode, user: id, device: device,
+                at: TestTime.start), purpose: .deletion)
+    }
+
     // MARK: Messages
 
     /// The next message of the chain to an address.

@@ -23,6 +23,12 @@ final class Outbox: SocketOutbox {
 
     var frames: [JSONObject] { state.withLock { $0.frames } }
     var closed: UInt16? { state.withLock { $0.closed } }
+    /// Frames that it takes in all.
+    var limit: Int {
+        get { state.withLock { $0.limit } }
+        set { state.withLock { $0.limit = newValue } }
+    }
+    var isFull: Bool { state.withLock { $0.frames.count >= $0.limit } }
 
     /// Data of the events of one name so far.
     func events(_ name: String) -> [JSONObject] {
@@ -102,9 +108,10 @@ struct TestClient: Sendable {
     }
 
     static func registration(
-        _ person: Person, _ challenge: AuthChallenge, node: NodeID, invite: String? = nil, key: SigningKey? = nil
+        _ person: Person, _ challenge: AuthChallenge, node: NodeID, invite: String? = nil, key: SigningKey? = nil,
+        file: JSONObject? = nil
     ) -> JSONObject {
-        let file = person.identityFile()
+        let file = file ?? person.identityFile()
         let signed = challenge.registrationObject(
             identity: file["identity"]?.object ?? [:], invite: invite, node: node)
         var frame: JSONObject = [
@@ -129,9 +136,12 @@ struct TestClient: Sendable {
     }
 
     @discardableResult
-    func register(_ person: Person, at node: TestNode, invite: String? = nil) async throws -> AuthSuccess {
+    func register(
+        _ person: Person, at node: TestNode, invite: String? = nil, file: JSONObject? = nil
+    ) async throws -> AuthSuccess {
         let challenge = try await challenge(for: person.id)
-        return try await login(Self.registration(person, challenge, node: node.id, invite: invite))
+        return try await login(
+            Self.registration(person, challenge, node: node.id, invite: invite, file: file))
     }
 
     @discardableResult
@@ -153,10 +163,14 @@ struct TestClient: Sendable {
 
 extension TestNode {
     /// A registered user with published keys and an open socket.
-    func enrol(_ name: String) async throws -> (person: Person, client: TestClient) {
+    func enrol(
+        _ name: String, type: String = "standard", preferences: JSONObject = [:]
+    ) async throws -> (person: Person, client: TestClient) {
         let person = try Person(name, at: id)
         let client = await TestClient(self)
-        try await client.register(person, at: self)
+        let file = person.identityFile().setting("account_type", .string(type))
+            .setting("preferences", .object(preferences))
+        try await client.register(person, at: self, file: file)
         try await client.command("publish_keys", person.keys())
         return (person, client)
     }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 import Glibc
 import GodwitBatch
@@ -56,7 +57,7 @@ struct TestNode: Sendable {
     init(
         name: String = "node", registration: RegistrationPolicy = .open, time: ManualTime = ManualTime(),
         spool: SpoolConfiguration = SpoolConfiguration(disk: { _ in nil }), profiles: [String: Profile] = [:],
-        carrier: HomeNode.CarrierFactory? = nil
+        carrier: HomeNode.CarrierFactory? = nil, retention: Retention = .usual
     ) async throws {
         var template = Array("/tmp/godwit-node-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw NeverHappened(what: "a temporary directory") }
@@ -68,7 +69,9 @@ struct TestNode: Sendable {
         logger.logLevel = .critical
         node = try await HomeNode(
             home: home, spoolDirectory: directory + "/spool",
-            configuration: NodeConfiguration(registration: registration, profiles: profiles, spool: spool), time: time,
+            configuration: NodeConfiguration(
+                registration: registration, profiles: profiles, spool: spool, retention: retention),
+            time: time,
             logger: logger, carrier: carrier)
     }
 
@@ -83,7 +86,7 @@ struct TestNode: Sendable {
         }
         let verification = try await node.node.core.spool.verify()
         node.remove()
-        guard verification.isSound else { throw NeverHappened(what: "a sound spool") }
+        guard verification.isSound else { throw NeverHappened(what: "a sound spool: \(verification)") }
     }
 
     /// Removes the files. The store is left to its last owner: closing it blocks a thread of the few that tests share.
@@ -104,6 +107,14 @@ struct TestNode: Sendable {
     }
 
     // MARK: What the node has
+
+    /// Whether a file of the store has these bytes in it.
+    func stores(_ bytes: [UInt8]) -> Bool {
+        ["spool.sqlite", "spool.sqlite-wal"].contains { file in
+            let data = FileManager.default.contents(atPath: directory + "/spool/" + file) ?? Data()
+            return [UInt8](data).firstRange(of: bytes) != nil
+        }
+    }
 
     func count(_ table: String) async throws -> Int {
         try await node.core.read { Int(try $0.row("SELECT count(*) AS n FROM \(table)")?["n"] as Int64? ?? 0) }

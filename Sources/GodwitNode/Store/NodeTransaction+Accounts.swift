@@ -1,0 +1,88 @@
+import FoundationEssentials
+import GRDB
+import GodwitProtocol
+import GodwitSpool
+
+/// What accounts ask of the node, and what follows from it for others.
+extension NodeTransaction {
+    /// Takes over a user's identity file: profile, preferences and policy.
+    ///
+    /// - Throws: `ProtocolError` 1002 for a temporary account that would stay.
+    func apply(_ file: IdentityFile) throws {
+        let policy = try AccountPolicy(file)
+        let user = file.userID.text
+        let known = try row("SELECT account_type, ends FROM node_user WHERE user = ?", [user])
+        var ends: Int64? = known?["ends"]
+        if ends != nil, policy.type != .temporary {
+            throw ProtocolError(
+                .insufficientPermissions, "A temporary account stays one.", hint: "Register another name.")
+        }
+        if ends == nil, let lifetime = policy.lifetime(at: now) { ends = try spool.uptime() + lifetime }
+        try run(
+            """
+            UPDATE node_user SET identity_file = ?, account_type = ?, shows_status = ?, direct_messages = ?,
+              retention = ?, ends = ? WHERE user = ?
+            """,
+            [
+                Data(file.object.canonicalBytes()), file.accountType.rawValue, policy.showsStatus,
+                policy.directMessages.rawValue, policy.retention?.milliseconds, ends, user,
+            ])
+        try run("DELETE FROM node_block WHERE user = ?", [user])
+        for blocked in policy.blocked {
+            try run("INSERT INTO node_block (user, blocked) VALUES (?, ?)", [user, blocked.text])
+        }
+    }
+
+    /// - Throws: `ProtocolError` 1002 for the name of an account that was erased: nobody takes it up again.
+    func requireNeverErased(_ user: UserID) throws {
+        guard try row("SELECT 1 FROM node_erased WHERE name = ?", [Self.erasedName(user)]) == nil else {
+            throw ProtocolError(
+                .insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
+        }
+    }
+
+    static func erasedName(_ user: UserID) -> Data { Data(SHA256Digest.of(Array("erased/\(user.text)".utf8))) }
+
+    // MARK: Who may reach whom
+
+    /// Whether a direct message is handed to its reader, who is at home here. To whom the reader has blocked this looks
+    /// as if the message had been accepted: being blocked cannot be told from a reader who is away.
+    ///
+    /// - Throws: `ProtocolError` 1002 where the reader's policy takes no messages of the author, blocked or not.
+    func reaches(_ reader: UserID, from author: UserID) throws -> Bool {
+        guard let row = try row("SELECT direct_messages FROM node_user WHERE user = ? AND is_local", [reader.text])
+        else { return true }
+        let isTaken =
+            switch AccountPolicy.DirectMessages(rawValue: row["direct_messages"]) {
+            case .nobody: false
+            case .contacts: try isContact(author, of: reader)
+            default: true
+            }
+        guard isTaken else {
+            throw ProtocolError(
+                .insufficientPermissions, "The user takes no direct messages of strangers.",
+                hint: "Meet in a channel, or wait to be written to.", details: ["user_id": .string(reader.text)])
+        }
+        return try !blocks(reader, author)
+    }
+
+    func blocks(_ user: UserID, _ other: UserID) throws -> Bool {
+        try row("SELECT 1 FROM node_block WHERE user = ? AND blocked = ?", [user.text, other.text]) != nil
+    }
+
+    /// Whom a user has written to, or who is in a channel with the user.
+    func isContact(_ other: UserID, of user: UserID) throws -> Bool {
+        if try row("SELECT 1 FROM node_contact WHERE user = ? AND contact = ?", [user.text, other.text]) != nil {
+            return true
+        }
+        return try row(
+            """
+            SELECT 1 FROM node_member m JOIN node_member o ON o.channel = m.channel
+            WHERE m.user = ? AND o.user = ? LIMIT 1
+            """, [user.text, other.text]) != nil
+    }
+
+    func noteContact(of author: UserID, _ reader: UserID) throws {
+        try run("INSERT OR IGNORE INTO node_contact (user, contact) VALUES (?, ?)", [author.text, reader.text])
+    }
+}

@@ -1,0 +1,170 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+/// Messages that are taken back: journal and queues lose their bodies, what comes later of them is not kept.
+extension NodeTransaction {
+    /// Messages that a user has taken back before they came here.
+    static let takenBackMax: Int64 = 1_024
+    /// Milliseconds for which such a one is remembered: the longest lifetime of a message.
+    private static let takenBackLifetime: Int64 = 31_536_000_000
+
+    /// - Throws: `ProtocolError` 1002 where the deleter's role does not allow it, or a message is another's.
+    func accept(_ deletion: Deletion, from source: Party) throws {
+        guard let key = try signingKey(of: deletion.userID, deletion.device) else {
+            throw AuthorUnknown(user: deletion.userID)
+        }
+        try KeyChecks.verify(deletion.object, signedBy: key, purpose: .deletion)
+        if case .device(let user, let device) = source, user != deletion.userID || device != deletion.device {
+            throw ProtocolError(
+                .insufficientPermissions, "A device sends its own deletions only.", hint: "Log in as the author.")
+        }
+        switch deletion.conversation {
+        case .direct(let one, let other):
+            try takeBack(deletion, anyAuthor: false)
+            let reader = one == deletion.userID ? other : one
+            let targets =
+                reader.node == context.id
+                ? try devices(of: reader).map { Party.device(reader, $0) } : [try nodeTowards(reader)]
+            try pass(on: deletion, to: targets + (try ownOthers(deletion)))
+        case .channel(let id): try accept(deletion, in: id, from: source)
+        }
+    }
+
+    private func nodeTowards(_ user: UserID) throws -> Party {
+        try requirePeer(user.node)
+        return .node(user.node)
+    }
+
+    /// The deleter's other devices, if it is at home here.
+    private func ownOthers(_ deletion: Deletion) throws -> [Party] {
+        guard deletion.userID.node == context.id else { return [] }
+        return try devices(of: deletion.userID).filter { $0 != deletion.device }
+            .map { .device(deletion.userID, $0) }
+    }
+
+    private func accept(_ deletion: Deletion, in id: ChannelID, from source: Party) throws {
+        let isJudged = id.node != context.id && source == .node(id.node)
+        guard let channel = try channel(id) else {
+            if isJudged { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
+            throw ProtocolError(
+                .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
+                details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
+        }
+        let members = try members(of: channel)
+        let role = members.first { $0.user == deletion.userID && $0.device == deletion.device }?.role
+        if isJudged {
+            try takeBack(deletion, anyAuthor: true)
+        } else {
+            guard let role, role.may(.deleteOwnMessages) else {
+                throw ProtocolError(
+                    .insufficientPermissions, "The device may not delete messages of this channel.",
+                    hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
+            }
+            // Of a channel of another node, that one judges what is not the deleter's own.
+            let isHome = id.node == context.id
+            try takeBack(deletion, anyAuthor: isHome && role.may(.deleteOthersMessages), skippingOthers: !isHome)
+            guard isHome else {
+                try requirePeer(id.node)
+                return try pass(on: deletion, to: [.node(id.node)])
+            }
+        }
+        let listed = try listedDevices()
+        var targets = members.map(\.party).filter {
+            listed.contains($0) && $0 != .device(deletion.userID, deletion.device)
+        }
+        if id.node == context.id {
+            targets += Set(members.map(\.user.node)).subtracting([context.id]).sorted().map(Party.node)
+        }
+        try pass(on: deletion, to: targets)
+    }
+
+    /// Takes the bodies out of the journal, and notes what has not come yet.
+    private func takeBack(_ deletion: Deletion, anyAuthor: Bool, skippingOthers: Bool = false) throws {
+        for hash in deletion.items {
+            guard let known = try journalRow(hash) else {
+                try noteTakenBack(hash, deletion, anyAuthor: anyAuthor)
+                continue
+            }
+            let isOwn = known["author"] as String == deletion.userID.text
+            guard known["conversation"] as String == deletion.conversation.text, isOwn || anyAuthor else {
+                if skippingOthers { continue }
+                throw ProtocolError(
+                    .insufficientPermissions, "A message that is named is another's, or of another conversation.",
+                    hint: "Name messages of this conversation that the role allows to delete.",
+                    details: ["message_id": .string(hash.id.text)])
+            }
+            if known["hole"] as String? == nil { try makeHole(known["arrival"], .deleted, by: deletion.userID.text) }
+        }
+    }
+
+    private func noteTakenBack(_ hash: MessageHash, _ deletion: Deletion, anyAuthor: Bool) throws {
+        let user = deletion.userID.text
+        let count = try row("SELECT count(*) AS n FROM node_taken_back WHERE user = ?", [user])?["n"] as Int64?
+        guard count ?? 0 < Self.takenBackMax else {
+            throw ProtocolError(
+                .rateLimited, "Too many messages were taken back that never came here.",
+                details: ["limit": "taken_back", "value": .integer(Self.takenBackMax)])
+        }
+        try run(
+            """
+            INSERT INTO node_taken_back (hash, conversation, user, any_author, ends) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (hash) DO UPDATE SET any_author = 1
+            WHERE excluded.any_author AND conversation = excluded.conversation
+            """,
+            [
+                Data(hash.bytes), deletion.conversation.text, user, anyAuthor,
+                try spool.uptime() + Self.takenBackLifetime,
+            ])
+    }
+
+    /// Who has taken a message back before it came; nil: nobody who may.
+    func deleter(of message: Message) throws -> String? {
+        guard
+            let row = try row(
+                "SELECT * FROM node_taken_back WHERE hash = ? AND conversation = ?",
+                [Data(message.hash.bytes), message.conversation.text]),
+            row["any_author"] as Bool || row["user"] as String == message.author.text
+        else { return nil }
+        try run("DELETE FROM node_taken_back WHERE hash = ?", [Data(message.hash.bytes)])
+        return row["user"]
+    }
+
+    func forgetTakenBack() throws {
+        try run("DELETE FROM node_taken_back WHERE ends <= ?", [try spool.uptime()])
+    }
+
+    /// Queues the deletion, and takes what it names out of the queues as far as no frame holds it.
+    private func pass(on deletion: Deletion, to targets: [Party]) throws {
+        let body = deletion.object.canonicalBytes()
+        let id = ItemID(SHA256Digest.of(body))
+        for target in targets {
+            try ensureIntroduced(deletion.userID, to: target)
+            let item = NewItem(
+                id: id, kind: .object, body: body, destination: target, priority: .revocation, created: now,
+                lifetime: Message.defaultLifetime)
+            for hash in deletion.items {
+                guard try mayTakeBack(hash, deletion),
+                    let waiting = try spool.waitingItem(ItemID(hash.bytes), for: target)
+                else { continue }
+                // On a socket an item is known by its row, which may be on its way: only what goes in frames takes
+                // the place of another.
+                if case .node = target {
+                    _ = try spool.supersede(ItemID(hash.bytes), by: item)
+                    aftermath.touched.insert(target)
+                } else {
+                    try spool.release([waiting.row])
+                }
+            }
+            try enqueue(item)
+        }
+    }
+
+    /// What was left to the channel's node to judge stays in the queues until that has judged.
+    private func mayTakeBack(_ hash: MessageHash, _ deletion: Deletion) throws -> Bool {
+        guard let known = try journalRow(hash) else { return false }
+        return known["hole"] as String? == Hole.deleted.rawValue
+    }
+}

@@ -1,0 +1,141 @@
+import FoundationEssentials
+import GRDB
+import GodwitCrypto
+import GodwitProtocol
+import GodwitSpool
+
+/// A message as the journal has it.
+struct JournalEntry {
+    var arrival: Int64
+    var hash: MessageHash
+    var bodyHash: [UInt8]
+    var author: String
+    var received: Timestamp
+    /// Canonical JSON; nil in a hole.
+    var body: [UInt8]?
+    var hole: Hole?
+    var deletedBy: String?
+}
+
+extension NodeTransaction {
+    /// Notes a message under the next arrival number, sealed under the key of its period.
+    ///
+    /// - Parameter body: nil for one that is a hole from the beginning.
+    func journal(_ message: Message, _ body: [UInt8]?, as hole: Hole? = nil, by deleter: String? = nil) throws {
+        let period = body == nil ? nil : try period(keeping: try retention(of: message))
+        let sealed = try body.flatMap { body in try period.map { try $0.key.seal(body, of: message.hash) } }
+        try run(
+            """
+            INSERT INTO node_message
+              (hash, body_hash, author, conversation, timestamp, received, size, period, body, hole, deleted_by)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                Data(message.hash.bytes), Data(message.bodyHash), message.author.text, message.conversation.text,
+                message.timestamp.milliseconds, now.milliseconds, message.authoredSize, period?.number,
+                sealed.map { Data($0) }, sealed == nil ? (hole ?? .unkept).rawValue : nil, deleter,
+            ])
+    }
+
+    /// Milliseconds for which a message is kept: the least of what the node, its author's account and, of a direct
+    /// message, its reader's account say.
+    private func retention(of message: Message) throws -> Int64 {
+        var users = [message.author.text]
+        if case .direct(let address) = message.address { users.append(address.user.text) }
+        var least = context.retention.milliseconds
+        for user in users {
+            guard let row = try row("SELECT retention FROM node_user WHERE user = ? AND is_local", [user]),
+                let own: Int64 = row["retention"]
+            else { continue }
+            least = min(least, own)
+        }
+        return least
+    }
+
+    /// The period of now; nil where nothing is kept.
+    private func period(keeping keeps: Int64) throws -> (number: Int64, key: JournalPeriod)? {
+        guard keeps > 0 else { return nil }
+        let uptime = try spool.uptime()
+        let slot = JournalPeriod.slot(keeping: keeps, at: uptime)
+        if let row = try row(
+            "SELECT * FROM node_period WHERE keeps = ? AND slot = ? AND key IS NOT NULL", [keeps, slot])
+        {
+            return (row["period"], try key(of: row))
+        }
+        let period = try JournalPeriod.make(keeping: keeps, at: uptime)
+        let wrapped = try period.wrapped(by: JournalPeriod.master(of: context.signingKey))
+        try run(
+            "INSERT INTO node_period (keeps, slot, ends, key) VALUES (?, ?, ?, ?)",
+            [keeps, slot, period.ends, Data(wrapped)])
+        return (database.lastInsertedRowID, period)
+    }
+
+    private func key(of row: Row) throws -> JournalPeriod {
+        try JournalPeriod(
+            keeps: row["keeps"], slot: row["slot"], ends: row["ends"], wrapped: [UInt8](row["key"] as Data),
+            by: JournalPeriod.master(of: context.signingKey))
+    }
+
+    // MARK: Reading
+
+    /// The row of a message, if it was ever here.
+    func journalRow(_ hash: MessageHash) throws -> Row? {
+        try row(
+            "SELECT arrival, author, conversation, hole FROM node_message WHERE substr(hash, 1, 8) = ? AND hash = ?",
+            [Data(hash.bytes.prefix(8)), Data(hash.bytes)])
+    }
+
+    /// Opens the bodies of rows of the journal.
+    func entries(_ rows: [Row]) throws -> [JournalEntry] {
+        var keys: [Int64: JournalPeriod] = [:]
+        return try rows.compactMap { row in
+            guard let hash = MessageHash([UInt8](row["hash"] as Data)) else { return nil }
+            var entry = JournalEntry(
+                arrival: row["arrival"], hash: hash, bodyHash: [UInt8](row["body_hash"] as Data),
+                author: row["author"], received: Timestamp(milliseconds: row["received"]), body: nil,
+                hole: (row["hole"] as String?).flatMap { Hole(rawValue: $0) }, deletedBy: row["deleted_by"])
+            guard let sealed: Data = row["body"], let period: Int64 = row["period"] else { return entry }
+            if keys[period] == nil {
+                keys[period] = try self.row("SELECT * FROM node_period WHERE period = ? AND key IS NOT NULL", [period])
+                    .map(key)
+            }
+            entry.body = try keys[period]?.open([UInt8](sealed), of: hash.bytes)
+            // Its key has gone, its bytes go with the next look.
+            if entry.body == nil { entry.hole = .expired }
+            return entry
+        }
+    }
+
+    // MARK: Forgetting
+
+    func makeHole(_ arrival: Int64, _ hole: Hole, by deleter: String? = nil) throws {
+        try run(
+            "UPDATE node_message SET body = NULL, period = NULL, hole = ?, deleted_by = ? WHERE arrival = ?",
+            [hole.rawValue, deleter, arrival])
+        aftermath.erased = true
+    }
+
+    /// Bodies that are taken out in one transaction.
+    static let forgottenPerCall = 1_024
+
+    /// Destroys the keys of periods that have ended, then takes out what they sealed, a slice a call.
+    /// - Returns: how many bodies were taken out.
+    func forgetJournal() throws -> Int {
+        // A node that is told to keep less than before ends earlier what it has.
+        let begin = "slot * max(60000, min(86400000, keeps / 64))"
+        try run(
+            "UPDATE node_period SET ends = \(begin) + ?1 WHERE keeps > ?1 AND ends > \(begin) + ?1",
+            [context.retention.milliseconds])
+        try run(
+            "UPDATE node_period SET key = NULL WHERE key IS NOT NULL AND ends <= ?", [try spool.uptime()])
+        if database.changesCount > 0 { aftermath.erased = true }
+        let ended = try rows(
+            """
+            SELECT m.arrival FROM node_period p CROSS JOIN node_message m ON m.period = p.period
+            WHERE p.key IS NULL LIMIT ?
+            """, [Self.forgottenPerCall])
+        for row in ended { try makeHole(row["arrival"], .expired) }
+        if ended.count < Self.forgottenPerCall { try run("DELETE FROM node_period WHERE key IS NULL") }
+        return ended.count
+    }
+}
