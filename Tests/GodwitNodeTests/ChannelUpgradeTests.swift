@@ -19,7 +19,7 @@ struct ChannelUpgradeTests {
             let pool = try DatabasePool(path: spoolDirectory + "/spool.sqlite")
             var migrator = DatabaseMigrator()
             SpoolSchema.register(in: &migrator)
-            NodeSchema.register(in: &migrator)
+            NodeSchema.register(in: &migrator, for: node.node.core.context)
             try migrator.migrate(pool, upTo: "node link measures")
             let preKey = alice.person.signedPreKey()
             let order: JSONObject = ["joined": [.object(preKey)], "version": 1]
@@ -46,7 +46,7 @@ struct ChannelUpgradeTests {
             let spool = try SQLiteSpool(
                 directory: spoolDirectory, configuration: SpoolConfiguration(disk: { _ in nil })
             ) {
-                NodeSchema.register(in: &$0)
+                NodeSchema.register(in: &$0, for: node.node.core.context)
             }
             let context = node.node.core.context
             try await spool.read { database in
