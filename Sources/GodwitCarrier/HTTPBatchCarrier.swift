@@ -94,10 +94,10 @@ public final class HTTPBatchCarrier: Carrier {
 
     private func start(_ body: RequestBody, _ pipe: ChunkPipe<CurlOutcome>) throws(ProtocolError) {
         let handle = try borrow()
-        let stallTimeout = configuration.stallTimeout
+        let configuration = configuration
         do {
             try CurlThread.run { [self] in
-                let transfer = CurlTransfer(handle: handle, body: body, pipe: pipe, stallTimeout: stallTimeout)
+                let transfer = CurlTransfer(handle: handle, body: body, pipe: pipe, configuration)
                 let outcome = transfer.perform()
                 giveBack(handle)
                 body.end()
