@@ -7,6 +7,8 @@ public protocol Carrier: Sendable {
     /// One round trip: sends the records of `request` and hands each record of the answer to `receive` as soon as it is
     /// complete, in order, waiting for `receive` before reading on.
     ///
+    /// What has come of a record that is not whole goes to `request.keep`.
+    ///
     /// The next record is asked for when those before it have nearly left, so that the link does not idle and little is
     /// decided ahead. A request may end before its source does, where it would grow too large or the answer is whole;
     /// what was not asked for waits. No call to the source runs any more when this returns or throws.
@@ -84,6 +86,10 @@ public protocol ExchangeSession: Sendable {
     /// Takes one sealed frame. Returns after what it held is durable.
     /// - Throws: `ProtocolError`; the connection may live on, nothing of this record was kept.
     func receive(_ record: [UInt8]) async throws
+    /// Told of a record of which only the beginning has come, each time when more of it has: the exchange may break before it
+    /// is whole. Called in turns with `receive`, after all records before it.
+    /// - Parameter beginning: from the record's first byte on, without its length.
+    func keep(_ beginning: [UInt8]) async
     /// The next record of the answer, or nil at its end. Called after the request has ended.
     func next() async throws -> [UInt8]?
     /// The next record of the answer that can go while the request still comes in, or nil: nothing for now. Called from
@@ -93,6 +99,8 @@ public protocol ExchangeSession: Sendable {
 
 extension ExchangeSession {
     public var party: Party? { get async { nil } }
+    /// What is not whole is lost.
+    public func keep(_ beginning: [UInt8]) async {}
     /// Answers only what has ended.
     public func nextEarly() async throws -> [UInt8]? { nil }
 }

@@ -44,6 +44,12 @@ public struct ExchangeReader: Sendable {
         return records
     }
 
+    /// What has come of a record that is not whole yet, without its length; empty where none was begun.
+    public var beginning: [UInt8] {
+        guard let (_, header) = try? Varint.read(pending[...]) else { return [] }
+        return Array(pending[header...])
+    }
+
     /// Says that no bytes follow.
     /// - Throws: `ProtocolError` 2000 when a record was begun.
     public func end() throws(ProtocolError) {

@@ -10,12 +10,15 @@ public struct Frame: Hashable, Sendable {
     public var hasMore: Bool
     /// Incarnations of the receiver of which the sender lacks the contexts that a frame referred to.
     public var forgotten: [UInt32]
+    /// Sealed frames of the receiver of which the sender has the beginning; in loose frames only.
+    public var partials: [PartialFrame]
 
     public init(
         floor: UInt64 = 0, acknowledgements: [Acknowledgement] = [], items: [BatchItem] = [], hasMore: Bool = false,
-        forgotten: [UInt32] = []
+        forgotten: [UInt32] = [], partials: [PartialFrame] = []
     ) {
         self.forgotten = forgotten
+        self.partials = partials
         self.floor = floor
         self.acknowledgements = acknowledgements
         self.items = items
@@ -34,6 +37,8 @@ public enum FrameLimits {
     public static let messageMax = 98_303
     public static let objectMax = 131_072
     public static let acknowledgementsMax = 16
+    /// Sealed frames that one frame says to have begun to come.
+    public static let partialsMax = 16
     /// Ranges of one acknowledgement.
     public static let rangesMax = 1024
     /// Bytes of the columns after decompression: the bodies, and 64 KiB.

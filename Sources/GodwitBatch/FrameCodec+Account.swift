@@ -48,7 +48,7 @@ private struct AccountSheet {
             switch field.number {
             case 1: share(field.size, .floor)
             case 2: share(field.size, .more)
-            case 3, 7: share(field.size, .acknowledgements)
+            case 3, 7, 8: share(field.size, .acknowledgements)
             case 4, 5, 6:
                 let isLast = !frame.fields[(index + 1)...].contains { $0.number == field.number }
                 share(isLast ? field.header : field.size, isLast ? .fieldHeaders : .unknownFields)

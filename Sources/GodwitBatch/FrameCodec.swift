@@ -39,11 +39,15 @@ public enum FrameCodec {
         guard frame.acknowledgements.count <= FrameLimits.acknowledgementsMax else {
             throw ProtocolError(.internalError, "a frame holds at most 16 acknowledgements")
         }
+        guard frame.partials.count <= FrameLimits.partialsMax else {
+            throw ProtocolError(.internalError, "a frame names at most 16 partial frames")
+        }
         var wire = WireFrame()
         wire.floor = frame.floor
         wire.more = frame.hasMore
         wire.forgotten = frame.forgotten
         for acknowledgement in frame.acknowledgements { wire.acknowledgements.append(try acknowledgement.wire()) }
+        for partial in frame.partials { wire.partials.append(try partial.wire()) }
         let isCovered = items.contains { $0.message.map { !$0.proof.hashes.isEmpty } ?? false }
         var writer = ColumnWriter(runs: runs || isCovered, known: known)
         for item in items { writer.append(item) }
@@ -93,6 +97,10 @@ public enum FrameCodec {
             throw .malformed("a frame names at most 16 incarnations")
         }
         frame.forgotten = wire.forgotten
+        guard wire.partials.count <= FrameLimits.partialsMax else {
+            throw .malformed("a frame names at most 16 partial frames")
+        }
+        for partial in wire.partials { frame.partials.append(try PartialFrame(partial)) }
         for acknowledgement in wire.acknowledgements {
             frame.acknowledgements.append(try Acknowledgement(acknowledgement))
         }

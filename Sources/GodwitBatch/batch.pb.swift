@@ -52,6 +52,30 @@ package nonisolated struct WireFrame: Sendable {
   /// Incarnations of the receiver of which the sender lacks the contexts that a frame refers to.
   package var forgotten: [UInt32] = []
 
+  /// Sealed frames of the receiver of which the sender has the beginning.
+  package var partials: [WirePartial] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WirePartial: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// With it the number of the frame.
+  package var incarnation: UInt32 = 0
+
+  package var number: UInt64 = 0
+
+  /// Bytes from the beginning of the sealed frame.
+  package var count: UInt32 = 0
+
+  /// The first 8 bytes of SHA-256 of those.
+  package var digest: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -354,7 +378,7 @@ fileprivate nonisolated let _protobuf_package = "godwit.batch.v1"
 
 nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Frame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}floor\0\u{1}more\0\u{1}acknowledgements\0\u{1}columns\0\u{3}packed_columns\0\u{1}opaque\0\u{1}forgotten\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}floor\0\u{1}more\0\u{1}acknowledgements\0\u{1}columns\0\u{3}packed_columns\0\u{1}opaque\0\u{1}forgotten\0\u{1}partials\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -369,6 +393,7 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 5: try { try decoder.decodeSingularBytesField(value: &self.packedColumns) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.opaque) }()
       case 7: try { try decoder.decodeRepeatedFixed32Field(value: &self.forgotten) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.partials) }()
       default: break
       }
     }
@@ -396,6 +421,9 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.forgotten.isEmpty {
       try visitor.visitPackedFixed32Field(value: self.forgotten, fieldNumber: 7)
     }
+    if !self.partials.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.partials, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -407,6 +435,52 @@ nonisolated extension WireFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.packedColumns != rhs.packedColumns {return false}
     if lhs.opaque != rhs.opaque {return false}
     if lhs.forgotten != rhs.forgotten {return false}
+    if lhs.partials != rhs.partials {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePartial: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Partial"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}incarnation\0\u{1}number\0\u{1}count\0\u{1}digest\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFixed32Field(value: &self.incarnation) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.incarnation != 0 {
+      try visitor.visitSingularFixed32Field(value: self.incarnation, fieldNumber: 1)
+    }
+    if self.number != 0 {
+      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 2)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 3)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePartial, rhs: WirePartial) -> Bool {
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.number != rhs.number {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

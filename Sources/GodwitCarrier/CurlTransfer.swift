@@ -55,6 +55,7 @@ final class CurlTransfer {
     private let body: RequestBody
     private let pipe: ChunkPipe<CurlOutcome>
     private let stallTimeout: Duration
+    private let pieceMax: Int
     private var position = 0
     private var traffic = ExchangeTraffic()
     private var errorBody: [UInt8] = []
@@ -62,11 +63,13 @@ final class CurlTransfer {
     private var lastMove = ContinuousClock.now
     private var hasStalled = false
 
-    init(handle: CurlHandle, body: RequestBody, pipe: ChunkPipe<CurlOutcome>, stallTimeout: Duration) {
+    init(handle: CurlHandle, body: RequestBody, pipe: ChunkPipe<CurlOutcome>, _ configuration: HTTPCarrierConfiguration)
+    {
         self.handle = handle
         self.body = body
         self.pipe = pipe
-        self.stallTimeout = stallTimeout
+        stallTimeout = configuration.stallTimeout
+        pieceMax = configuration.pieceMax
     }
 
     /// Blocks until the transfer has ended.
@@ -126,7 +129,8 @@ final class CurlTransfer {
 
     private func read(into target: UnsafeMutablePointer<CChar>?, room: Int) -> Int {
         guard let target, room > 0,
-            let read = body.read(at: position, into: UnsafeMutableRawBufferPointer(start: target, count: room))
+            let read = body.read(
+                at: position, into: UnsafeMutableRawBufferPointer(start: target, count: min(room, pieceMax)))
         else { return Int(CURL_READFUNC_ABORT) }
         position += read.count
         // The time that a record took to be made is no stall of the link.

@@ -8,12 +8,12 @@ extension HTTPBatchCarrier: LinkProbing {
         try Probe.check(up: up, down: down)
         var configuration = configuration
         configuration.path = Probe.path + "?down=\(down)"
-        let (handle, stallTimeout) = (try CurlHandle(configuration), configuration.stallTimeout)
+        let (handle, settings) = (try CurlHandle(configuration), configuration)
         let body = RequestBody(whole: ExchangeWriter.frame(record) + Probe.padding(up))
         let pipe = ChunkPipe<CurlOutcome>()
         try CurlThread.run {
             pipe.finish(
-                CurlTransfer(handle: handle, body: body, pipe: pipe, stallTimeout: stallTimeout).perform())
+                CurlTransfer(handle: handle, body: body, pipe: pipe, settings).perform())
         }
         do {
             try await withTaskCancellationHandler {

@@ -51,7 +51,7 @@ public final class HTTPBatchCarrier: Carrier {
                 }
                 group.addTask {
                     try await withTaskCancellationHandler {
-                        try await Self.deliver(pipe, to: receive)
+                        try await Self.deliver(pipe, keeping: request, to: receive)
                     } onCancel: {
                         pipe.abandon()
                     }
@@ -73,7 +73,8 @@ public final class HTTPBatchCarrier: Carrier {
 
     /// Ends when the transfer has; throws its failure.
     private static func deliver(
-        _ pipe: ChunkPipe<CurlOutcome>, to receive: @Sendable ([UInt8]) async throws -> Void
+        _ pipe: ChunkPipe<CurlOutcome>, keeping request: any RecordSource,
+        to receive: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
         var reader = ExchangeReader()
         while let chunks = await pipe.take() {
@@ -83,6 +84,8 @@ public final class HTTPBatchCarrier: Carrier {
                     try await receive(record)
                 }
             }
+            let beginning = reader.beginning
+            if !beginning.isEmpty { await request.keep(beginning) }
         }
         try Task.checkCancellation()
         if let failure = CarrierFailure.error(of: await pipe.outcome()) { throw failure }
@@ -91,10 +94,10 @@ public final class HTTPBatchCarrier: Carrier {
 
     private func start(_ body: RequestBody, _ pipe: ChunkPipe<CurlOutcome>) throws(ProtocolError) {
         let handle = try borrow()
-        let stallTimeout = configuration.stallTimeout
+        let configuration = configuration
         do {
             try CurlThread.run { [self] in
-                let transfer = CurlTransfer(handle: handle, body: body, pipe: pipe, stallTimeout: stallTimeout)
+                let transfer = CurlTransfer(handle: handle, body: body, pipe: pipe, configuration)
                 let outcome = transfer.perform()
                 giveBack(handle)
                 body.end()

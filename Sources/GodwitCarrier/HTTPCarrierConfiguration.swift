@@ -18,6 +18,10 @@ public struct HTTPCarrierConfiguration: Sendable {
     /// overtakes; a quarter of a second of the link's time is enough to keep it busy.
     public var unsentMax = Self.unsentRange.upperBound
     public static let unsentRange = 1_024...4_096
+    /// Bytes of the request that go together at most, and are encrypted together: where the link breaks, only what came of
+    /// whole pieces is of use. Each piece costs some 29 bytes.
+    public var pieceMax = Self.pieceRange.upperBound
+    public static let pieceRange = 1_024...65_536
     /// Network interface or local address to leave by, in curl's notation (`CURLOPT_INTERFACE`).
     public var interface: String?
     /// A proxy as curl writes it, such as `socks5h://127.0.0.1:9050`.
@@ -43,6 +47,9 @@ public struct HTTPCarrierConfiguration: Sendable {
         try endpoint.requireSecure(unless: allowClear)
         guard Self.unsentRange.contains(unsentMax) else {
             throw .malformed("The system holds 1,024 to 4,096 bytes unsent.", member: "unsentMax")
+        }
+        guard Self.pieceRange.contains(pieceMax) else {
+            throw .malformed("A piece of a request has 1,024 to 65,536 bytes.", member: "pieceMax")
         }
         guard connectTimeout > .zero, stallTimeout > .zero else {
             throw .malformed("Time-outs have to be longer than nothing.")

@@ -9,6 +9,8 @@ actor RememberedRecords {
 
     init(_ source: any RecordSource) { self.source = source }
 
+    fileprivate func keep(_ beginning: [UInt8]) async { await source.keep(beginning) }
+
     fileprivate func record(at index: Int) async throws -> [UInt8]? {
         if index < records.count { return records[index] }
         guard !isEnded else { return nil }
@@ -37,5 +39,7 @@ actor RememberedRecords {
             bytes += ByteCount(record.count)
             return record
         }
+
+        func keep(_ beginning: [UInt8]) async { await remembered.keep(beginning) }
     }
 }

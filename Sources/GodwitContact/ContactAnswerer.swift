@@ -38,6 +38,10 @@ where Store.Transaction == Receiver.Transaction {
     private var step = Step.loose
     /// A record came after the last loose frame was built.
     private var hasUntold = false
+    /// The last record that was accepted.
+    private var taken: TakenFrame?
+    /// The frame of which only the beginning has come in this exchange.
+    private var coming: FrameHeader?
 
     init(
         intake: FrameIntake<Store, Receiver>,
@@ -50,10 +54,17 @@ where Store.Transaction == Receiver.Transaction {
     var party: Party? { peer?.party }
 
     func receive(_ record: [UInt8]) async throws {
+        coming = nil
         let taken = try await intake.take(record, from: peer)
         peer = taken.peer
+        // What could not be joined says nothing of who sent it.
+        if !taken.isUnjoined { self.taken = taken }
         await outlets(taken.peer.party).0.heard(taken)
         hasUntold = true
+    }
+
+    func keep(_ beginning: [UInt8]) {
+        if let taken { coming = intake.keep(beginning, after: taken) }
     }
 
     func next() async throws -> [UInt8]? {
@@ -77,7 +88,8 @@ where Store.Transaction == Receiver.Transaction {
 
     private func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
         hasUntold = false
-        return try await outlets(peer.party).0.loose(to: peer, hasMore: hasMore)
+        return try await outlets(peer.party).0.loose(
+            to: peer, hasMore: hasMore, partials: intake.partials(of: peer.party, except: coming))
     }
 
     private func advance(_ peer: PeerKey) async throws -> [UInt8]? {

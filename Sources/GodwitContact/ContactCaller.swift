@@ -34,7 +34,7 @@ public struct ContactReport: Sendable, Hashable {
 /// The calling end of a contact over any carrier.
 ///
 /// After a contact that broke, the first exchange carries only the loose frame: its answer says what had been
-/// committed, so nothing crosses twice but the frame that was in flight.
+/// committed and what has come of the frame that was in flight, so nothing crosses twice.
 public struct ContactCaller<Store: Spool, Receiver: ItemReceiver>: Sendable
 where Store.Transaction == Receiver.Transaction {
     /// Called before each record is handed to the carrier and after each frame of the answer, with what the contact has
@@ -94,7 +94,7 @@ where Store.Transaction == Receiver.Transaction {
         // Told under the lock: records go and come at the same time, and the last report has to be the newest.
         let report = Mutex(ContactReport())
         let (intake, outlet) = (intake, outlet)
-        let request = RequestRecords(outlet, to: peer, limits) { bytes in
+        let request = RequestRecords(intake, outlet, to: peer, limits) { bytes in
             report.withLock { report in
                 report.underWay += bytes
                 progress(report)
@@ -110,7 +110,7 @@ where Store.Transaction == Receiver.Transaction {
                 }
                 throw error
             }
-            await outlet.heard(taken)
+            await request.heard(taken)
             report.withLock { report in
                 report.arrived(record)
                 report.note(taken)
@@ -140,7 +140,7 @@ extension ContactReport {
     }
 
     mutating func note(_ taken: TakenFrame) {
-        receivedFrames += 1
+        receivedFrames += taken.isUnjoined ? 0 : 1
         receivedItems += taken.items
         repeatedFrames += taken.isRepeat ? 1 : 0
         releasedItems += taken.released

@@ -1,7 +1,8 @@
-import GodwitBatch
+public import GodwitBatch
 import GodwitCrypto
 import GodwitProtocol
 public import GodwitSpool
+import Synchronization
 
 /// What became of a frame that arrived.
 public struct TakenFrame: Sendable, Hashable {
@@ -20,6 +21,12 @@ public struct TakenFrame: Sendable, Hashable {
     /// A loose frame only: its floor lies below what its sender had settled before, so the sender may have lost its
     /// memory (`FrameOutlet.heard`).
     public var isBehind: Bool?
+    /// A loose frame only: frames of this end of which its sender has the beginning.
+    public var partials: [PartialFrame]?
+    /// Frames of this end that it acknowledged.
+    public var settled: [FrameNumber] = []
+    /// The rest of a frame whose beginning is not here: nothing of it was believed, and the frame comes whole.
+    public var isUnjoined = false
 }
 
 /// Opens frames, commits what they hold and applies their acknowledgements: one transaction a frame (D-8).
@@ -29,23 +36,35 @@ public struct FrameIntake<Store: Spool, Receiver: ItemReceiver>: Sendable
 where Store.Transaction == Receiver.Transaction {
     private let spool: Store
     private let receiver: Receiver
-    private let identity: ContactIdentity
+    let identity: ContactIdentity
     private let directory: any PeerDirectory
+    let shelf: PartialShelf
 
-    public init(spool: Store, receiver: Receiver, identity: ContactIdentity, directory: any PeerDirectory) {
+    /// - Parameter partials: shared by all that take frames for the identity, as long as the process lives.
+    public init(
+        spool: Store, receiver: Receiver, identity: ContactIdentity, directory: any PeerDirectory,
+        partials: PartialShelf = PartialShelf()
+    ) {
+        shelf = partials
         self.spool = spool
         self.receiver = receiver
         self.identity = identity
         self.directory = directory
     }
 
+    /// Takes a sealed frame, or the rest of one whose beginning is here.
+    ///
     /// - Parameter expected: the only peer that may have sealed it; nil: whoever the directory knows.
     /// - Throws: `ProtocolError` 1000 when no known key opens it, 2000 when it is malformed, 3001 when its number was
     ///   used for other bytes; what the store throws.
     public func take(_ record: [UInt8], from expected: PeerKey? = nil) async throws -> TakenFrame {
+        if record.first == FrameContinuation.kind { return try await takeRest(record, from: expected) }
         let sealed = try Self.parse(record)
         let (peer, payload) = try await open(sealed, expected)
-        let header = sealed.header
+        return try await take(payload, sealed.header, from: peer)
+    }
+
+    func take(_ payload: [UInt8], _ header: FrameHeader, from peer: PeerKey) async throws -> TakenFrame {
         let opened = try FrameCodec.open(payload, number: header.number)
         let content = try await read(opened, header, from: peer.party)
         let frame = opened.frame
@@ -53,7 +72,7 @@ where Store.Transaction == Receiver.Transaction {
         let receiver = receiver
         let keepsContexts = opened.hasRuns && peer.party.keepsContexts && identity.party.keepsContexts
         let taken = try await spool.write { transaction in
-            let released = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
+            let (released, settled) = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
             try Self.renew(frame.forgotten, towards: peer.party, in: transaction)
             let isBehind = try Self.isBehind(frame, header, from: peer.party, in: transaction)
             if frame.floor > 0 {
@@ -63,7 +82,11 @@ where Store.Transaction == Receiver.Transaction {
             var taken = TakenFrame(
                 peer: peer, items: 0, isRepeat: false, hasMore: frame.hasMore, released: released,
                 incarnation: header.incarnation, isBehind: isBehind)
-            guard header.number > 0 else { return taken }
+            taken.settled = settled
+            guard header.number > 0 else {
+                taken.partials = frame.partials
+                return taken
+            }
             guard let content else {
                 taken.isRepeat = try Self.isCommitted(header, from: peer.party, in: transaction)
                 taken.isForgotten = !taken.isRepeat
@@ -85,6 +108,7 @@ where Store.Transaction == Receiver.Transaction {
             }
             return taken
         }
+        shelf.records.withLock { $0.heard(header, floor: frame.floor, from: peer.party) }
         if taken.items > 0 || taken.released > 0 { await receiver.committed(from: peer.party) }
         return taken
     }
@@ -122,16 +146,16 @@ where Store.Transaction == Receiver.Transaction {
     }
 
     private static func parse(_ record: [UInt8]) throws(ProtocolError) -> SealedFrame {
-        do {
-            return try SealedFrame(record)
-        } catch {
-            throw ProtocolError(
-                .invalidMessageFormat, "The record is no sealed frame.",
-                hint: "It was cut, altered or is of another version.")
-        }
+        do { return try SealedFrame(record) } catch { throw noFrame }
     }
 
-    private func open(_ sealed: SealedFrame, _ expected: PeerKey?) async throws -> (PeerKey, [UInt8]) {
+    static var noFrame: ProtocolError {
+        ProtocolError(
+            .invalidMessageFormat, "The record is no sealed frame.",
+            hint: "It was cut, altered or is of another version.")
+    }
+
+    func open(_ sealed: SealedFrame, _ expected: PeerKey?) async throws -> (PeerKey, [UInt8]) {
         var candidates = try await directory.candidates(for: sealed.header.hint)
         if let expected { candidates = candidates.filter { $0 == expected } }
         for candidate in candidates {
@@ -153,14 +177,14 @@ where Store.Transaction == Receiver.Transaction {
         return known.map { frame.floor < $0.floor } ?? false
     }
 
-    /// Applies acknowledgements of frames sent to `peer`.
+    /// Applies acknowledgements of frames sent to `peer`; says how many items and which frames they released.
     ///
     /// One that this store cannot have caused shows that the store is older than its frames, or the peer's memory is of
     /// another store: a new incarnation is drawn, what was in flight waits again, and readers know items by their hash.
     private static func apply(
         _ acknowledgements: [Acknowledgement], from peer: Party, in transaction: Store.Transaction
-    ) throws -> Int {
-        var released = 0
+    ) throws -> (released: Int, frames: [FrameNumber]) {
+        var (released, frames) = (0, [FrameNumber]())
         for acknowledgement in acknowledgements {
             let next = try transaction.nextFrame(to: peer)
             guard acknowledgement.incarnation == next.incarnation, let last = acknowledgement.ranges.last
@@ -179,8 +203,9 @@ where Store.Transaction == Receiver.Transaction {
             released += try transaction.acknowledge(
                 from: peer, incarnation: acknowledgement.incarnation, numbers: acknowledgement.ranges
             ).count
+            frames += acknowledged.map(\.number)
         }
-        return released
+        return (released, frames)
     }
 
     /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames below all that still

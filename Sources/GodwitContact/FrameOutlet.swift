@@ -1,4 +1,4 @@
-import GodwitBatch
+public import GodwitBatch
 import GodwitCrypto
 public import GodwitLink
 public import GodwitProtocol
@@ -56,6 +56,9 @@ public actor FrameOutlet<Store: Spool> {
     /// Incarnations of peers whose frames go on from what is not known here.
     private var lacking: [Party: UInt32] = [:]
     private var memory: ContextMemory?
+    private var keys = EphemeralKeys()
+    /// Frames of which peers have the beginning, as the last loose frame of each said.
+    private var begun: [Party: [PartialFrame]] = [:]
 
     /// - Parameters:
     ///   - path: the link that it builds frames for; there is one outlet for each path to a peer.
@@ -76,8 +79,14 @@ public actor FrameOutlet<Store: Spool> {
     /// frames would count as repeats.
     ///
     /// A peer whose frames go on from ones that are not known here is told so, until it has a new incarnation.
+    ///
+    /// A loose frame says besides of which frames the peer has the beginning: of those only the rest goes again.
     public func heard(_ taken: TakenFrame) {
+        // Nobody knows yet who made it.
+        guard !taken.isUnjoined else { return }
         let party = taken.peer.party
+        keys.forget(taken.settled, to: party)
+        if let partials = taken.partials { begun[party] = partials.isEmpty ? nil : partials }
         if taken.isForgotten {
             lacking[party] = taken.incarnation
         } else if lacking[party] != taken.incarnation {
@@ -88,25 +97,29 @@ public actor FrameOutlet<Store: Spool> {
     }
 
     /// The loose frame of an exchange: acknowledgements and floor, nothing to commit.
-    public func loose(to peer: PeerKey, hasMore: Bool) async throws -> [UInt8] {
+    ///
+    /// - Parameter partials: frames of the peer whose beginning is here.
+    public func loose(
+        to peer: PeerKey, hasMore: Bool, partials: [PartialFrame] = []
+    ) async throws -> [UInt8] {
         // The first frame to a peer draws this store's incarnation, so this may write; later it does not.
         let reminds = forgetful.contains(peer.party)
         let forgotten = lacking[peer.party].map { [$0] } ?? []
-        let (frame, number) = try await spool.write { transaction in
+        let (frame, next, held) = try await spool.write { transaction in
             let next = try transaction.nextFrame(to: peer.party)
-            let held = try transaction.inFlight(to: peer.party)
-            return (
-                Frame(
-                    floor: held.first?.number.number ?? next.number,
-                    acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction, reminds: reminds),
-                    hasMore: hasMore, forgotten: forgotten),
-                FrameNumber(incarnation: next.incarnation, number: 0)
-            )
+            let held = try transaction.inFlight(to: peer.party).map(\.number)
+            let frame = Frame(
+                floor: held.first?.number ?? next.number,
+                acknowledgements: try Self.acknowledgements(for: peer.party, in: transaction, reminds: reminds),
+                hasMore: hasMore, forgotten: forgotten, partials: partials)
+            return (frame, next, held)
         }
-        return try seal(try FrameCodec.encode(frame), number, to: peer)
+        keys.keep(held, before: next, to: peer.party)
+        return try seal(
+            try FrameCodec.encode(frame), FrameNumber(incarnation: next.incarnation, number: 0), to: peer)
     }
 
-    /// Frames of this path that the peer has not acknowledged, sealed anew; their bytes inside are the same as before.
+    /// Frames of this path that the peer has not acknowledged, sealed again; their bytes inside are the same as before.
     public func unacknowledged(to peer: PeerKey) async throws -> [[UInt8]] {
         let path = path.name
         let held = try await spool.read { try $0.unacknowledged(to: peer.party, path: path) }
@@ -191,9 +204,17 @@ public actor FrameOutlet<Store: Spool> {
         return try await spool.read { try $0.inFlight(to: peer.party).contains { $0.path == path } }
     }
 
-    /// Seals a recorded frame anew; its bytes inside are the same as before.
+    /// Seals a recorded frame again, or says what follows the beginning that the peer has of it.
     func sealed(_ frame: OutboundFrame, to peer: PeerKey) throws -> [UInt8] {
-        try seal(frame.bytes, frame.number, to: peer)
+        let whole = try seal(frame.bytes, frame.number, to: peer)
+        let partial = begun[peer.party]?.first {
+            $0.incarnation == frame.number.incarnation && $0.number == frame.number.number
+        }
+        // Other bytes: sealed before a restart, or not what was sent.
+        guard let partial, PartialFrame.digest(of: whole.prefix(partial.count)) == partial.digest,
+            let rest = try? FrameContinuation(of: whole, from: partial.count)
+        else { return whole }
+        return rest.bytes
     }
 
     /// What bodies are expected to become on the wire, by the frames before.
@@ -245,7 +266,8 @@ public actor FrameOutlet<Store: Spool> {
     private func seal(_ payload: [UInt8], _ number: FrameNumber, to peer: PeerKey) throws -> [UInt8] {
         try SealedFrame(
             sealing: payload, over: Hop(sender: identity.party, receiver: peer.party), senderKey: identity.noiseKey,
-            receiverKey: peer.noiseKey, incarnation: number.incarnation, number: number.number
+            receiverKey: peer.noiseKey, incarnation: number.incarnation, number: number.number,
+            ephemeral: try keys.key(for: payload, number, to: peer)
         ).bytes
     }
 

@@ -6,9 +6,13 @@ import GodwitSpool
 /// The records of one request: the loose frame, frames that were not acknowledged, and new ones up to the limits. Each is
 /// made when the carrier asks for it, of what waits then; so an urgent item goes with the next frame that is made, ahead of
 /// bulk that goes again, and waits for no more than the frame before it (D-20).
-actor RequestRecords<Store: Spool>: RecordSource {
+///
+/// Keeps besides what comes of the answer but is not whole.
+actor RequestRecords<Store: Spool, Receiver: ItemReceiver>: RecordSource
+where Store.Transaction == Receiver.Transaction {
     private enum Step { case loose, rest, done }
 
+    private let intake: FrameIntake<Store, Receiver>
     private let outlet: FrameOutlet<Store>
     private let peer: PeerKey
     /// What is left.
@@ -24,14 +28,17 @@ actor RequestRecords<Store: Spool>: RecordSource {
     private(set) var frames = 0
     /// The limits kept something back.
     private(set) var isCurbed = false
+    /// The last record of the answer that was accepted.
+    private var taken: TakenFrame?
 
     /// - Parameters:
     ///   - limits: nil: only the loose frame goes.
     ///   - handsOver: called with the size of each record before the carrier has it.
     init(
-        _ outlet: FrameOutlet<Store>, to peer: PeerKey, _ limits: OutletLimits?,
+        _ intake: FrameIntake<Store, Receiver>, _ outlet: FrameOutlet<Store>, to peer: PeerKey, _ limits: OutletLimits?,
         handsOver: @escaping @Sendable (ByteCount) -> Void
     ) {
+        self.intake = intake
         self.outlet = outlet
         self.peer = peer
         self.limits = limits ?? OutletLimits(frame: .zero, exchange: .zero)
@@ -48,11 +55,22 @@ actor RequestRecords<Store: Spool>: RecordSource {
         return record
     }
 
+    func heard(_ taken: TakenFrame) async {
+        // What could not be joined says nothing of who sent it.
+        if !taken.isUnjoined { self.taken = taken }
+        await outlet.heard(taken)
+    }
+
+    func keep(_ beginning: [UInt8]) {
+        if let taken { _ = intake.keep(beginning, after: taken) }
+    }
+
     private func advance() async throws -> [UInt8]? {
         switch step {
         case .loose:
             // What follows is not known yet, and whoever answers goes by what comes.
-            let record = try await outlet.loose(to: peer, hasMore: false)
+            let record = try await outlet.loose(
+                to: peer, hasMore: false, partials: intake.partials(of: peer.party))
             // It goes in any case.
             _ = limits.take(record.count, urgent: true)
             step = isGreeting ? .done : .rest

@@ -101,6 +101,31 @@ extension EndToEnd {
             withExtendedLifetime(node) {}
         }
 
+        @Test("of frames that break only the rest goes again, both ways (docs/protocol.md §8.1)")
+        func partials() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            let bob = try await site.enrol("bob-s", home: "bob")
+            let carol = try await ForeignClientTests.client(site, "carol-f")
+            try await carol.call("write_batch", .string(bob), ["one", "two"])
+            let sent = try #require(try await carol.call("cut_request", 300)["size"]?.integer)
+            let first = try await carol.call("resume")
+            // Kind, hint, incarnation, number, and two bytes that say where it goes on.
+            #expect(first["sent"]?.array?.last?.integer == sent - 300 + 12, "\(first.canonicalText)")
+            #expect(first["held"] == [])
+            try await tool.json("sync", "--home", "bob")
+            #expect(try await ForeignClientTests.texts(tool, "bob") == ["one", "two"])
+
+            try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "and back")
+            try await tool.json("sync", "--home", "bob")
+            let size = try #require(try await carol.call("cut_answer", 200)["size"]?.integer)
+            let second = try await carol.call("contact")
+            #expect(second["texts"] == ["and back"])
+            #expect(second["came"]?.array?[1].integer == size - 200 + 12, "\(second.canonicalText)")
+            #expect(try await carol.call("contact")["numbers"] == [0])
+            withExtendedLifetime(node) {}
+        }
+
         private static func record(_ client: ForeignClient, for receiver: String? = nil) async throws -> [UInt8] {
             var request: JSONObject = ["op": "frame"]
             if let receiver { request["receiver"] = .string(receiver) }

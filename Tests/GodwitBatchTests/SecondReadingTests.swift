@@ -30,6 +30,13 @@ struct SecondReadingTests {
                             one.ranges.map { [.integer(Int64($0.lowerBound)), .integer(Int64($0.upperBound))] }),
                     ]
                 }),
+            "partials": .array(
+                frame.partials.map { one in
+                    [
+                        "incarnation": .integer(Int64(one.incarnation)), "number": .integer(Int64(one.number)),
+                        "count": .integer(Int64(one.count)), "digest": .string(Base64.encode(one.digest)),
+                    ]
+                }),
             "items": .array(described(frame.items)),
         ]
     }
@@ -46,7 +53,12 @@ struct SecondReadingTests {
                         incarnation: UInt32(seed) << 24 | 7, ranges: [1...3, 5...5, 9...400],
                         digest: talk.random.bytes(8))
                 ],
-            items: items, hasMore: seed % 3 == 0)
+            items: items, hasMore: seed % 3 == 0,
+            partials: (0..<seed % 4).map { number in
+                PartialFrame(
+                    incarnation: UInt32(seed) << 20 | 9, number: number << 40 | 1, count: 64 + Int(seed) * 3_000,
+                    digest: talk.random.bytes(8))
+            })
     }
 
     @Test("frames of any mixture are read alike, with and without runs under one signature")
@@ -98,6 +110,31 @@ struct SecondReadingTests {
         for (items, answer) in zip(sent, answers) {
             let bytes = try #require(answer["frame"]?.string.flatMap(Base64.decode), "\(answer.canonicalText)")
             #expect(try FrameCodec.decode(bytes) == Frame(floor: 5, items: items))
+        }
+    }
+
+    @Test("what the other one says of beginnings is read alike")
+    func partials() throws {
+        let beginnings = (0..<8).map { [UInt8](repeating: UInt8($0), count: 64 + $0 * 500) }
+        let answers = try PythonScript.ask(
+            "framewriter.py",
+            beginnings.enumerated().map { place, beginning in
+                [
+                    "op": "encode", "items": [],
+                    "partials": [
+                        [
+                            "incarnation": .integer(Int64(place) << 28 | 1), "number": .integer(Int64(place) + 1),
+                            "beginning": .string(Base64.encode(beginning)),
+                        ]
+                    ],
+                ]
+            })
+        for (place, (beginning, answer)) in zip(beginnings, answers).enumerated() {
+            let bytes = try #require(answer["frame"]?.string.flatMap(Base64.decode), "\(answer.canonicalText)")
+            let partial = PartialFrame(
+                incarnation: UInt32(place) << 28 | 1, number: UInt64(place) + 1, count: beginning.count,
+                digest: PartialFrame.digest(of: beginning))
+            #expect(try FrameCodec.decode(bytes) == Frame(partials: [partial]))
         }
     }
 

@@ -94,6 +94,18 @@ struct WorkedExampleTests {
         #expect(try opened.read(with: [1: first.contexts]).items.map(\.body) == [items[1].body])
     }
 
+    @Test("what a loose frame says of the beginning of a frame, that of section 4.6")
+    func partial() throws {
+        let sealed = try #require(
+            Hex.decode(
+                "0144d6f31d00000001ac02ce8d3ad1ccb633ec7b70c17814a5c76ecd029685050d344745ba05870e587d59"
+                    + "5b833ff8716523cf31dd4dc0619b6f3f9264df8cc2ae"))
+        try expectInDocument(Hex.encode(sealed), "frame")
+        let partial = PartialFrame(
+            incarnation: 1, number: 300, count: 64, digest: PartialFrame.digest(of: sealed.prefix(64)))
+        try expectInDocument(Hex.encode(FrameCodec.encode(Frame(partials: [partial]))), "partial")
+    }
+
     @Test("a content")
     func content() throws {
         let object: JSONObject = [

@@ -23,6 +23,7 @@ final class CutLink: Sendable {
         /// Exchanges in which a byte of the frame crossed.
         var tries: [FrameName: Set<Int>] = [:]
         var taken: Set<FrameName> = []
+        var goneOn = 0
     }
     private let state: Mutex<State>
 
@@ -40,6 +41,8 @@ final class CutLink: Sendable {
     func sentTwice(isUp: Bool) -> Int {
         state.withLock { $0.tries.count { $0.key.isUp == isUp && $0.value.count > 1 } }
     }
+    /// Frames of which only the rest came again.
+    var goneOn: Int { state.withLock { $0.goneOn } }
     var isBroken: Bool { state.withLock { $0.isBroken } }
 
     func begin() {
@@ -74,18 +77,23 @@ final class CutLink: Sendable {
         state.withLock { _ = $0.tries[name, default: []].insert($0.exchanges) }
     }
 
-    /// A record was taken.
+    /// A record was taken. A frame of which the beginning came before counts as one that came whole: what it took to say
+    /// where it goes on does not.
     func took(_ record: [UInt8], isUp: Bool) {
         let name = Self.name(record, isUp)
+        let rest = try? FrameContinuation(record)
+        let size = rest.map { $0.offset + $0.rest.count } ?? record.count
         state.withLock { state in
+            if rest != nil { state.goneOn += 1 }
             guard name.map({ state.taken.insert($0).inserted }) ?? true else { return }
-            state.counting += ExchangeWriter.frame(record).count
+            state.counting += Varint.bytes(UInt64(size)).count + size
         }
     }
 
     /// Nil for a loose frame, which is never the same again.
     private static func name(_ record: [UInt8], _ isUp: Bool) -> FrameName? {
-        guard let header = try? SealedFrame(record).header, header.number > 0 else { return nil }
+        let header = (try? SealedFrame(record).header) ?? (try? FrameContinuation(record).header)
+        guard let header, header.number > 0 else { return nil }
         return FrameName(isUp: isUp, incarnation: header.incarnation, number: header.number)
     }
 
@@ -108,6 +116,7 @@ struct CutStreamCarrier: Carrier {
                 try await session.receive(whole)
                 link.took(whole, isUp: true)
             }
+            if !reader.beginning.isEmpty { await session.keep(reader.beginning) }
             if link.isBroken { throw CutLink.broken }
         }
         var answers = ExchangeReader()
@@ -116,6 +125,7 @@ struct CutStreamCarrier: Carrier {
                 try await receive(whole)
                 link.took(whole, isUp: false)
             }
+            if !answers.beginning.isEmpty { await request.keep(answers.beginning) }
             if link.isBroken { throw CutLink.broken }
         }
         return ExchangeStatistics(sent: .zero, received: .zero, duration: 1, reusedConnection: false)
@@ -150,7 +160,7 @@ final class CutDatagramCarrier: Carrier {
         while let record = try await request.next() { records.append(record) }
         var run = CutExchange(link, profile, records, session: await service.openExchange())
         while true {
-            if try await run.takeAnswer(receive) { break }
+            if try await run.takeAnswer(keeping: request, receive) { break }
             try await run.takeRequest()
             run.send { loss > 0 && random.withLock { Double.random(in: 0..<1, using: &$0) } < loss }
             guard run.wait() else { throw CutLink.broken }
@@ -200,11 +210,14 @@ private struct CutExchange {
     }
 
     /// - Returns: true when the caller has everything.
-    mutating func takeAnswer(_ receive: ([UInt8]) async throws -> Void) async throws -> Bool {
+    mutating func takeAnswer(
+        keeping source: any RecordSource, _ receive: ([UInt8]) async throws -> Void
+    ) async throws -> Bool {
         for record in try answer.feed(caller.read(at: now)) {
             try await receive(record)
             link.took(record, isUp: false)
         }
+        if !answer.beginning.isEmpty { await source.keep(answer.beginning) }
         if case .failed = caller.state { throw CutLink.broken }
         return caller.state == .done && caller.input.isRead
     }
@@ -216,6 +229,7 @@ private struct CutExchange {
             link.took(record, isUp: true)
             isAccepted = true
         }
+        if !request.beginning.isEmpty { await session.keep(request.beginning) }
         if isAccepted, !isAnswered {
             while let record = try await session.nextEarly() { end.write(placed(record, isUp: false), at: now) }
         }

@@ -208,6 +208,29 @@ import Testing
         #expect(second.calls.withLock { $0 } == 0)
     }
 
+    @Test("what came of a record that was not whole comes to the source of the request, over every way")
+    func beginnings() async throws {
+        actor Source: RecordSource {
+            private(set) var kept: [[UInt8]] = []
+            func next() async -> [UInt8]? { nil }
+            func keep(_ beginning: [UInt8]) { kept.append(beginning) }
+        }
+        struct Cutting: Carrier {
+            let beginning: [UInt8]
+            func exchange(
+                _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            ) async throws -> ExchangeStatistics {
+                await request.keep(beginning)
+                throw ToyCarrier.broken
+            }
+        }
+        let carrier = try FailoverCarrier(
+            [[7, 8], [9]].map { .init(endpoint: "a", carrier: .success(Cutting(beginning: $0))) })
+        let source = Source()
+        await #expect(throws: ProtocolError.self) { _ = try await carrier.exchange(source) { _ in } }
+        #expect(await source.kept == [[7, 8], [9]])
+    }
+
     @Test("a way that cannot be gone as written is passed over and told of; without any way it is an error")
     func unusable() async throws {
         let wrong = ProtocolError.malformed("Not an address.")

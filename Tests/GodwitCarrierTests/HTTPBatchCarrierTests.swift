@@ -14,6 +14,20 @@ import Testing
         return try HTTPBatchCarrier(configuration)
     }
 
+    @Test(
+        "a request goes in pieces of 1,024 to 65,536 bytes",
+        arguments: [(1_023, false), (1_024, true), (65_536, true), (65_537, false)])
+    func pieces(_ bytes: Int, isFine: Bool) throws {
+        var configuration = HTTPCarrierConfiguration(endpoint: try Endpoint("https://a"), pins: [])
+        configuration.pieceMax = bytes
+        let change = configuration
+        if isFine {
+            _ = try HTTPBatchCarrier(change)
+        } else {
+            #expect(throws: ProtocolError.self) { try HTTPBatchCarrier(change) }
+        }
+    }
+
     @Test("A request has no header that need not be, and the statistics count every byte of both directions")
     func bytes() async throws {
         let answer = ScriptedServer.records([[5, 6], [7]])

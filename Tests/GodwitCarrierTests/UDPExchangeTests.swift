@@ -151,6 +151,37 @@ private actor Door {
         #expect(toy.received.withLock { $0 } == answer + answer + answer)
     }
 
+    /// Keeps what came of a record that was not whole.
+    private final class Keeping: ExchangeService, ExchangeSession, RecordSource {
+        private let left: Mutex<[[UInt8]]>
+        let kept = Mutex<[UInt8]>([])
+        init(_ records: [[UInt8]]) { left = Mutex(records.reversed()) }
+        func openExchange() async -> any ExchangeSession { self }
+        func receive(_ record: [UInt8]) async throws {}
+        func keep(_ beginning: [UInt8]) async { kept.withLock { $0 = beginning } }
+        func next() async throws -> [UInt8]? { left.withLock { $0.popLast() } }
+    }
+
+    @Test(
+        "what came in order of a record that was cut is handed over while the exchange still hangs (docs/protocol.md §8.1)",
+        .timeLimit(.minutes(1)), arguments: [true, false])
+    func beginnings(isUp: Bool) async throws {
+        let record = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 * $0 >> 3) }
+        let (near, far) = (Keeping(isUp ? [[1], record] : [[1]]), Keeping(isUp ? [[2]] : [[2], record]))
+        let end = isUp ? far : near
+        try await Self.listening(far) { port in
+            let relay = try await LossyRelay.between(port: port, seed: 1, passing: isUp ? (8, .max) : (.max, 8))
+            let carrier = try Self.carrier(relay.port)
+            let exchange = Task { try await carrier.exchange(near) { _ in } }
+            while end.kept.withLock({ $0.count }) < 5_000 { try await Task.sleep(for: .milliseconds(5)) }
+            exchange.cancel()
+            _ = try? await exchange.value
+            await relay.close()
+        }
+        let kept = end.kept.withLock { $0 }
+        #expect(kept.count < 12_000 && kept == Array(record.prefix(kept.count)))
+    }
+
     @Test("the answer begins while the request still comes in")
     func early() async throws {
         let door = Door()
@@ -307,12 +338,14 @@ private actor Door {
     }
 }
 
-/// Carries datagrams between one caller and a listener, loses one in ten and doubles one in twenty.
+/// Carries datagrams between one caller and a listener, loses one in ten and doubles one in twenty; or passes so many each
+/// way, and then none.
 private final class LossyRelay: Sendable {
     private struct State {
         var random: SeededGenerator
         var caller: SocketAddress?
         var lost = 0
+        var left: (up: Int, down: Int)?
     }
 
     private let front: DatagramSocket
@@ -320,18 +353,21 @@ private final class LossyRelay: Sendable {
     private let target: SocketAddress
     private let state: Mutex<State>
 
-    static func between(port: Int, seed: UInt64) async throws -> LossyRelay {
+    static func between(
+        port: Int, seed: UInt64, passing left: (up: Int, down: Int)? = nil
+    ) async throws -> LossyRelay {
         let target = try SocketAddress(ipAddress: "127.0.0.1", port: port)
         let relay = LossyRelay(
             front: try await .bound(to: try SocketAddress(ipAddress: "127.0.0.1", port: 0)),
             back: try await .connected(to: target), target: target, seed: seed)
+        relay.state.withLock { $0.left = left }
         relay.front.take { bytes, address in
             relay.state.withLock { $0.caller = address }
-            for _ in 0..<relay.copies() { relay.back.send(bytes, to: target) }
+            for _ in 0..<relay.copies(isUp: true) { relay.back.send(bytes, to: target) }
         }
         relay.back.take { bytes, _ in
             guard let caller = relay.state.withLock({ $0.caller }) else { return }
-            for _ in 0..<relay.copies() { relay.front.send(bytes, to: caller) }
+            for _ in 0..<relay.copies(isUp: false) { relay.front.send(bytes, to: caller) }
         }
         return relay
     }
@@ -346,8 +382,12 @@ private final class LossyRelay: Sendable {
     var port: Int { front.port }
     var lost: Int { state.withLock { $0.lost } }
 
-    private func copies() -> Int {
+    private func copies(isUp: Bool) -> Int {
         state.withLock { state in
+            if let left = state.left {
+                state.left = isUp ? (max(left.up - 1, 0), left.down) : (left.up, max(left.down - 1, 0))
+                return min(isUp ? left.up : left.down, 1)
+            }
             let drawn = Double.random(in: 0..<1, using: &state.random)
             if drawn < 0.1 { state.lost += 1 }
             return drawn < 0.1 ? 0 : drawn < 0.15 ? 2 : 1

@@ -11,7 +11,8 @@ private let limits = OutletLimits(frame: ByteCount(900), exchange: ByteCount(240
 struct FaultTests {
     static let single: [Fault] =
         (0...5).flatMap { [.request(before: $0), .within(request: $0), .altered(request: $0), .answer(before: $0)] }
-        + (0...4).map { .alteredAnswer($0) } + [.twice]
+        + (0...4).flatMap { [.alteredAnswer($0), .withinAnswer($0)] }
+        + (1...3).flatMap { [.within(request: $0, bytes: 64), .withinAnswer($0, bytes: .max)] } + [.twice]
 
     @Test(
         "a cut, lost, altered or repeated record anywhere loses and doubles nothing", arguments: Stores.allCases, single
@@ -75,7 +76,7 @@ struct FaultTests {
         let frames = carrier.count.requests.map { $0.dropFirst().count }.reduce(0, +)
         let next = try await hop.left.spool.write { try $0.nextFrame(to: hop.right.identity.party) }
         #expect(try hop.right.keeper.received.all.map(Sample.number) == Array(0..<30))
-        #expect(frames == Int(next.number), "of all frames, numbered from 1, the one that was cut crossed twice")
+        #expect(frames == Int(next.number), "of all frames, numbered from 1, the one that was cut was sent twice")
         #expect(carrier.count.requests[1].count == 1, "the first exchange afterwards carries the loose frame only")
     }
 

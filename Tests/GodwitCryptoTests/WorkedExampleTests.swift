@@ -89,6 +89,7 @@ private func repeated(_ value: UInt8) -> Secret { Secret([UInt8](repeating: valu
             senderKey: try AgreementKey(repeated(1)), receiverKey: try AgreementKey(repeated(3)).publicKey,
             incarnation: 1, number: 300, from: RepeatedBytes(2))
         expect("frame", Hex.encode(frame.bytes))
+        expect("rest of it from byte 64", Hex.encode(try FrameContinuation(of: frame.bytes, from: 64).bytes))
     }
 
     @Test("the keys of a passphrase")

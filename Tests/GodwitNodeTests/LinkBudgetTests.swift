@@ -198,6 +198,34 @@ struct LinkBudgetTests {
         node.remove()
     }
 
+    @Test("what came of a record that was not whole passes the meter")
+    func beginnings() async throws {
+        actor Source: RecordSource {
+            private(set) var kept: [[UInt8]] = []
+            func next() async -> [UInt8]? { nil }
+            func keep(_ beginning: [UInt8]) { kept.append(beginning) }
+        }
+        struct Cutting: Carrier {
+            func exchange(
+                _ request: any RecordSource, receive: @escaping @Sendable ([UInt8]) async throws -> Void
+            ) async throws -> ExchangeStatistics {
+                await request.keep([7, 8])
+                throw ProtocolError(.nodeUnreachable, "The link broke.")
+            }
+        }
+        let node = try await TestNode(name: "node")
+        let profile = try #require(Self.limited(20_000)["limited"])
+        let budget = LinkBudget(
+            core: node.node.core, peer: node.id, profile: profile, ledger: BudgetLedger(profile, at: node.time.now()))
+        let metered = MeteredCarrier(
+            carrier: Cutting(), budget: budget, time: node.time,
+            measure: LinkMeasure(core: node.node.core, account: node.id.text, profile: profile))
+        let source = Source()
+        await #expect(throws: ProtocolError.self) { _ = try await metered.exchange(source) { _ in } }
+        #expect(await source.kept == [[7, 8]])
+        node.remove()
+    }
+
     @Test("a spent budget ends at what it allows: urgent items use the reserve, others wait for the next day")
     func neverOverspent() async throws {
         let (budget, day) = (30_000, Int64(86_400_000))

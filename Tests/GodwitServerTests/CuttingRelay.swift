@@ -10,9 +10,14 @@ final class CuttingRelay: Sendable {
     private let target: Int
     private let listening: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
     private let open = Mutex<[any Channel]>([])
+    private let left: Mutex<(up: Int, down: Int)>
+    /// Bytes that went to the server, and came from it.
+    private let counted = Mutex((up: 0, down: 0))
 
-    init(to target: Int) async throws {
+    /// - Parameter after: everything is cut after so many bytes to the server, or from it.
+    init(to target: Int, cut after: (up: Int, down: Int) = (.max, .max)) async throws {
         self.target = target
+        left = Mutex(after)
         listening = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -28,6 +33,30 @@ final class CuttingRelay: Sendable {
             return open
         }
         for channel in channels { channel.close(promise: nil) }
+    }
+
+    var passed: (up: Int, down: Int) { counted.withLock { $0 } }
+
+    /// What of the bytes passes, and whether more will.
+    private func pass(_ bytes: ByteBuffer, isUp: Bool) -> (ByteBuffer, goesOn: Bool) {
+        let count = left.withLock { left in
+            let count = min(bytes.readableBytes, isUp ? left.up : left.down)
+            if isUp { left.up -= count } else { left.down -= count }
+            return count
+        }
+        counted.withLock { if isUp { $0.up += count } else { $0.down += count } }
+        return (bytes.getSlice(at: bytes.readerIndex, length: count) ?? ByteBuffer(), count == bytes.readableBytes)
+    }
+
+    private func pass(
+        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, to outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+        isUp: Bool
+    ) async throws {
+        for try await bytes in inbound {
+            let (some, goesOn) = pass(bytes, isUp: isUp)
+            try await outbound.write(some)
+            guard goesOn else { return cut() }
+        }
     }
 
     /// Relays while `body` runs.
@@ -64,8 +93,8 @@ final class CuttingRelay: Sendable {
         try await near.executeThenClose { nearIn, nearOut in
             try await far.executeThenClose { farIn, farOut in
                 try await withThrowingDiscardingTaskGroup { group in
-                    group.addTask { for try await bytes in nearIn { try await farOut.write(bytes) } }
-                    group.addTask { for try await bytes in farIn { try await nearOut.write(bytes) } }
+                    group.addTask { try await self.pass(nearIn, to: farOut, isUp: true) }
+                    group.addTask { try await self.pass(farIn, to: nearOut, isUp: false) }
                 }
             }
         }

@@ -84,13 +84,16 @@ def decode(data, at=0, contexts=None):
     """
     need(len(data) <= FRAME_MAX, "a frame has at most 65,471 bytes")
     parts = {1: 0, 2: 0, 4: b"", 5: b"", 6: b""}
-    acknowledgements = []
+    acknowledgements, partials = [], []
     for tag, value in wire(data):
         if tag == 3:
             acknowledgements.append(acknowledgement(value))
+        elif tag == 8:
+            partials.append(partial(value))
         elif tag in parts:
             parts[tag] = value
     need(len(acknowledgements) <= 16, "acknowledgements")
+    need(len(partials) <= 16, "partial frames")
     need(not (parts[4] and parts[5]), "columns twice")
     columns = parts[4]
     if parts[5]:
@@ -105,7 +108,15 @@ def decode(data, at=0, contexts=None):
     items = reader.items()
     if contexts is not None:
         contexts[at] = reader.reached()
-    return {"floor": parts[1], "more": bool(parts[2]), "acknowledgements": acknowledgements, "items": items}
+    return {"floor": parts[1], "more": bool(parts[2]), "acknowledgements": acknowledgements, "partials": partials,
+            "items": items}
+
+
+def partial(data):
+    """What a loose frame says of the beginning of a sealed frame."""
+    found = {1: b"\0\0\0\0", 2: 0, 3: 0, 4: b"", **dict(wire(data))}
+    need(found[2] > 0 and 64 <= found[3] <= 65_553 and len(found[4]) == 8, "partial frame")
+    return {"incarnation": struct.unpack("<I", found[1])[0], "number": found[2], "count": found[3], "digest": found[4]}
 
 
 def acknowledgement(data):

@@ -29,13 +29,21 @@ def field(tag, value):
     return leb128(tag << 3 | 2) + leb128(len(value)) + value if value else b""
 
 
-def encode(items, floor=0, more=False, acknowledgements=()):
+def encode(items, floor=0, more=False, acknowledgements=(), partials=()):
     """A frame of items as `decode` gives them; what is a message goes into columns."""
     writer = Writer()
     for item in items:
         writer.add(item)
     told = b"".join(acknowledgement(*one) for one in acknowledgements)
-    return field(1, floor) + field(2, int(more)) + told + field(4, writer.columns()) + field(6, writer.opaque)
+    begun = b"".join(partial(*one) for one in partials)
+    return field(1, floor) + field(2, int(more)) + told + field(4, writer.columns()) + field(6, writer.opaque) + begun
+
+
+def partial(incarnation, number, beginning):
+    """Says that a sealed frame has begun to come; `incarnation`: 4 bytes in the order of the frame's header."""
+    digest = hashlib.sha256(beginning).digest()[:8]
+    return field(8, leb128(1 << 3 | 5) + incarnation[::-1] + field(2, number) + field(3, len(beginning))
+                 + field(4, digest))
 
 
 def acknowledgement(incarnation, digests):
@@ -195,12 +203,16 @@ def answer(request):
         return {"refused": str(wrong)}
     return {
         **frame, "items": [{**item, "body": b64(item["body"])} for item in frame["items"]],
-        "acknowledgements": [{**one, "digest": b64(one["digest"])} for one in frame["acknowledgements"]]}
+        "acknowledgements": [{**one, "digest": b64(one["digest"])} for one in frame["acknowledgements"]],
+        "partials": [{**one, "digest": b64(one["digest"])} for one in frame["partials"]]}
 
 
 def write(request):
     items = [{**item, "body": raw(item["body"])} for item in request["items"]]
-    return {"frame": b64(encode(items, request.get("floor", 0)))}
+    partials = [
+        (struct.pack(">I", one["incarnation"]), one["number"], raw(one["beginning"]))
+        for one in request.get("partials", [])]
+    return {"frame": b64(encode(items, request.get("floor", 0), partials=partials))}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ extension CallerSocket {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await Self.send(first, rest, conversation) }
-                group.addTask { try await Self.deliver(conversation, to: receive) }
+                group.addTask { try await Self.deliver(conversation, keeping: request, to: receive) }
                 for try await _ in group {}
             }
         } catch {
@@ -57,7 +57,8 @@ extension CallerSocket {
 
     /// Ends when the whole answer was handed over.
     private static func deliver(
-        _ conversation: DatagramConversation, to receive: @Sendable ([UInt8]) async throws -> Void
+        _ conversation: DatagramConversation, keeping request: any RecordSource,
+        to receive: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
         var reader = ExchangeReader()
         while true {
@@ -70,6 +71,8 @@ extension CallerSocket {
                 try Task.checkCancellation()
                 try await receive(record)
             }
+            let beginning = reader.beginning
+            if !bytes.isEmpty, !beginning.isEmpty { await request.keep(beginning) }
             if isEnd { return try reader.end() }
             if bytes.isEmpty, case .failed(let error) = state { throw error }
         }

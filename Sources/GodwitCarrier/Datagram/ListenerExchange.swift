@@ -62,6 +62,8 @@ struct ListenerExchange: Sendable {
                 count += 1
                 if count == 1 { onAccepted() }
             }
+            let beginning = reader.beginning
+            if !bytes.isEmpty, !beginning.isEmpty { await session.keep(beginning) }
             if isEnd {
                 try reader.end()
                 return onBatch(true)

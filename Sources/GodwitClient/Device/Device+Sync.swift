@@ -27,7 +27,7 @@ extension Device {
         let caller = ContactCaller(
             intake: FrameIntake(
                 spool: store.spool, receiver: DeviceReceiver(store: store), identity: identity,
-                directory: HomeDirectory(home: home, own: identity.noiseKey.publicKey)),
+                directory: HomeDirectory(home: home, own: identity.noiseKey.publicKey), partials: partials),
             outlet: outlet)
         let report: ContactReport
         do {

@@ -15,6 +15,7 @@ public final class Device: Sendable {
 
     let store: DeviceStore
     let outlet: FrameOutlet<SQLiteSpool>
+    let partials = PartialShelf()
 
     /// Opens the store of an existing device and draws the nonce salt of this opening.
     ///

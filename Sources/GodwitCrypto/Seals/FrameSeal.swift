@@ -28,9 +28,27 @@ public struct FrameHeader: Hashable, Sendable {
         self.number = number
     }
 
+    /// Reads the header of a sealed frame of which the beginning is there, or more.
+    ///
+    /// - Throws: `malformed` for another kind, a varint that is not in shortest form, or too few bytes.
+    public init(beginning bytes: [UInt8]) throws(CryptoError) {
+        var reader = ByteReader(bytes)
+        guard try reader.byte() == Self.kind else { throw .malformed }
+        try self.init(from: &reader)
+    }
+
+    /// What stands after the kind.
+    init(from reader: inout ByteReader) throws(CryptoError) {
+        self.init(
+            hint: try FrameHint(try reader.take(FrameHint.count)), incarnation: try reader.integer(),
+            number: try reader.varint())
+    }
+
     /// 10 to 19 bytes.
-    public var bytes: [UInt8] {
-        var writer = ByteWriter([Self.kind])
+    public var bytes: [UInt8] { bytes(kind: Self.kind) }
+
+    func bytes(kind: UInt8) -> [UInt8] {
+        var writer = ByteWriter([kind])
         writer.append(hint.bytes)
         writer.append(bigEndian: incarnation)
         writer.append(varint: number)
@@ -63,12 +81,26 @@ public struct SealedFrame: Hashable, Sendable {
         sealing payload: [UInt8], over hop: Hop, senderKey: AgreementKey, receiverKey: AgreementPublicKey,
         incarnation: UInt32, number: UInt64, from random: some RandomSource = SystemRandom()
     ) throws(CryptoError) {
+        try self.init(
+            sealing: payload, over: hop, senderKey: senderKey, receiverKey: receiverKey, incarnation: incarnation,
+            number: number, ephemeral: .generate(from: random))
+    }
+
+    /// Seals `payload` with a given ephemeral key, so that sealing the same again gives the same bytes.
+    ///
+    /// - Parameter ephemeral: never one that has sealed another payload, number, incarnation or hop.
+    /// - Throws: as without it.
+    public init(
+        sealing payload: [UInt8], over hop: Hop, senderKey: AgreementKey, receiverKey: AgreementPublicKey,
+        incarnation: UInt32, number: UInt64, ephemeral: AgreementKey
+    ) throws(CryptoError) {
         guard payload.count <= Self.payloadMax else { throw .tooLarge }
         header = FrameHeader(
             hint: FrameHint(sender: senderKey.publicKey, receiver: receiverKey), incarnation: incarnation,
             number: number)
         message = try NoiseK.seal(
-            payload, sender: senderKey, receiver: receiverKey, prologue: header.prologue(hop), from: random)
+            payload, sender: senderKey, receiver: receiverKey, prologue: header.prologue(hop),
+            ephemeral: ephemeral)
     }
 
     /// Takes a received frame apart, without any key.
@@ -77,9 +109,7 @@ public struct SealedFrame: Hashable, Sendable {
     public init(_ bytes: [UInt8]) throws(CryptoError) {
         var reader = ByteReader(bytes)
         guard try reader.byte() == FrameHeader.kind else { throw .malformed }
-        let hint = try FrameHint(try reader.take(FrameHint.count))
-        let incarnation: UInt32 = try reader.integer()
-        header = FrameHeader(hint: hint, incarnation: incarnation, number: try reader.varint())
+        header = try FrameHeader(from: &reader)
         message = reader.rest
         guard message.count >= NoiseK.overhead else { throw .malformed }
         guard message.count <= Self.payloadMax + NoiseK.overhead else { throw .tooLarge }

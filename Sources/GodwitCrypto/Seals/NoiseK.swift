@@ -13,8 +13,18 @@ public enum NoiseK {
         _ payload: [UInt8], sender: AgreementKey, receiver: AgreementPublicKey, prologue: [UInt8],
         from random: some RandomSource = SystemRandom()
     ) throws(CryptoError) -> [UInt8] {
+        try seal(
+            payload, sender: sender, receiver: receiver, prologue: prologue, ephemeral: .generate(from: random))
+    }
+
+    /// The same with a given ephemeral key: equal arguments give equal bytes.
+    ///
+    /// - Parameter ephemeral: never one that has sealed another payload, or with another receiver or prologue.
+    public static func seal(
+        _ payload: [UInt8], sender: AgreementKey, receiver: AgreementPublicKey, prologue: [UInt8],
+        ephemeral: AgreementKey
+    ) throws(CryptoError) -> [UInt8] {
         guard payload.count <= payloadMax else { throw .tooLarge }
-        let ephemeral = try AgreementKey.generate(from: random)
         var state = NoiseState(prologue: prologue, sender: sender.publicKey, receiver: receiver)
         state.mix(hash: ephemeral.publicKey.bytes)
         state.mix(key: try ephemeral.agree(with: receiver))

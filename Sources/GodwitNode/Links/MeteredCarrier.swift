@@ -69,6 +69,8 @@ private actor MeteredRequest: RecordSource {
         return record
     }
 
+    func keep(_ beginning: [UInt8]) async { await source.keep(beginning) }
+
     /// False when the budget holds no more.
     func arrived(_ record: [UInt8]) -> Bool {
         received += ByteCount(record.count)

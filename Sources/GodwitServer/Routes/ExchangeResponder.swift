@@ -45,6 +45,8 @@ struct ExchangeResponder {
             for record in try reader.feed(Array(chunk.readableBytesView)) {
                 try await asking { try await session.receive(record) }
             }
+            let beginning = reader.beginning
+            if !beginning.isEmpty { await session.keep(beginning) }
         }
         try reader.end()
         return session

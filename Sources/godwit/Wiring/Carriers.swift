@@ -64,6 +64,11 @@ enum Carriers {
         configuration.connectTimeout = max(.seconds(20), profile.latency * 8)
         let unsent = HTTPCarrierConfiguration.unsentRange
         configuration.unsentMax = min(max(profile.bandwidthUp.bitsPerSecond / 32, unsent.lowerBound), unsent.upperBound)
+        // A link that is cut now and then: less is lost with it than the smaller pieces cost.
+        if profile.reliability != .stable {
+            let pieces = HTTPCarrierConfiguration.pieceRange
+            configuration.pieceMax = min(max(FrameSizing.payload(up: profile).bytes / 16, 1_400), pieces.upperBound)
+        }
         return try HTTPBatchCarrier(configuration)
     }
 }

@@ -7,12 +7,14 @@ enum Fault: Sendable, Hashable {
     case none
     /// The request ends before record `n`, from 0; the answering end has taken those before.
     case request(before: Int)
-    /// Record `n` of the request arrives cut.
-    case within(request: Int)
+    /// Of record `n` of the request only the beginning arrives: so many bytes, at most all but the last; nil: three fifths.
+    case within(request: Int, bytes: Int? = nil)
     /// Record `n` of the request arrives with a byte changed.
     case altered(request: Int)
     /// The answer ends before record `n`; 0: it is lost as a whole.
     case answer(before: Int)
+    /// Of record `n` of the answer only the beginning arrives, as of one of the request.
+    case withinAnswer(Int, bytes: Int? = nil)
     /// Record `n` of the answer arrives with a byte changed.
     case alteredAnswer(Int)
     /// The request is carried out twice; the caller sees the second answer.
@@ -67,8 +69,10 @@ final class LoopCarrier: Carrier {
             if fault == .request(before: index) { throw Self.broken }
             counted.withLock { $0.requests[$0.requests.count - 1].append(record.count) }
             sent += record.count
-            // A real carrier hands over whole records only: a cut one never reaches the session.
-            if fault == .within(request: index) { throw Self.broken }
+            if case .within(index, let bytes) = fault {
+                await session.keep(Self.beginning(record, bytes))
+                throw Self.broken
+            }
             try await session.receive(fault == .altered(request: index) ? Self.altered(record) : record)
         }
         if fault == .request(before: position) { throw Self.broken }
@@ -76,6 +80,10 @@ final class LoopCarrier: Carrier {
         while let record = try await session.next() {
             counted.withLock { $0.answers[$0.answers.count - 1].append(record.count) }
             if fault == .answer(before: index) { throw Self.broken }
+            if case .withinAnswer(index, let bytes) = fault {
+                await request.keep(Self.beginning(record, bytes))
+                throw Self.broken
+            }
             received += record.count
             try await receive(fault == .alteredAnswer(index) ? Self.altered(record) : record)
             index += 1
@@ -84,9 +92,14 @@ final class LoopCarrier: Carrier {
             sent: ByteCount(sent), received: ByteCount(received), duration: 1, reusedConnection: false)
     }
 
+    private static func beginning(_ record: [UInt8], _ bytes: Int?) -> [UInt8] {
+        Array(record.prefix(min(bytes ?? record.count * 3 / 5, record.count - 1)))
+    }
+
     static func altered(_ record: [UInt8]) -> [UInt8] {
         var record = record
-        record[record.count - 20] ^= 1
+        // Of the rest of a frame that may be only the last byte.
+        record[record.count - (record.count < 40 ? 1 : 20)] ^= 1
         return record
     }
 
