@@ -95,7 +95,8 @@ extension EndToEnd {
             let lines: [[String]] = [
                 ["node", "run"], ["node", "status"], ["node", "descriptor"], ["peer", "list"], ["identity", "show"],
                 ["identity", "verify"], ["register"], ["channel", "create", "#x"], ["channel", "join", "#x"],
-                ["channel", "list"], ["send", "#x", "hi"], ["read"], ["sync"], ["spool", "list"], ["spool", "verify"],
+                ["channel", "list"], ["channel", "kick", "#x", "a7f3k9m2.bob"], ["channel", "info", "#x"],
+                ["channel", "log"], ["send", "#x", "hi"], ["read"], ["sync"], ["spool", "list"], ["spool", "verify"],
                 ["link", "status"], ["link", "history"], ["link", "probe", "a7f3k9m2"],
                 ["spool", "show", "msg_aaaaaaaaaaaaaaaa"],
             ]

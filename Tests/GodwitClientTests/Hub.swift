@@ -24,6 +24,10 @@ actor Hub {
     var userKeys: [UserID: [UInt8]] = [:]
     var queues: [Party: [BatchItem]] = [:]
     var channels: [ChannelID: Channel] = [:]
+    /// Commands that came, in order.
+    var commands: [SignedCommand] = []
+    /// What members have joined with.
+    var joiners: [Party: Joiner] = [:]
     var introduced: [Party: Set<UserID>] = [:]
     /// Every item that passed, in order.
     var log: [BatchItem] = []
@@ -92,7 +96,7 @@ actor Hub {
 
     func makeLazy(_ party: Party) { lazySponsors.insert(party) }
 
-    private func introduce(_ users: [UserID], to party: Party) {
+    func introduce(_ users: [UserID], to party: Party) {
         for user in users where introduced[party, default: []].insert(user).inserted {
             guard case .device(let own, _) = party, own != user, let key = userKeys[user],
                 let publication = publications.first(where: { $0.value.deviceList.userID == user })?.value
@@ -171,7 +175,9 @@ actor Hub {
     }
 
     private func carryOut(_ command: SignedCommand) throws {
+        commands.append(command)
         let party = Party.device(command.userID, command.device)
+        guard command.name == "create_channel" || command.name == "join_channel" else { return }
         let preKey = try SignedPreKey(ObjectReader(command.data, what: "command").value("pre_key"))
         let id = try command.channel()
         guard command.name == "create_channel" || channels[id] != nil else {
@@ -193,6 +199,7 @@ actor Hub {
         } else {
             channel.members.append(joiner.party)
         }
+        joiners[joiner.party] = joiner
         channel.version += 1
         let ordered = others.filter { lazySponsors.contains($0) } + others.filter { !lazySponsors.contains($0) }
         let sponsor =

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 import GodwitCrypto
 import GodwitProtocol
@@ -60,6 +61,59 @@ struct DepartureTests {
             try await bob.must(bob.order("remove_member", "#general", bob.about(people[2])))
             _ = try await Self.change(bob, version: 7)
             #expect(bob.client.outbox.objects("member_keys").count == 1)
+        }
+    }
+
+    @Test("keys of 256 members go in one object, of 257 in two")
+    func keyObjects() async throws {
+        for count in [256, 257] {
+            try await TestNode.with { node in
+                let (alice, bob) = (try await node.asker("alice"), try await node.asker("bob"))
+                let carol = try await node.asker("carol")
+                try await alice.must(alice.create("#general"))
+                // alice is one of them; each brings a key as long as one can be signed in some 120 bytes.
+                try await node.node.core.write { transaction in
+                    for number in 1..<count {
+                        let other = try Person("member\(number)", at: NodeID("elsewher"))
+                        try transaction.run(
+                            """
+                            INSERT INTO node_member (channel, user, device, joined, pre_key)
+                            SELECT channel, ?, ?, 1, ? FROM node_channel
+                            """,
+                            [other.id.text, other.device.text, Data(other.signedPreKey().canonicalBytes())])
+                    }
+                }
+                for someone in [bob, carol] { try await someone.must(someone.join("#general")) }
+                try await alice.must(alice.order("set_role", "#general", alice.about(bob, ["role": "moderator"])))
+                try await bob.must(bob.order("remove_member", "#general", bob.about(carol)))
+                let bytes = try await node.queue(for: bob.person.party)
+                let objects = try bytes.filter { $0["type"]?.string == "member_keys" }.map(Self.keys)
+                #expect(objects.reduce(0) { $0 + $1.keys.count } == count && objects.allSatisfy { $0.version == 5 })
+                #expect(objects.allSatisfy { $0.object.canonicalBytes().count <= 64_000 })
+                #expect(Set(objects.flatMap { $0.keys.map(\.party) }).count == count)
+            }
+        }
+    }
+
+    @Test("parts of an epoch go to whom they have wraps for, the last to everybody, once")
+    func parts() async throws {
+        try await TestNode.with { node in
+            let people = try await Self.channel(node)
+            let alice = people[0]
+            let change = try await Self.change(alice, version: 4)
+            let whole = try EpochStart(alice.person.epoch(for: change, wrapping: people.dropFirst().map(\.person)))
+            func part(_ wraps: [EpochStart.Wrap], more: Bool) -> JSONObject {
+                whole.object.setting(
+                    "wraps", EpochStart.distribution(ephemeral: whole.ephemeral, wraps: wraps, more: more))
+            }
+            let parts = [part([whole.wraps[0]], more: true), part(Array(whole.wraps.dropFirst()), more: false)]
+            for object in parts + parts { try await alice.client.command("submit", ["object": .object(object)]) }
+            for (index, someone) in people.enumerated() {
+                let epochs = try await node.queue(for: someone.person.party).filter { $0["type"]?.string == "epoch" }
+                let devices = try epochs.map { try EpochStart($0).wraps.map(\.device.text) }
+                let own = [someone.person.device.text]
+                #expect(devices == (index == 0 ? [[]] : index == 1 ? [own, []] : [own]), "\(index)")
+            }
         }
     }
 

@@ -70,11 +70,21 @@ extension ClientTransaction {
             channel: channel.id, predecessor: plan.predecessor?.name, membership: membership.version,
             deviceSet: membership.deviceSet, commitment: secret.commitment, author: context.user,
             device: context.device, created: now, models: try models(of: plan))
-        let distribution = try wrap(secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)))
-        let object = context.signing.signed(
-            unsigned.setting("wraps", distribution ?? .null), purpose: .epoch)
-        let item = try enqueue(object)
-        try adopt(try EpochStart(object), secret, in: channel, item: item)
+        let ephemeral = try AgreementKey.generate()
+        let wraps = try wrap(
+            secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)), ephemeral: ephemeral)
+        let signed = context.signing.signed(unsigned, purpose: .epoch)
+        // The last part goes to everybody, and so comes last.
+        var last = signed.setting("wraps", .null)
+        var item: [UInt8]?
+        for start in stride(from: 0, to: wraps.count, by: EpochStart.wrapsPerPart) {
+            let part = Array(wraps[start..<min(wraps.count, start + EpochStart.wrapsPerPart)])
+            let distribution = EpochStart.distribution(
+                ephemeral: ephemeral.publicKey.bytes, wraps: part, more: start + part.count < wraps.count)
+            last = signed.setting("wraps", distribution)
+            item = try enqueue(last)
+        }
+        try adopt(try EpochStart(last), secret, in: channel, item: try item ?? enqueue(last))
         return true
     }
 
@@ -118,10 +128,10 @@ extension ClientTransaction {
         return Plan(predecessor: newest, joiners: joiners.values.sorted { $0.party.text < $1.party.text })
     }
 
-    /// Wraps the secret for each joiner, under one fresh ephemeral key; nil where there is nobody to wrap for.
-    private func wrap(_ secret: EpochSecret, for joiners: [Joiner], epoch: EpochName) throws -> JSONValue? {
-        guard !joiners.isEmpty else { return nil }
-        let ephemeral = try AgreementKey.generate()
+    /// Wraps the secret for each joiner, under one ephemeral key that is fresh.
+    private func wrap(
+        _ secret: EpochSecret, for joiners: [Joiner], epoch: EpochName, ephemeral: AgreementKey
+    ) throws -> [EpochStart.Wrap] {
         var wraps: [EpochStart.Wrap] = []
         for joiner in joiners {
             guard let known = try device(joiner.userID, joiner.device) else {
@@ -145,8 +155,7 @@ extension ClientTransaction {
                     about: joiner.userID.text)
             }
         }
-        guard !wraps.isEmpty else { return nil }
-        return EpochStart.distribution(ephemeral: ephemeral.publicKey.bytes, wraps: wraps)
+        return wraps
     }
 
     /// - Throws: `ProtocolError` 1000 for a bad signature, `CryptoError` for keys of small order.

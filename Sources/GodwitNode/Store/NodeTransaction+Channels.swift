@@ -214,16 +214,17 @@ extension NodeTransaction {
             throw ProtocolError(.userNotFound, "The sponsor's device is unknown here.")
         }
         try KeyChecks.verify(epoch.object, signedBy: key, purpose: .epoch)
-        if let known: Data = row["name"] {
-            guard [UInt8](known) == epoch.name else {
-                throw ProtocolError(.insufficientPermissions, "The membership has another epoch already.")
-            }
-            return
-        }
         // Any other node than the channel's learns the epoch from there, after its own sponsor has sent it up.
         if context.id != epoch.channel.node, peer != .node(epoch.channel.node) {
             try route(epoch.object, to: .node(epoch.channel.node), about: [epoch.author])
             return
+        }
+        if let known: Data = row["name"] {
+            guard [UInt8](known) == epoch.name else {
+                throw ProtocolError(.insufficientPermissions, "The membership has another epoch already.")
+            }
+            // A further part of it; of a repeated one there is a copy in every queue.
+            return try distribute(epoch, in: channel)
         }
         try run(
             "UPDATE node_epoch SET name = ? WHERE channel = ? AND membership = ?",
@@ -234,8 +235,10 @@ extension NodeTransaction {
         try distribute(epoch, in: channel)
     }
 
+    /// Sends an epoch to all members, each with the own wraps only; a part that others follow only to whom it has some for.
     private func distribute(_ epoch: EpochStart, in channel: KnownChannel) throws {
-        let members = try members(of: channel)
+        let wrapped = Set(epoch.wraps.map { Party.device($0.userID, $0.device) })
+        let members = try members(of: channel).filter { !epoch.hasMore || wrapped.contains($0.party) }
         if epoch.channel.node == context.id {
             for site in Set(members.map(\.user.node)).subtracting([context.id]).sorted() {
                 let object = epoch.keepingWraps { $0.userID.node == site }

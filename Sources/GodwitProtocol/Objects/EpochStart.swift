@@ -1,6 +1,8 @@
 /// The starting object of a channel epoch (decision D-14). Signed by the sponsor's device, purpose `epoch`, over the
 /// canonical form without `signature` and `wraps`; SHA-256 of the same bytes is the epoch's name.
 public struct EpochStart: Sendable, Hashable {
+    /// Wraps that a sponsor puts into one object: so many fit a frame, whatever they hold.
+    public static let wrapsPerPart = 256
     public let object: JSONObject
     public let channel: ChannelID
     public let predecessor: [UInt8]?
@@ -16,6 +18,8 @@ public struct EpochStart: Sendable, Hashable {
     /// X25519 key of this distribution; empty where nothing is wrapped.
     public let ephemeral: [UInt8]
     public let wraps: [Wrap]
+    /// Further objects with the same signed part bring wraps for others.
+    public let hasMore: Bool
 
     /// The epoch's secret for one device.
     public struct Wrap: Sendable, Hashable {
@@ -73,8 +77,10 @@ public struct EpochStart: Sendable, Hashable {
                 throw .malformed("An epoch wraps its secret for at most 2,048 devices.", member: "wraps")
             }
             for entry in entries { wraps.append(try Wrap(entry)) }
+            hasMore = distribution.object["more"] == nil ? false : try distribution.bool("more")
         } else {
             ephemeral = []
+            hasMore = false
         }
         self.wraps = wraps
         self.object = object
@@ -97,11 +103,14 @@ public struct EpochStart: Sendable, Hashable {
     }
 
     /// The member `wraps`.
-    public static func distribution(ephemeral: [UInt8], wraps: [Wrap]) -> JSONValue {
-        [
+    /// - Parameter more: further objects of this epoch bring wraps for others.
+    public static func distribution(ephemeral: [UInt8], wraps: [Wrap], more: Bool = false) -> JSONValue {
+        var object: JSONObject = [
             "ephemeral": .string(PublicKeyText.text(x25519: ephemeral)),
             "for": .array(wraps.map { .object($0.object) }),
         ]
+        if more { object["more"] = true }
+        return .object(object)
     }
 
     /// Name of the epoch that the unsigned part starts.
@@ -116,6 +125,7 @@ public struct EpochStart: Sendable, Hashable {
     public func keepingWraps(where isKept: (Wrap) -> Bool) -> JSONObject {
         let kept = wraps.filter(isKept)
         guard kept.count < wraps.count else { return object }
-        return object.setting("wraps", kept.isEmpty ? .null : Self.distribution(ephemeral: ephemeral, wraps: kept))
+        return object.setting(
+            "wraps", kept.isEmpty ? .null : Self.distribution(ephemeral: ephemeral, wraps: kept, more: hasMore))
     }
 }

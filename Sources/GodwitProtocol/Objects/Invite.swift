@@ -83,7 +83,7 @@ public struct Invite: Sendable, Hashable {
         else {
             throw .malformed("This is no link of an invite.", hint: "It begins with godwit://invite# or https://.")
         }
-        guard !text.utf8.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }) else {
+        guard !text.contains(where: { "+/=".contains($0) }) else {
             throw .malformed("The invite in the link is not base64url.")
         }
         text = String(
