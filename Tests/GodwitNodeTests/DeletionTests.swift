@@ -127,6 +127,16 @@ struct DeletionTests {
             try await bob.client.command("delete_messages", ["deletion": .object(forged)])
             _ = try await alice.client.send(next)
             try await eventually("the message") { bob.client.outbox.messages.contains(next) }
+            // Nor does that keep the author from taking it back before it comes.
+            let third = alice.person.message(to: "@" + bob.person.id.text)
+            let squatting = bob.person.deviceKey.signed(
+                Deletion.unsigned(
+                    [try Message(third).hash], in: .direct(DirectAddress(alice.person.id)), channelNode: nil,
+                    user: bob.person.id, device: bob.person.device, at: TestTime.start), purpose: .deletion)
+            try await bob.client.command("delete_messages", ["deletion": .object(squatting)])
+            try await Self.delete([third], by: alice)
+            _ = try await alice.client.send(third)
+            #expect(try await Self.holes(node) == 2)
         }
     }
 

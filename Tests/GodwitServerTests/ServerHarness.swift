@@ -114,6 +114,7 @@ final class EchoSockets: SocketService {
     let requests = Notes<SocketRequest>()
     let sendResults = Notes<Bool>()
     let closed = Notes<Void>()
+    let drained = Notes<Void>()
 
     func open(_ request: SocketRequest, outbox: any SocketOutbox) async -> any SocketSession {
         requests.add(request)
@@ -121,8 +122,6 @@ final class EchoSockets: SocketService {
     }
 
     private final class Session: SocketSession {
-        func drained() async {}
-
         let service: EchoSockets
         let outbox: any SocketOutbox
         let authenticated: Mutex<Bool>
@@ -142,6 +141,7 @@ final class EchoSockets: SocketService {
             service.sendResults.add(outbox.send(text))
         }
         func closed() async { service.closed.add(()) }
+        func drained() async { service.drained.add(()) }
         func isAuthenticated() async -> Bool { authenticated.withLock { $0 } }
     }
 }

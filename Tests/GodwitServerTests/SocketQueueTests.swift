@@ -14,6 +14,15 @@ import Testing
         #expect(queue.offer([3]) == false)
     }
 
+    @Test("With 128 of 256 texts the queue is half empty, with 129 it is not")
+    func half() {
+        var queue = SocketQueue(textsMax: 256)
+        for number in 0..<129 { #expect(queue.offer([UInt8(number)]) == true) }
+        #expect(!queue.isHalfEmpty)
+        _ = queue.next()
+        #expect(queue.isHalfEmpty)
+    }
+
     @Test("Texts keep their order over many turns")
     func order() {
         var queue = SocketQueue(textsMax: 256)

@@ -1,4 +1,5 @@
 import GodwitNode
+import NIOCore
 import Testing
 
 @testable import GodwitServer
@@ -228,6 +229,28 @@ import Testing
                 while !harness.sockets.sendResults.all.contains(false) {
                     try await Task.sleep(for: .milliseconds(5))
                 }
+            }
+        }
+    }
+
+    @Test("A session whose outbox had refused something is told once the client has read half of it")
+    func drained() async throws {
+        try await ServerHarness.run { harness in
+            try await RawClient.connected(to: harness.port) { client in
+                _ = try await client.upgrade()
+                // What the client sends comes back, until nothing more is taken because it does not read.
+                let outbound = client.outbound
+                async let sending: Void = {
+                    while !harness.sockets.sendResults.all.contains(false) {
+                        try await outbound.write(
+                            ByteBuffer(bytes: RawClient.frame(0x81, [UInt8](repeating: 0x61, count: 10_000))))
+                    }
+                }()
+                while !harness.sockets.sendResults.all.contains(false) { try await Task.sleep(for: .milliseconds(5)) }
+                #expect(harness.sockets.drained.all.isEmpty)
+                while harness.sockets.drained.all.isEmpty { _ = try await client.readFrame() }
+                try await sending
+                #expect(harness.sockets.drained.all.count == 1)
             }
         }
     }

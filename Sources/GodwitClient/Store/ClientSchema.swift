@@ -51,9 +51,10 @@ enum ClientSchema {
         """
         CREATE TABLE client_hole (
           hole INTEGER PRIMARY KEY AUTOINCREMENT,
-          hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+          hash BLOB NOT NULL CHECK (length(hash) = 32),
           conversation TEXT NOT NULL,
-          user TEXT NOT NULL
+          user TEXT NOT NULL,
+          UNIQUE (hash, conversation, user)
         ) STRICT
         """,
     ]

@@ -46,19 +46,15 @@ extension ClientTransaction {
             "INSERT OR IGNORE INTO client_hole (hash, conversation, user) VALUES (?, ?, ?)",
             [Data(hash.bytes), conversation.text, user.text])
         try run("DELETE FROM client_hole WHERE hole <= ?", [database.lastInsertedRowID - Self.holesMax])
-        try releaseSuccessor(of: hash)
+        try releaseSuccessor(of: hash, in: conversation.text)
     }
 
     /// Who has taken a message back before it came.
     func deleter(of message: Message) throws -> String? {
-        guard
-            let row = try row(
-                "SELECT user FROM client_hole WHERE hash = ? AND conversation = ?",
-                [Data(message.hash.bytes), message.conversation.text])
-        else { return nil }
-        let user: String = row["user"]
-        if case .direct = message.address, user != message.author.text { return nil }
-        return user
+        let isDirect = if case .direct = message.address { true } else { false }
+        return try row(
+            "SELECT user FROM client_hole WHERE hash = ? AND conversation = ? AND (user = ? OR NOT ?) LIMIT 1",
+            [Data(message.hash.bytes), message.conversation.text, message.author.text, isDirect])?["user"]
     }
 
     private func eraseOwn(_ hash: MessageHash) throws {

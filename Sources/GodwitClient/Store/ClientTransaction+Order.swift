@@ -28,10 +28,12 @@ extension ClientTransaction {
     }
 
     /// A message that was taken back holds up nothing that comes after it.
-    func releaseSuccessor(of hash: MessageHash) throws {
+    func releaseSuccessor(of hash: MessageHash, in conversation: String) throws {
         for row in try rows(
-            "SELECT conversation, user, device FROM client_message WHERE prev = ? AND shown IS NULL",
-            [Data(hash.bytes)])
+            """
+            SELECT conversation, user, device FROM client_message
+            WHERE prev = ? AND conversation = ? AND shown IS NULL
+            """, [Data(hash.bytes), conversation])
         {
             try release(Chain(conversation: row["conversation"], user: row["user"], device: row["device"]))
         }
@@ -69,7 +71,8 @@ extension ClientTransaction {
             Self.held + """
                  AND (seq <= ? OR (seq = ? AND EXISTS
                   (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL))
-                  OR EXISTS (SELECT 1 FROM client_hole h WHERE h.hash = client_message.prev))
+                  OR EXISTS (SELECT 1 FROM client_hole h
+                    WHERE h.hash = client_message.prev AND h.conversation = client_message.conversation))
                 ORDER BY seq LIMIT 1
                 """, chain.key + [head.seq, head.seq + 1])
     }

@@ -139,14 +139,14 @@ extension NodeSchema {
         "CREATE INDEX node_message_conversation ON node_message (conversation, arrival)",
         "CREATE INDEX node_message_hash ON node_message (substr(hash, 1, 8))",
         "CREATE INDEX node_message_period ON node_message (period) WHERE period IS NOT NULL",
-        "CREATE INDEX node_message_author ON node_message (author, arrival)",
         """
         CREATE TABLE node_taken_back (
-          hash BLOB PRIMARY KEY NOT NULL CHECK (length(hash) = 32),
-          conversation TEXT NOT NULL,
+          hash BLOB NOT NULL CHECK (length(hash) = 32),
           user TEXT NOT NULL,
+          conversation TEXT NOT NULL,
           any_author INTEGER NOT NULL CHECK (any_author IN (0, 1)),
-          ends INTEGER NOT NULL
+          ends INTEGER NOT NULL,
+          PRIMARY KEY (hash, user)
         ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX node_taken_back_user ON node_taken_back (user, ends)",

@@ -111,8 +111,8 @@ extension NodeTransaction {
         try run(
             """
             INSERT INTO node_taken_back (hash, conversation, user, any_author, ends) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (hash) DO UPDATE SET any_author = 1
-            WHERE excluded.any_author AND conversation = excluded.conversation
+            ON CONFLICT (hash, user) DO UPDATE SET conversation = excluded.conversation,
+              any_author = excluded.any_author, ends = excluded.ends
             """,
             [
                 Data(hash.bytes), deletion.conversation.text, user, anyAuthor,
@@ -122,14 +122,12 @@ extension NodeTransaction {
 
     /// Who has taken a message back before it came; nil: nobody who may.
     func deleter(of message: Message) throws -> String? {
-        guard
-            let row = try row(
-                "SELECT * FROM node_taken_back WHERE hash = ? AND conversation = ?",
-                [Data(message.hash.bytes), message.conversation.text]),
-            row["any_author"] as Bool || row["user"] as String == message.author.text
-        else { return nil }
+        let known = try rows(
+            "SELECT user FROM node_taken_back WHERE hash = ? AND conversation = ? AND (any_author OR user = ?)",
+            [Data(message.hash.bytes), message.conversation.text, message.author.text])
+        guard let first = known.first else { return nil }
         try run("DELETE FROM node_taken_back WHERE hash = ?", [Data(message.hash.bytes)])
-        return row["user"]
+        return first["user"]
     }
 
     func forgetTakenBack() throws {
