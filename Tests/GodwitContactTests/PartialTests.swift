@@ -215,6 +215,50 @@ private let limits = OutletLimits(frame: ByteCount(2_000), exchange: ByteCount(8
         #expect(hop.right.intake.partials(of: hop.left.identity.party).map(\.count) == [300])
     }
 
+    @Test("what still comes is not named in its own exchange, but in another that begins while it hangs")
+    func hanging() async throws {
+        let hop = try await Self.hop(up: 12, down: 3)
+        let record = try #require(try await hop.left.outlet.next(to: hop.right.key, limits))
+        let session = try await Self.session(to: hop.right, from: hop.left)
+        await session.keep(Array(record.prefix(300)))
+        let early = try #require(try await session.nextEarly())
+        #expect(try await hop.left.intake.take(early, from: hop.right.key).partials == [])
+        let other = try await Self.session(to: hop.right, from: hop.left)
+        let named = try #require(try await other.next())
+        #expect(try await hop.left.intake.take(named, from: hop.right.key).partials?.map(\.count) == [300])
+        // The first one comes to its end after all.
+        try await session.receive(record)
+        #expect(try Self.numbers(hop.right).count > 0)
+        #expect(hop.right.intake.partials(of: hop.left.identity.party).isEmpty)
+    }
+
+    @Test("a frame of one link is gone on with over that link, whichever link brought the word")
+    func links() async throws {
+        let hop = try await Self.hop(up: 12)
+        let (end, peer) = (hop.left, hop.right.key)
+        func outlet(_ name: String) -> FrameOutlet<MemorySpool> {
+            FrameOutlet(
+                spool: end.spool, identity: end.identity, weights: Profile.satellite.weights,
+                path: OutletPath(name: name))
+        }
+        let (modem, radio) = (outlet("modem"), outlet("radio"))
+        let record = try #require(try await modem.next(to: peer, limits))
+        let session = try await Self.session(to: hop.right, from: end)
+        await session.keep(Array(record.prefix(300)))
+        let loose = try #require(try await Self.session(to: hop.right, from: end).next())
+        let taken = try await end.intake.take(loose, from: peer)
+        await radio.heard(taken)
+        #expect(try await radio.held(for: peer).isEmpty)
+        // The modem's own outlet has not heard it yet.
+        let held = try #require(try await modem.held(for: peer).first)
+        #expect(try await modem.sealed(held.frame, to: peer) == record)
+        await modem.heard(taken)
+        let rest = try await modem.sealed(held.frame, to: peer)
+        #expect(try rest == FrameContinuation(of: record, from: 300).bytes)
+        try await session.receive(rest)
+        #expect(try Self.numbers(hop.right).count > 0)
+    }
+
     @Test("a new incarnation of the sender lets the old one's beginning go")
     func incarnation() async throws {
         let hop = try await Self.hop(up: 12)
