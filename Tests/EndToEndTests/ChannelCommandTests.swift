@@ -89,6 +89,15 @@ extension EndToEnd {
             #expect(try await places.texts("bob") == ["high water at six"])
             try await tool.json("channel", "join", "--invite", link, "--home", "bob")
             try await places.sync("bob", until: "refused again") { try await state("bob") == "refused" }
+            // What a role does not allow is told by the sync that brings the refusal.
+            try await tool.json("channel", "topic", room, "Ebb", "--home", "carol")
+            var notices: [JSONObject] = []
+            try await places.sync(until: "the notice") {
+                notices += try await tool.json("sync", "--home", "carol")["notices"]?.array?.compactMap(\.object) ?? []
+                return !notices.isEmpty
+            }
+            #expect(notices.map { $0["code"]?.string } == ["refused"])
+            #expect(notices.first?["subject"]?.string == "#harbour")
             let log = try await tool.run("channel", "log", room, "--home", "alice", "--json")
             let actions = log.objects.compactMap { $0["action"]?.string }
             #expect(actions.first == "created" && actions.contains("member_left") && actions.contains("role_changed"))

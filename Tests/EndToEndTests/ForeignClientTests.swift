@@ -72,16 +72,16 @@ extension EndToEnd {
             let tool = site.tool
             _ = try await site.enrol("bob-s", home: "bob")
             let carol = try await Self.client(site, "carol-f")
-            try await carol.call("enter", "create_channel", "#field-notes", .string(site.id))
-            try await carol.waitForEpoch("#field-notes", version: 1)
-            try await tool.json("channel", "join", "#field-notes", "--home", "bob")
+            try await carol.call("enter", "create_channel", "#field/notes", .string(site.id))
+            try await carol.waitForEpoch("#field/notes", version: 1)
+            try await tool.json("channel", "join", "#field/notes", "--home", "bob")
             try await tool.json("sync", "--home", "bob")
-            try await carol.waitForEpoch("#field-notes", version: 2)
+            try await carol.waitForEpoch("#field/notes", version: 2)
             try await tool.json("sync", "--home", "bob")
-            for text in ["one", "two"] { try await carol.call("send_channel", "#field-notes", .string(text)) }
+            for text in ["one", "two"] { try await carol.call("send_channel", "#field/notes", .string(text)) }
             try await tool.json("sync", "--home", "bob")
             #expect(try await Self.texts(tool, "bob") == ["one", "two"])
-            try await tool.json("send", "--home", "bob", "#field-notes", "three")
+            try await tool.json("send", "--home", "bob", "#field/notes", "three")
             try await tool.json("sync", "--home", "bob")
             #expect(try await carol.receive(1, seen: 0).first?["text"]?.string == "three")
 

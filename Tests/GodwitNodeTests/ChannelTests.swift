@@ -32,14 +32,12 @@ struct ChannelTests {
     func twice() async throws {
         try await TestNode.with { node in
             let (alice, client) = try await node.enrol("alice")
-            for name in ["#events", "#events/2025", "#events/2025/conference-planning"] {
-                try await client.channel("create_channel", name, by: alice, at: node.id)
-            }
+            try await client.channel("create_channel", "#events/2025/conference-planning", by: alice, at: node.id)
             let cases: [(String, NodeID, ErrorCode)] = [
                 ("#events/2025/conference-planning", node.id, .insufficientPermissions),
                 ("#general", try NodeID("elsewher"), .insufficientPermissions),
                 ("#General", node.id, .invalidMessageFormat), ("general", node.id, .invalidMessageFormat),
-                ("#a/b/c/d/e/f", node.id, .invalidMessageFormat), ("#nothing/above", node.id, .channelNotFound),
+                ("#a/b/c/d/e/f", node.id, .invalidMessageFormat),
             ]
             for (name, at, code) in cases {
                 let error = try await refusal {
@@ -47,7 +45,7 @@ struct ChannelTests {
                 }
                 #expect(error.code == code, "\(name)")
             }
-            #expect(try await node.count("node_channel") == 3)
+            #expect(try await node.count("node_channel") == 1)
         }
     }
 

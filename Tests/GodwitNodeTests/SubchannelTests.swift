@@ -131,6 +131,11 @@ struct SubchannelTests {
                     "UPDATE node_channel SET name = '#alone/n0' WHERE name = '#room/n0'")
             }
             #expect(try await owner.ask(owner.create("#alone"), over: .socket) == .insufficientPermissions)
+            // Who makes one where nothing is above owns it; where something is, that counts, however far above.
+            try await room.stranger.must(room.stranger.create("#lone/level/three"))
+            #expect(try await node.role(of: room.stranger, in: "#lone/level/three", seenBy: owner) == "owner")
+            let deep = room[.member].create("#room/missing/deep")
+            #expect(try await room[.member].ask(deep, over: .batch) == .insufficientPermissions)
             for name in ["#room/one", "#room/two"] { try await owner.must(owner.create(name)) }
             #expect(try await owner.ask(owner.create("#room/three"), over: .socket) == .insufficientPermissions)
         }

@@ -113,7 +113,9 @@ extension ClientTransaction {
             WHERE state IN ('sealed', 'at_node') AND epoch = (SELECT name FROM client_epoch WHERE item = ?)
             """, [error, Data(refusal.item)])
         try run("UPDATE client_epoch SET next = NULL WHERE item = ?", [Data(refusal.item)])
-        try warn(Rejected(.refused, refusal.error.message, hint: refusal.error.hint))
+        try warn(
+            Rejected(.refused, refusal.error.message, hint: refusal.error.hint),
+            about: refusal.error.details["channel"]?.string)
     }
 
     /// What readers and nodes say. Receipts are not signed: one about a direct message counts from its reader only.

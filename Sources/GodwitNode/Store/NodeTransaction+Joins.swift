@@ -76,10 +76,7 @@ extension NodeTransaction {
             try route(command.object, to: .node(id.node), about: [join.joiner.userID])
             return id
         }
-        if id.name.parent != nil {
-            try settleJoins(of: ChannelID(name: id.name.ancestors.last ?? id.name, node: id.node))
-        }
-        try checkPlace(of: wanted, for: join.joiner.userID)
+        let above = try place(of: id, for: join.joiner.userID)
         try run(
             """
             INSERT INTO node_channel (name, node, version, created, last_activity, topic, description, visibility)
@@ -90,7 +87,7 @@ extension NodeTransaction {
                 wanted.settings.description, wanted.settings.visibility.rawValue,
             ])
         guard let channel = try channel(id) else { return id }
-        if id.name.parent == nil { try give(RoleGrant(userID: join.joiner.userID, role: .owner), in: channel) }
+        if above == nil { try give(RoleGrant(userID: join.joiner.userID, role: .owner), in: channel) }
         try invite(wanted.members, to: channel, by: join.joiner.userID)
         joins[id, default: []].append(join)
         return id
@@ -99,36 +96,34 @@ extension NodeTransaction {
     /// Channels inside one, at all levels.
     static let descendantsMax = 256
 
-    private func checkPlace(of wanted: NewChannel, for creator: UserID) throws {
-        let id = wanted.id
-        if let root = id.name.ancestors.last {
-            guard let parent = id.name.parent, let above = try channel(ChannelID(name: parent, node: id.node)) else {
-                throw ProtocolError(
-                    .channelNotFound, "The channel that it would be in does not exist.", hint: "Create that one first.",
-                    details: ["channel": .string(id.name.text)])
-            }
+    /// The channel that a new one is in: the nearest above it that exists; nil for one that stands alone.
+    ///
+    /// - Throws: `ProtocolError` 1002 where the creator may not make it, 2002 where a private one above must not be known.
+    private func place(of id: ChannelID, for creator: UserID) throws -> KnownChannel? {
+        let levels = try id.name.ancestors.compactMap { try channel(ChannelID(name: $0, node: id.node)) }
+        for level in levels { try settleJoins(of: level.id) }
+        if let above = levels.first, let top = levels.last {
             try require(.changeSettings, of: creator, in: above)
-            if let top = try channel(ChannelID(name: root, node: id.node)),
-                try descendants(of: top).count >= Self.descendantsMax
-            {
+            guard try descendants(of: top).count < Self.descendantsMax else {
                 throw ProtocolError.full(top.id, "sub_channels", Self.descendantsMax)
             }
         } else {
             guard creator.node == context.id else { throw ProtocolError.foreignChannel }
+            // Nobody gets power over channels that stand alone by making one above them.
+            let below = try row(
+                "SELECT 1 FROM node_channel WHERE node = ? AND name >= ? AND name < ? LIMIT 1",
+                [id.node.text, id.name.text + "/", id.name.text + "0"])
+            guard below == nil else {
+                throw ProtocolError(
+                    .insufficientPermissions, "There are channels whose names begin with this one.",
+                    hint: "Choose another name.")
+            }
         }
         guard try channel(id) == nil else {
             throw ProtocolError(
                 .insufficientPermissions, "The channel exists already.", hint: "Join it with `godwit channel join`.")
         }
-        // Earlier versions allowed channels without one above: nobody gets power over them by making it.
-        let below = try row(
-            "SELECT 1 FROM node_channel WHERE node = ? AND name >= ? AND name < ? LIMIT 1",
-            [id.node.text, id.name.text + "/", id.name.text + "0"])
-        guard below == nil else {
-            throw ProtocolError(
-                .insufficientPermissions, "There are channels whose names begin with this one.",
-                hint: "Choose another name.")
-        }
+        return levels.first
     }
 
     /// Takes a device into a channel of this node, or passes the command on to the channel's node.

@@ -185,14 +185,17 @@ struct SyncCommand: AsyncParsableCommand {
         }
         let status = try await device.status()
         let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
-        let held = try await device.warnings().filter { $0.row > warned && $0.code == .held }
+        let said = try await device.warnings().filter { $0.row > warned }
+        let held = said.filter { $0.code == .held }
+        let notices = said.filter { $0.code == .refused || $0.code == .removed }.reversed()
         let refused = try await Self.refused(device, count: (status.outbox[.refused] ?? 0) - refusedBefore)
         if home.json {
             Console.json(
                 Self.object(report).setting("waiting", .integer(Int64(unsent)))
                     .setting("warnings", .integer(Int64(status.warnings)))
                     .setting("held", .array(held.compactMap { $0.subject.map { .string($0) } }))
-                    .setting("refused", .array(refused.map { .object(Self.object($0)) })))
+                    .setting("refused", .array(refused.map { .object(Self.object($0)) }))
+                    .setting("notices", .array(notices.map { .object(Self.object($0)) })))
         } else {
             if Console.isTerminal { Console.raw("\r") }
             Console.out(
@@ -200,6 +203,9 @@ struct SyncCommand: AsyncParsableCommand {
                     + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
             if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
             for warning in held { Console.out("\(warning.subject ?? ""): \(warning.message) \(warning.hint ?? "")") }
+            for notice in notices {
+                Console.out("\(notice.subject.map { $0 + ": " } ?? "")\(notice.message) \(notice.hint ?? "")")
+            }
             for entry in refused {
                 Console.out("Message \(entry.row) was refused: \(entry.error?.message ?? "no reason was given")")
             }
@@ -219,6 +225,13 @@ struct SyncCommand: AsyncParsableCommand {
             object["code"] = .string(error.code.name)
             object["message"] = .string(error.message)
         }
+        return object
+    }
+
+    private static func object(_ notice: ClientWarning) -> JSONObject {
+        var object: JSONObject = ["code": .string(notice.code.rawValue), "message": .string(notice.message)]
+        if let hint = notice.hint { object["hint"] = .string(hint) }
+        if let subject = notice.subject { object["subject"] = .string(subject) }
         return object
     }
 
