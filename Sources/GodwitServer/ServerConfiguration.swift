@@ -36,6 +36,15 @@ public struct ServerConfiguration: Sendable {
     /// A connection without a request is kept for so long: a new one costs a thin link two round trips and 1.2 kB.
     public var idleTimeout: Duration = .seconds(900)
     public var socket = SocketTimeouts()
+    /// After so long without a frame a device's socket is asked with a ping, where that is not `socket.idle`.
+    public var sessionIdle: Duration?
+
+    /// For sockets of devices; live links keep to `socket`, for their callers count on its pings.
+    var session: SocketTimeouts {
+        var timeouts = socket
+        timeouts.idle = sessionIdle ?? socket.idle
+        return timeouts
+    }
 
     public init(host: String, port: Int, tls: TLS?) {
         self.host = host
@@ -54,6 +63,7 @@ public struct ServerConfiguration: Sendable {
         guard bodyMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
         let durations = [
             headTimeout, stallTimeout, idleTimeout, socket.authentication, socket.idle, socket.answer, socket.close,
+            session.idle,
         ]
         guard durations.allSatisfy({ $0 > .zero }) else {
             throw .malformed("Time-outs have to be longer than nothing.")
