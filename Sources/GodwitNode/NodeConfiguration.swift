@@ -30,6 +30,18 @@ public struct NodeConfiguration: Sendable {
         self.origins = origins
     }
 
+    /// How long a device's socket may be silent before the node asks whether it is still there. A ping wakes a radio and
+    /// costs bytes, so over thin or metered links it is rare (gap G-46).
+    ///
+    /// - Throws: `ProtocolError` 2000 for a local profile that is unknown.
+    public var socketIdle: Duration {
+        get throws(ProtocolError) {
+            let link = try profile(localProfile)
+            let isFree = link.rulesUp.liveSession && link.rulesDown.liveSession && link.costPerMegabyte == 0
+            return isFree ? .seconds(240) : .seconds(3_600)
+        }
+    }
+
     /// - Throws: `ProtocolError` 2000 that lists the known names.
     public func profile(_ name: String) throws(ProtocolError) -> Profile {
         guard let profile = profiles[name] else {

@@ -109,7 +109,7 @@ struct NodeChannel: HTTPChannelHandler {
             switch try await value.negotiated.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
             case .socket(let channel, let request):
-                let connection = SocketConnection(timeouts: configuration.socket, logger: logger)
+                let connection = SocketConnection(timeouts: configuration.session, logger: logger)
                 await connection.run(channel, request, service: sockets)
             case .live(let channel): await LiveConnection(service: live).run(channel)
             }

@@ -38,6 +38,15 @@ public struct ServerConfiguration: Sendable {
     public var socket = SocketTimeouts()
     /// Web pages that may use the REST interface.
     public var origins = APIOrigins()
+    /// After so long without a frame a device's socket is asked with a ping, where that is not `socket.idle`.
+    public var sessionIdle: Duration?
+
+    /// For sockets of devices; live links keep to `socket`, for their callers count on its pings.
+    var session: SocketTimeouts {
+        var timeouts = socket
+        timeouts.idle = sessionIdle ?? socket.idle
+        return timeouts
+    }
 
     public init(host: String, port: Int, tls: TLS?) {
         self.host = host
@@ -56,6 +65,7 @@ public struct ServerConfiguration: Sendable {
         guard bodyMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
         let durations = [
             headTimeout, stallTimeout, idleTimeout, socket.authentication, socket.idle, socket.answer, socket.close,
+            session.idle,
         ]
         guard durations.allSatisfy({ $0 > .zero }) else {
             throw .malformed("Time-outs have to be longer than nothing.")

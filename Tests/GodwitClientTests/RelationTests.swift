@@ -45,6 +45,7 @@ struct RelationTests {
         #expect(entry.text == "Room ready?" && entry.isEdited && entry.id == id)
         #expect(try await pair.layla.status().unread == 1)
         #expect(try await pair.amina.outbox().first?.text == "Room ready?")
+        #expect(try await pair.amina.outbox().map(\.relatesTo) == [nil, id, id])
         #expect(try await pair.layla.codes() == [])
     }
 
@@ -129,7 +130,8 @@ struct RelationTests {
         let inbox = try await pair.layla.inbox()
         #expect(inbox.map(\.text) == ["", "later"])
         #expect(inbox[0].deletedBy == pair.amina.userID && !inbox[0].isEdited)
-        #expect(try await pair.amina.outbox().first?.isDeleted == true)
+        #expect(try await pair.amina.outbox().map(\.isDeleted) == [true, true, false])
+        #expect(try await pair.amina.outbox().map(\.relatesTo) == [nil, id, nil])
         for (device, scratch) in zip(pair.both, pair.scratches) {
             try await device.close()
             try scratch.writeBackLog()
@@ -164,6 +166,29 @@ struct RelationTests {
         try await pair.layla.deliver(await pair.hub.drain(pair.layla.party))
         #expect(try await pair.layla.inbox().map(\.isDeleted) == [false, true])
         #expect(try await pair.layla.texts() == ["first", ""])
+    }
+
+    @Test("4,096 messages that never came are remembered as taken back, the oldest go first")
+    func holes() async throws {
+        let pair = try await pair()
+        _ = try await sent(pair, "first")
+        let context = pair.amina.store.context
+        for start in stride(from: 0, to: 4_160, by: 64) {
+            let hashes = (start..<start + 64).compactMap { MessageHash(SHA256Digest.of(Array(String($0).utf8))) }
+            let object = context.signing.signed(
+                Deletion.unsigned(
+                    hashes, in: .direct(DirectAddress(pair.layla.userID)), channelNode: nil, user: context.user,
+                    device: context.device, at: pair.hub.time.now()), purpose: .deletion)
+            await pair.hub.push(object, to: pair.layla.party)
+        }
+        try await pair.layla.deliver(await pair.hub.drain(pair.layla.party))
+        let (count, first) = try await pair.layla.store.read { transaction in
+            (
+                try transaction.integer("SELECT count(*) FROM client_hole"),
+                try transaction.row("SELECT hash FROM client_hole ORDER BY hole LIMIT 1")?.blob("hash")
+            )
+        }
+        #expect(count == 4_096 && first == SHA256Digest.of(Array("64".utf8)))
     }
 
     @Test("nobody takes back what another wrote to him")

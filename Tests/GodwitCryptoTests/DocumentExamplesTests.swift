@@ -130,6 +130,21 @@ struct DocumentExamplesTests {
         #expect(unwrapped == secret)
     }
 
+    @Test("deletion and erasure: what they name, and their signatures")
+    func deletion() throws {
+        let deletion = try Deletion(document.example("deletion"))
+        let message = try Message(document.example("message"))
+        #expect(deletion.items == [message.hash] && deletion.conversation == message.conversation)
+        let unsigned = Deletion.unsigned(
+            [message.hash], in: message.address, channelNode: message.channelNode, user: message.author,
+            device: message.device, at: message.timestamp)
+        #expect(deletion.object.omitting(["signature"]) == unsigned)
+        try checkSignature(of: deletion.object, by: 0x04, .deletion)
+        let erasure = try Erasure(document.example("erasure"))
+        #expect(erasure.object.omitting(["signature"]) == Erasure.unsigned(message.author, at: message.timestamp))
+        try checkSignature(of: erasure.object, by: 0x01, .erasure)
+    }
+
     @Test("message: hashes, id, signature, and the ciphertext both ways")
     func message() throws {
         let message = try Message(document.example("message"))

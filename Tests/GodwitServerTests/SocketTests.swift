@@ -1,4 +1,5 @@
 import GodwitNode
+import GodwitProtocol
 import NIOCore
 import Testing
 
@@ -231,6 +232,22 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test("Sockets of devices are asked after a time of their own, live links after theirs (G-46)")
+    func ownSilence() async throws {
+        try await ServerHarness.run(configure: {
+            $0.socket.idle = .seconds(3_600)
+            $0.sessionIdle = .milliseconds(50)
+        }) { harness in
+            try await RawClient.connected(to: harness.port) { client in
+                _ = try await client.upgrade()
+                #expect(try await client.readFrame().first == 0x89)
+            }
+        }
+        var configuration = ServerConfiguration(host: "127.0.0.1", port: 0, tls: nil)
+        configuration.sessionIdle = .zero
+        #expect(throws: ProtocolError.self) { try configuration.validate() }
     }
 
     @Test("A session whose outbox had refused something is told once the client has read half of it")

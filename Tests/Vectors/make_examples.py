@@ -179,6 +179,11 @@ def main():
     message_hash = sha256(b"DCP1:link\0" + bytes(32) + body_hash)
     message |= {"prev": None, "id": "msg_" + b32(message_hash[:10]), "signature": alice.signing.sign("message", message_hash)}
 
+    deletion = alice.signing.signed("deletion", {
+        "type": "deletion", "user_id": alice.user, "device": alice.id, **channel, "items": b64(message_hash),
+        "at": TIME})
+    erasure = hub.signed("erasure", {"type": "erasure", "user_id": alice.user, "at": TIME})
+
     values = {
         "associated_data_sha256": sha256(associated), "body_hash": body_hash, "chain_start": chain,
         "commitment": commitment, "content": content, "device_set": device_set, "epoch_name": name,
@@ -188,6 +193,7 @@ def main():
         "node-descriptor": descriptor, "identity-file": identity_file(alice, node), "device-list": alice.device_list(),
         "signed-pre-key": bob.pre_key(), "auth-signed": auth, "auth-proof": proof, "join-command": command,
         "members": members, "membership": membership, "epoch": epoch, "message": message,
+        "deletion": deletion, "erasure": erasure,
         "values": {key: values[key].hex() for key in values}}
     path = pathlib.Path(__file__).parents[2] / "docs" / "protocol.md"
     document = path.read_text()

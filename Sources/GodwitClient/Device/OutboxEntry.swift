@@ -35,6 +35,8 @@ public struct OutboxEntry: Sendable, Hashable {
     /// `content` is that of a later edit.
     public var isEdited = false
     public var reactions: [Reaction] = []
+    /// The message that this one edits or reacts to; it is shown there.
+    public var relatesTo: MessageID?
 
     public var id: MessageID? { hash?.id }
     public var text: String { content["text"]?.string ?? "" }

@@ -53,7 +53,8 @@ struct HistoryCommand: AsyncParsableCommand {
         let received = try await device.inbox(conversation: filter, limit: most).map {
             (at: $0.timestamp, line: MessageLine.text($0), object: MessageLine.object($0))
         }
-        let written = try await device.outbox(conversation: filter, limit: most).map {
+        let own = try await device.outbox(conversation: filter, limit: most).filter { $0.relatesTo == nil }
+        let written = own.map {
             (at: $0.created, line: MessageLine.text($0, of: device), object: MessageLine.object($0, of: device))
         }
         // Stable: what has one time stays in the order in which it came.

@@ -58,6 +58,7 @@ struct NodeProcess {
         }
         var configuration = ServerConfiguration(host: host, port: port, tls: tls)
         configuration.allowClear = settings.allowClear
+        configuration.sessionIdle = try settings.nodeConfiguration().socketIdle
         return configuration
     }
 }

@@ -22,6 +22,8 @@ struct NodeSettings: Sendable {
     var invites = ""
     /// Directory of network profiles; relative as `spool`.
     var profiles: String
+    /// Profile of the link over which devices come.
+    var localProfile = "broadband"
     /// For how long messages are kept for history at most: `365d`, `12h`, `none`.
     var messageRetention = "365d"
     /// Origins of web pages that may open sockets, comma separated.
@@ -39,7 +41,7 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "message_retention", "origins", "allowClear", "tls",
+        "profiles", "local_profile", "message_retention", "origins", "allowClear", "tls",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -76,6 +78,7 @@ struct NodeSettings: Sendable {
         settings.registration = reader.string(forKey: "registration", default: settings.registration)
         settings.invites = reader.string(forKey: "invites", default: settings.invites)
         settings.profiles = outside.string(forKey: "profiles", default: settings.profiles)
+        settings.localProfile = reader.string(forKey: "local_profile", default: settings.localProfile)
         settings.messageRetention = reader.string(
             forKey: "message_retention", default: settings.messageRetention)
         settings.origins = reader.string(forKey: "origins", default: settings.origins)
@@ -155,7 +158,7 @@ struct NodeSettings: Sendable {
     func nodeConfiguration() throws -> NodeConfiguration {
         NodeConfiguration(
             registration: try policy(), profiles: try ProfileFiles.load(from: profiles),
-            retention: try Retention(messageRetention),
+            localProfile: localProfile, retention: try Retention(messageRetention),
             origins: Set(origins.split(separator: ",").map { String($0.filter { $0 != " " }) }))
     }
 

@@ -1,0 +1,80 @@
+import GodwitProtocol
+import Testing
+
+extension EndToEnd {
+    /// Answers, edits, reactions and deletions at the command line, and what an operator does with an account (MSG-20,
+    /// GDPR-01).
+    @Suite("Conversations at the command line")
+    struct ConversationCommandTests {
+        private static func settle(_ tool: Tool) async throws {
+            for _ in 0..<3 {
+                for home in ["alice", "bob"] { try await tool.json("sync", "--home", home) }
+            }
+        }
+
+        private static func history(_ tool: Tool, _ home: String, _ other: String) async throws -> [JSONObject] {
+            let shown = try await tool.run("history", "@" + other, "--home", home, "--json")
+            guard shown.code == 0 else { throw Place.Missing(description: "history: \(shown)") }
+            return shown.objects
+        }
+
+        @Test("an edit, an answer and a reaction stand where they belong, and a deletion leaves a hole on both sides")
+        func conversation() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            let alice = try await site.enrol("alice-r", home: "alice")
+            let bob = try await site.enrol("bob-r", home: "bob")
+            try await tool.json("send", "@" + bob, "the boat is hre", "--home", "alice")
+            // It has no id yet, so it is changed in place by its number.
+            try await tool.json("send", "@" + bob, "the boat is near", "--edit", "1", "--home", "alice")
+            try await Self.settle(tool)
+            let first = try #require(try await Self.history(tool, "bob", alice).first)
+            #expect(first["text"]?.string == "the boat is near" && first["edited"] == nil)
+            let id = try #require(first["message_id"]?.string)
+            try await tool.json("send", "@" + bob, "the boat is here", "--edit", id, "--home", "alice")
+            try await tool.json("send", "@" + alice, "⛵", "--react", id, "--home", "bob")
+            try await tool.json("send", "@" + alice, "coming", "--reply-to", id, "--home", "bob")
+            try await Self.settle(tool)
+            for (home, other) in [("alice", bob), ("bob", alice)] {
+                let shown = try await Self.history(tool, home, other)
+                #expect(shown.map { $0["text"]?.string } == ["the boat is here", "coming"])
+                #expect(shown[0]["edited"]?.bool == true && shown[1]["reply_to"]?.string == id)
+                #expect(shown[0]["reactions"]?.object?["⛵"]?.array == [.string(bob)])
+            }
+            try await tool.json("delete", id, "--home", "alice")
+            try await Self.settle(tool)
+            for (home, other) in [("alice", bob), ("bob", alice)] {
+                let shown = try await Self.history(tool, home, other)
+                #expect(shown.map { $0["deleted_by"]?.string } == [alice, nil])
+                #expect(shown.map { $0["text"]?.string } == ["", "coming"])
+                let plain = try await tool.run("history", "@" + other, "--home", home)
+                #expect(plain.out.contains("(deleted") && !plain.out.contains("boat"))
+            }
+            let foreign = try await tool.run("delete", "msg_aaaaaaaaaaaaaaaa", "--home", "bob", "--json")
+            #expect(foreign.code == 65)
+            let both = try await tool.run("send", "@" + bob, "x", "--edit", id, "--react", id, "--home", "alice")
+            #expect(both.code == 64)
+            withExtendedLifetime(node) {}
+        }
+
+        @Test("an operator exports an account and erases it, only after saying so")
+        func account() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            let alice = try await site.enrol("alice-r", home: "alice")
+            let bob = try await site.enrol("bob-r", home: "bob")
+            try await tool.json("send", "@" + bob, "the boat is here", "--home", "alice")
+            try await Self.settle(tool)
+            let exported = try await tool.run("node", "export-user", alice, "--home", site.home)
+            #expect(exported.code == 0)
+            #expect(exported.objects.first?["user_id"]?.string == alice)
+            #expect(exported.objects.count { $0["kind"] == "message" } == 1)
+            #expect(try await tool.run("node", "erase-user", alice, "--home", site.home).code == 77)
+            try await tool.json("node", "erase-user", alice, "--yes", "--home", site.home)
+            let gone = try await tool.run("node", "export-user", alice, "--home", site.home, "--json")
+            #expect(gone.code != 0)
+            #expect(try gone.error()["number"]?.integer == 2003)
+            withExtendedLifetime(node) {}
+        }
+    }
+}
