@@ -17,7 +17,7 @@ struct BlobStore: Sendable {
     static func digest(of body: [UInt8]) -> [UInt8] {
         var hash = SHA256()
         body.withUnsafeBytes { hash.update(bufferPointer: $0) }
-        return Array(hash.finalize())
+        return hash.finalize().withUnsafeBytes { Array($0) }
     }
 
     /// Writes a body under its digest: a temporary file, fsync, rename, fsync of the directory.

@@ -10,9 +10,9 @@ struct CommitJob: Sendable {
 
 /// Lets concurrent writers share one SQLite transaction and so one fsync (habit 3).
 ///
-/// While one group is being committed on the writer's queue, callers line up; the next group takes up to `groupMax` of
-/// them. Each has its own savepoint. A caller is resumed only after the commit of its group, so the line is never
-/// longer than there are suspended callers.
+/// Callers line up; a group takes those who are there, and until its commit those who come while it runs, up to
+/// `groupMax` in all. Each has its own savepoint. A caller is resumed only after the commit of its group, so the line is
+/// never longer than there are suspended callers.
 final class GroupCommit: Sendable {
     static let groupMax = 256
 
@@ -76,13 +76,8 @@ final class GroupCommit: Sendable {
 
     private func startGroup() {
         pool.asyncWriteWithoutTransaction { database in
-            let group = self.line.withLock { line in
-                line.groups += 1
-                let group = line.jobs.prefix(Self.groupMax)
-                line.jobs.removeFirst(group.count)
-                return group
-            }
-            self.commit(group, database)
+            self.line.withLock { $0.groups += 1 }
+            self.commit(self.take(Self.groupMax), database)
             let (more, idle) = self.line.withLock { line -> (Bool, [CheckedContinuation<Void, Never>]) in
                 line.running = !line.jobs.isEmpty
                 guard !line.running else { return (true, []) }
@@ -94,14 +89,22 @@ final class GroupCommit: Sendable {
         }
     }
 
+    /// The first of the line, at most so many.
+    private func take(_ most: Int) -> ArraySlice<CommitJob> {
+        line.withLock { line in
+            let group = line.jobs.prefix(most)
+            line.jobs.removeFirst(group.count)
+            return group
+        }
+    }
+
     /// Runs a group to its end: if SQLite undoes a whole transaction, those who had run get its error and the rest
     /// get a transaction of their own. Everybody is told in the order in which they came.
     private func commit(_ group: ArraySlice<CommitJob>, _ database: Database) {
         var rest = group
         while !rest.isEmpty {
-            let before = rest.count
             var outcome = runTransaction(&rest, database)
-            if rest.count == before, let job = rest.popFirst() {
+            if outcome.parts.isEmpty, let job = rest.popFirst() {
                 outcome.parts.append(
                     Part(job: job, error: outcome.error ?? SpoolError(.unusable, "No transaction could be begun.")))
             }
@@ -124,6 +127,7 @@ final class GroupCommit: Sendable {
     }
 
     private struct Outcome {
+        /// Of those who were begun.
         var parts: [Part] = []
         var orphans: [[UInt8]] = []
         /// The transaction as a whole came to nothing.
@@ -136,7 +140,10 @@ final class GroupCommit: Sendable {
         do {
             memory.groupBegins()
             try database.inTransaction(.immediate) {
-                while let job = rest.popFirst() {
+                while true {
+                    // Whoever has come meanwhile shares the commit: most writers of the group before, just resumed.
+                    if rest.isEmpty { rest = take(Self.groupMax - outcome.parts.count) }
+                    guard let job = rest.popFirst() else { break }
                     let journal = SQLiteTransaction.BlobJournal()
                     // Whatever becomes of this part: a file that it made may be without a row in the end.
                     defer { outcome.orphans += journal.created }

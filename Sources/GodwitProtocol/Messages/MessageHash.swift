@@ -6,7 +6,7 @@ public enum SHA256Digest {
     public static func of(_ parts: [UInt8]...) -> [UInt8] {
         var hasher = SHA256()
         for part in parts { part.withUnsafeBytes { hasher.update(bufferPointer: $0) } }
-        return [UInt8](hasher.finalize())
+        return hasher.finalize().withUnsafeBytes { [UInt8]($0) }
     }
 }
 
