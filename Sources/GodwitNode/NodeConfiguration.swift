@@ -10,10 +10,12 @@ public struct NodeConfiguration: Sendable {
     /// Profile for devices on the local network.
     public var localProfile: String
     public var spool: SpoolConfiguration
+    public var limits: ProtectionLimits
 
     public init(
         registration: RegistrationPolicy = .open, profiles: [String: Profile] = [:],
-        localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration()
+        localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration(),
+        limits: ProtectionLimits = ProtectionLimits()
     ) {
         self.registration = registration
         var all = Dictionary(uniqueKeysWithValues: NetworkType.allCases.map { ($0.rawValue, Profile.preset($0)) })
@@ -21,6 +23,7 @@ public struct NodeConfiguration: Sendable {
         self.profiles = all.merging(profiles) { _, own in own }
         self.localProfile = localProfile
         self.spool = spool
+        self.limits = limits
     }
 
     /// - Throws: `ProtocolError` 2000 that lists the known names.

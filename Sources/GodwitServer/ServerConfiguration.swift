@@ -38,6 +38,7 @@ public struct ServerConfiguration: Sendable {
     public var socket = SocketTimeouts()
     /// Web pages that may use the REST interface.
     public var origins = APIOrigins()
+    public var metrics = MetricsAccess()
 
     public init(host: String, port: Int, tls: TLS?) {
         self.host = host

@@ -65,7 +65,7 @@ import Testing
             try await RawClient.connected(to: harness.port) { client in
                 try await client.write("\u{1}\u{2}nonsense\r\n\r\n")
                 let answer = String(decoding: try await client.readToEnd(), as: UTF8.self)
-                #expect(answer.hasPrefix("HTTP/1.1 400 "))
+                #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("INVALID_MESSAGE_FORMAT"))
             }
         }
     }
@@ -82,9 +82,9 @@ import Testing
             }
         }
         #expect(try await status("X: " + String(repeating: "y", count: 8_000) + "\r\n") == "200")
-        #expect(try await status("X: " + String(repeating: "y", count: 8_300) + "\r\n") != "200")
+        #expect(try await status("X: " + String(repeating: "y", count: 8_300) + "\r\n").isTooLarge)
         #expect(try await status(String(repeating: "X: y\r\n", count: 60)) == "200")
-        #expect(try await status(String(repeating: "X: y\r\n", count: 70)) != "200")
+        #expect(try await status(String(repeating: "X: y\r\n", count: 70)).isTooLarge)
     }
 
     @Test("A connection whose header never ends is cut, before and after a first request (slowloris)")
@@ -183,4 +183,9 @@ import Testing
         let wrong = ServerConfiguration.TLS(certificateChain: [1], privateKey: [2])
         #expect(throws: ProtocolError.self) { try wrong.context() }
     }
+}
+
+extension String {
+    /// 431, or a connection that the system cut before the answer could be read: bytes of the request were still coming.
+    fileprivate var isTooLarge: Bool { self == "431" || self == "cut" }
 }

@@ -21,6 +21,7 @@ public enum NodeSchema {
             for table in measures { try database.execute(sql: table) }
         }
         registerSessions(in: &migrator)
+        registerProtection(in: &migrator)
     }
 
     private static let tables = [

@@ -6,7 +6,10 @@ import GodwitSpool
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Make, run and look at a home node.",
-        subcommands: [Init.self, Run.self, Status.self, Descriptor.self])
+        subcommands: [
+            Init.self, Run.self, Status.self, Descriptor.self, Invite.self, Maintenance.self, Audit.self,
+            ResetFactor.self, Reload.self, Backup.self, Restore.self, Verify.self,
+        ])
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -26,6 +26,14 @@ struct NodeSettings: Sendable {
     var allowClear = false
     /// TLS on the listener.
     var tls = true
+    /// Origins of web pages that may use the REST interface, comma separated; `*`: any.
+    var origins = ""
+    /// Lets others than this machine read `/metrics`.
+    var metricsToken = ""
+    var logLevel = "warning"
+    /// `text` or `json`.
+    var logFormat = "text"
+    var limits = ProtectionLimits()
 
     /// What holds where nothing is set.
     init(_ home: HomeOptions) {
@@ -35,7 +43,7 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "allowClear", "tls",
+        "profiles", "allowClear", "tls", "cors_origins", "metrics_token", "log_level", "log_format", "limits",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -45,7 +53,7 @@ struct NodeSettings: Sendable {
         var providers: [any ConfigProvider] = [environment]
         var settings = NodeSettings(home)
         if Wiring.exists(path) {
-            try checkKeys(of: path)
+            settings.limits = try limits(in: path)
             do {
                 let file = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
                 providers.append(file)
@@ -74,6 +82,11 @@ struct NodeSettings: Sendable {
         settings.profiles = outside.string(forKey: "profiles", default: settings.profiles)
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
+        settings.origins = reader.string(forKey: "cors_origins", default: settings.origins)
+        settings.metricsToken = reader.string(forKey: "metrics_token", isSecret: true, default: settings.metricsToken)
+        settings.logLevel = reader.string(forKey: "log_level", default: settings.logLevel)
+        settings.logFormat = reader.string(forKey: "log_format", default: settings.logFormat)
+        _ = try settings.log()
         _ = try settings.policy()
         _ = try settings.address()
         _ = try settings.datagramAddress()
@@ -81,7 +94,8 @@ struct NodeSettings: Sendable {
         return settings
     }
 
-    private static func checkKeys(of path: String) throws {
+    /// The section `limits`, once all keys are known.
+    private static func limits(in path: String) throws -> ProtectionLimits {
         let text = String(decoding: try Wiring.read(path, max: 65_536), as: UTF8.self)
         guard let object = try YAMLValue.json(text).object else {
             throw ProtocolError.malformed("\(path) is no list of settings.")
@@ -91,6 +105,11 @@ struct NodeSettings: Sendable {
                 "\(path) has an unknown key: \(unknown)", member: unknown,
                 hint: "Known: " + keys.joined(separator: ", "))
         }
+        guard let limits = object["limits"] else { return ProtectionLimits() }
+        guard let limits = limits.object else {
+            throw ProtocolError.malformed("limits is a list of names.", member: "limits")
+        }
+        return try ProtectionLimits(limits)
     }
 
     /// `spool/` where a checkout is the working directory, else in the home.
@@ -145,7 +164,9 @@ struct NodeSettings: Sendable {
     }
 
     func nodeConfiguration() throws -> NodeConfiguration {
-        NodeConfiguration(registration: try policy(), profiles: try ProfileFiles.load(from: profiles))
+        NodeConfiguration(
+            registration: try policy(), profiles: try ProfileFiles.load(from: profiles),
+            limits: limits)
     }
 
     /// The file, with paths that count from where it stands.

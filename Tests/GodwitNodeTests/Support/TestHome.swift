@@ -56,7 +56,7 @@ struct TestNode: Sendable {
     init(
         name: String = "node", registration: RegistrationPolicy = .open, time: ManualTime = ManualTime(),
         spool: SpoolConfiguration = SpoolConfiguration(disk: { _ in nil }), profiles: [String: Profile] = [:],
-        carrier: HomeNode.CarrierFactory? = nil
+        limits: ProtectionLimits = ProtectionLimits(), carrier: HomeNode.CarrierFactory? = nil
     ) async throws {
         var template = Array("/tmp/godwit-node-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw NeverHappened(what: "a temporary directory") }
@@ -68,15 +68,18 @@ struct TestNode: Sendable {
         logger.logLevel = .critical
         node = try await HomeNode(
             home: home, spoolDirectory: directory + "/spool",
-            configuration: NodeConfiguration(registration: registration, profiles: profiles, spool: spool), time: time,
+            configuration: NodeConfiguration(
+                registration: registration, profiles: profiles, spool: spool, limits: limits),
+            time: time,
             logger: logger, carrier: carrier)
     }
 
     /// Runs `body` with a node, and removes its files.
     static func with(
-        registration: RegistrationPolicy = .open, _ body: (TestNode) async throws -> Void
+        registration: RegistrationPolicy = .open, limits: ProtectionLimits = ProtectionLimits(),
+        _ body: (TestNode) async throws -> Void
     ) async throws {
-        let node = try await TestNode(registration: registration)
+        let node = try await TestNode(registration: registration, limits: limits)
         do { try await body(node) } catch {
             node.remove()
             throw error
