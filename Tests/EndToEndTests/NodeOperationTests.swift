@@ -57,17 +57,17 @@ extension EndToEnd {
             let first = try String(contentsOfFile: file, encoding: .utf8)
             let page = ["-H", "Origin: https://chat.example"]
             #expect(!(try await fetch(site, "/api/v1/node", page).out.lowercased().contains("access-control")))
-            try (first + "cors_origins: \"https://chat.example\"\nlimits: {login: {burst: 5, per_minute: 1}}\n")
+            try (first + "origins: \"https://chat.example\"\nlimits: {login: {burst: 5, per_minute: 1}}\n")
                 .write(toFile: file, atomically: true, encoding: .utf8)
             let changed = try await tool.json("node", "reload", "--home", site.home)["changed"]?.array
-            #expect(changed?.compactMap(\.string) == ["cors_origins", "limits"])
+            #expect(changed?.compactMap(\.string) == ["origins", "limits"])
             let allowed = try await fetch(site, "/api/v1/node", page).out.lowercased()
             #expect(allowed.contains("access-control-allow-origin: https://chat.example"))
             var last = Outcome(code: 0, out: "", complaint: "")
             for _ in 0..<6 { last = try await fetch(site, "/api/v1/node") }
             #expect(last.out.hasPrefix("HTTP/1.1 429") && last.out.lowercased().contains("retry-after: "))
 
-            try (first + "tls: false\ncors_origins: \"*\"\n").replacingOccurrences(of: "tls: true\n", with: "")
+            try (first + "tls: false\norigins: \"*\"\n").replacingOccurrences(of: "tls: true\n", with: "")
                 .write(toFile: file, atomically: true, encoding: .utf8)
             let refused = try await tool.run("node", "reload", "--home", site.home, "--json")
             #expect(refused.code == 65 && refused.complaint.contains("tls"), "\(refused)")

@@ -59,6 +59,21 @@ import Testing
         }
     }
 
+    @Test("another version of an interface is refused with 9002, by path or by subprotocol (ERR-07)")
+    func versions() async throws {
+        for (path, header, status) in [
+            ("/ws/v2", "", "426"), ("/batch/v2/exchange", "", "426"), ("/api/v2/node", "", "426"),
+            ("/ws/v1", "Sec-WebSocket-Protocol: dcp-v2, chat\r\n", "426"),
+            ("/ws/v1", "Sec-WebSocket-Protocol: dcp-v2, dcp-v1\r\n", "400"), ("/ws/v1", "", "400"),
+            ("/ws/vx", "", "404"),
+            ("/ws", "", "404"), ("/batch/v1/live", "Sec-WebSocket-Protocol: dcp-v1\r\n", "426"),
+        ] {
+            let answer = try await Self.answer("GET \(path) HTTP/1.1\r\nHost: a\r\n\(header)\r\n")
+            #expect(answer.head.hasPrefix("HTTP/1.1 \(status) "), "\(path) \(header): \(answer.head)")
+            #expect(answer.body.contains("PROTOCOL_VERSION_MISMATCH") == (status == "426"))
+        }
+    }
+
     @Test("Bytes that are no HTTP are answered 400, and the connection ends")
     func garbage() async throws {
         try await ServerHarness.run { harness in

@@ -33,6 +33,9 @@ struct NodeResponder {
         case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
         case ("/readyz", .get): try await readiness().write(to: writer)
         default:
+            if let refusal = SocketHandshake.otherVersion(path, request.headers[values: .secWebSocketProtocol]) {
+                return try await refusal.answer.write(to: writer)
+            }
             if request.method == .get, let socket = SocketHandshake.allCases.first(where: { $0.path == path }) {
                 return try await Answer.error(Self.noUpgrade(socket), status: .badRequest).write(to: writer)
             }

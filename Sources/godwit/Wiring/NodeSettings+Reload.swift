@@ -31,7 +31,7 @@ extension NodeSettings {
         ]
         let free: [(String, Bool)] = [
             ("registration", registration != next.registration), ("invites", invites != next.invites),
-            ("cors_origins", origins != next.origins), ("log_level", logLevel != next.logLevel),
+            ("origins", origins != next.origins), ("log_level", logLevel != next.logLevel),
             ("log_format", logFormat != next.logFormat), ("limits", limits != next.limits),
         ]
         func names(_ list: [(String, Bool)]) -> [String] { list.filter(\.1).map(\.0) }

@@ -43,7 +43,7 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "allowClear", "tls", "cors_origins", "metrics_token", "log_level", "log_format", "limits",
+        "profiles", "allowClear", "tls", "origins", "metrics_token", "log_level", "log_format", "limits",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -82,7 +82,7 @@ struct NodeSettings: Sendable {
         settings.profiles = outside.string(forKey: "profiles", default: settings.profiles)
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
-        settings.origins = reader.string(forKey: "cors_origins", default: settings.origins)
+        settings.origins = reader.string(forKey: "origins", default: settings.origins)
         settings.metricsToken = reader.string(forKey: "metrics_token", isSecret: true, default: settings.metricsToken)
         settings.logLevel = reader.string(forKey: "log_level", default: settings.logLevel)
         settings.logFormat = reader.string(forKey: "log_format", default: settings.logFormat)
