@@ -17,6 +17,8 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let sqlite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let log = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let jwt = product(name: "JWTKit", package: "jwt-kit")
@@ -88,12 +90,12 @@ let rooms = [
     Room(
         name: "GodwitNode",
         rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool", "GodwitContact"],
-        libraries: [.grdb, .jwt, .x509, .asn1, .crypto, .log]),
+        libraries: [.grdb, .jwt, .x509, .asn1, .crypto, .log, .metrics], fixtures: ["Fixtures"]),
     Room(
         name: "GodwitServer", rooms: ["GodwitProtocol", "GodwitBatch", "GodwitNode"],
         libraries: [
             .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes, .nioHTTPTypes, .nioHTTPTypesHTTP1,
-            .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .log, .lifecycle,
+            .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .log, .metrics, .coreMetrics, .lifecycle,
         ],
         testLibraries: [
             .x509, .asn1, .crypto, "GodwitCarrier", "GodwitContact", "GodwitCrypto", "GodwitLink", "GodwitSpool",
@@ -133,6 +135,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -153,7 +156,8 @@ let package = Package(
         .executableTarget(
             name: "godwit",
             dependencies: rooms.map { .byName(name: $0.name) } + [
-                .arguments, .configuration, .yams, .log, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioSSL,
+                .arguments, .configuration, .yams, .log, .metrics, .lifecycle, .unixSignals, .nioCore, .nioPosix,
+                .nioSSL,
                 .crypto,
             ],
             swiftSettings: strict),

@@ -5,6 +5,7 @@ public import GodwitLink
 public import GodwitProtocol
 import GodwitSpool
 public import Logging
+import Synchronization
 
 /// A home node: accounts, channels, journal, queues, and the links to its peers.
 public final class HomeNode: Sendable {
@@ -15,7 +16,8 @@ public final class HomeNode: Sendable {
 
     let core: NodeCore
     let home: NodeHome
-    let configuration: NodeConfiguration
+    private let current: Mutex<NodeConfiguration>
+    var configuration: NodeConfiguration { current.withLock { $0 } }
     let authenticator: Authenticator
     let presence: PresenceBoard
     let links: LinkBoard
@@ -46,24 +48,26 @@ public final class HomeNode: Sendable {
         let directory = NodeDirectory(spool: spool, own: home.noiseKey.publicKey)
         let presence = PresenceBoard()
         let handler = AftermathHandler(notifier: QueueNotifier(), cache: directory.cache, presence: presence)
-        let core = NodeCore(spool: spool, context: context, time: time, aftermath: handler, logger: logger)
+        let gate = Gatekeeper(configuration.limits, time: time)
+        gate.isMaintained = NodeFiles.exists(home.maintenancePath)
+        let core = NodeCore(
+            spool: spool, context: context, time: time, aftermath: handler, logger: logger, gate: gate)
         let identity = ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey)
         let receiver = NodeReceiver(context: context, time: time, handler: handler)
         let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,
             lines: lines)
-        exchange = ContactAnswerer(intake: intake) { await links.outlet(for: $0) }
+        exchange = GuardedExchange(
+            inner: ContactAnswerer(intake: intake) { await links.outlet(for: $0) }, gate: gate)
         broadcastIntake = BroadcastIntake(links: links, directory: directory, own: home.noiseKey.publicKey)
         let tokens = try await SessionTokens(node: home.id, signingKey: home.signingKey)
         authenticator = Authenticator(
-            spool: spool, context: context, time: time,
-            tokens: tokens,
-            registration: configuration.registration, nodeInfo: Self.info(home, tokens))
+            core: core, tokens: tokens, registration: configuration.registration, nodeInfo: Self.info(home, tokens))
         self.core = core
         self.presence = presence
         self.home = home
-        self.configuration = configuration
+        current = Mutex(configuration)
         self.links = links
     }
 
@@ -72,6 +76,19 @@ public final class HomeNode: Sendable {
             "id": .string(home.id.text), "name": .string(home.descriptor.name), "version": "1.0.0",
             "features": ["federation", "batch"], "session_key": .string(tokens.publicKey),
         ]
+    }
+
+    /// Goes on with other limits, profiles and rules of registration; sockets, links that keep their profile and what is
+    /// under way are not touched.
+    public func reload(_ next: NodeConfiguration) async throws {
+        let before = current.withLock { configuration in
+            defer { configuration = next }
+            return configuration
+        }
+        if before.limits != next.limits { core.gate.set(next.limits) }
+        await authenticator.set(next.registration)
+        try await links.use(next)
+        try await core.write { try $0.audit(.reloaded, subject: nil) }
     }
 
     /// Runs links and housekeeping until the task is cancelled.
@@ -95,6 +112,7 @@ public final class HomeNode: Sendable {
                 try await expire(elapsed: (now - last).milliseconds)
                 last = now
                 try await links.takeOver()
+                try await authenticator.noteRefusals()
             } catch {
                 // A full disk ends no node: the time is kept and counted at the next look.
                 core.logger.error("ageing failed", metadata: ["error": "\(type(of: error))"])
@@ -138,9 +156,11 @@ public final class HomeNode: Sendable {
 
 extension HomeNode: SocketService {
     public func open(_ request: SocketRequest, outbox: any SocketOutbox) async -> any SocketSession {
-        let socket = ClientSocket(core: core, authenticator: authenticator, presence: presence, outbox: outbox)
+        let socket = ClientSocket(
+            core: core, authenticator: authenticator, presence: presence, outbox: outbox,
+            source: request.source)
         // A page that a browser has loaded from elsewhere gets no socket (RFC 6455 §10.2).
-        if let origin = request.origin, !configuration.origins.contains(origin) {
+        if let origin = request.origin, configuration.origins.isDisjoint(with: [origin, "*"]) {
             outbox.close(code: 1008, reason: "The origin is not allowed here.")
             return socket
         }
@@ -164,7 +184,7 @@ extension HomeNode: QueueWatch {
 
 extension HomeNode: NodeInformation {
     public func descriptor() async -> [UInt8] { home.descriptor.object.canonicalBytes() }
-    public func isReady() async -> Bool { true }
+    public func isReady() async -> Bool { !core.gate.isMaintained }
 }
 
 extension HomeNode: CommandService {

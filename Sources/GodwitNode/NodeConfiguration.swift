@@ -14,11 +14,13 @@ public struct NodeConfiguration: Sendable {
     public var retention: Retention
     /// Origins of web pages that may open sockets; clients that are no web pages name none.
     public var origins: Set<String>
+    public var limits: ProtectionLimits
 
     public init(
         registration: RegistrationPolicy = .open, profiles: [String: Profile] = [:],
         localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration(),
-        retention: Retention = .usual, origins: Set<String> = []
+        retention: Retention = .usual, origins: Set<String> = [],
+        limits: ProtectionLimits = ProtectionLimits()
     ) {
         self.registration = registration
         var all = Dictionary(uniqueKeysWithValues: NetworkType.allCases.map { ($0.rawValue, Profile.preset($0)) })
@@ -26,6 +28,7 @@ public struct NodeConfiguration: Sendable {
         self.profiles = all.merging(profiles) { _, own in own }
         self.localProfile = localProfile
         self.spool = spool
+        self.limits = limits
         self.retention = retention
         self.origins = origins
     }

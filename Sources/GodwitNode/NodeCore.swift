@@ -10,6 +10,7 @@ struct NodeCore: Sendable {
     let time: any TimeSource
     let aftermath: AftermathHandler
     let logger: Logger
+    let gate: Gatekeeper
 
     /// Runs node logic in one durable transaction, then carries out what follows from it.
     ///

@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
+import Synchronization
 
 /// The listener of a node: batch exchanges, live links, WebSockets, the REST interface and the few plain HTTP answers, over TLS 1.3.
 ///
@@ -20,31 +21,43 @@ public final class NodeServer: Service {
     private let information: any NodeInformation
     private let commands: any CommandService
     private let queues: (any QueueWatch)?
+    private let metrics: (any MetricsSource)?
+    private let origins: Mutex<APIOrigins>
     private let logger: Logger
     private let onBound: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
     ///   - commands: what the REST interface calls.
     ///   - queues: tells peers with a live link when something waits for them; nil: they have to ask.
+    ///   - metrics: what `/metrics` shows; nil: nothing is there.
     ///   - onBound: called once with the port that was taken, before the first connection is served.
     /// - Throws: `ProtocolError` for a configuration that cannot be (see `ServerConfiguration.validate`) and 2000 for a
     ///   certificate or key that cannot be read. Nothing listens yet.
     public init(
         configuration: ServerConfiguration, exchange: any ExchangeService, sockets: any SocketService,
         information: any NodeInformation, commands: any CommandService, queues: (any QueueWatch)? = nil,
-        logger: Logger,
+        metrics: (any MetricsSource)? = nil, logger: Logger,
         onBound: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) throws(ProtocolError) {
         try configuration.validate()
         tls = try configuration.tls?.context()
         self.configuration = configuration
+        origins = Mutex(configuration.origins)
         self.exchange = exchange
         self.sockets = sockets
         self.information = information
         self.commands = commands
         self.queues = queues
+        self.metrics = metrics
         self.logger = logger
         self.onBound = onBound
+    }
+
+    /// Lets other web pages in from the next request on.
+    /// - Throws: `ProtocolError` 2000 for what is no origin.
+    public func set(_ next: APIOrigins) throws(ProtocolError) {
+        try next.validate()
+        origins.withLock { $0 = next }
     }
 
     /// Serves until shutdown. Throws when the port cannot be taken.
@@ -52,7 +65,9 @@ public final class NodeServer: Service {
         let responder = NodeResponder(
             exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax, logger: logger),
             api: APIResponder(
-                service: commands, information: information, origins: configuration.origins, logger: logger),
+                service: commands, information: information, currentOrigins: { self.origins.withLock { $0 } },
+                logger: logger),
+            metrics: MetricsResponder(source: metrics, access: configuration.metrics),
             information: information, logger: logger)
         let (configuration, tls, sockets, onBound) = (configuration, tls, sockets, onBound)
         let live = LiveService(
@@ -69,7 +84,7 @@ public final class NodeServer: Service {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: logger,
             responder: { request, writer, channel in
-                try await responder.respond(to: request, from: channel.source, writer)
+                try await responder.respond(to: request, from: channel.source, isLocal: channel.isLocal, writer)
             },
             onServerRunning: { channel in await onBound(channel.localAddress?.port ?? configuration.port) })
         try await server.run()

@@ -47,6 +47,7 @@ public struct ServerConfiguration: Sendable {
         timeouts.idle = sessionIdle ?? socket.idle
         return timeouts
     }
+    public var metrics = MetricsAccess()
 
     public init(host: String, port: Int, tls: TLS?) {
         self.host = host

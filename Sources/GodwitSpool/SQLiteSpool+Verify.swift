@@ -25,7 +25,7 @@ extension SQLiteSpool {
         }
     }
 
-    private static func checkDatabase(_ database: Database, _ result: inout SpoolVerification) throws {
+    static func checkDatabase(_ database: Database, _ result: inout SpoolVerification) throws {
         for line in try String.fetchAll(database, sql: "PRAGMA integrity_check") where line != "ok" {
             result.problems.append("database: \(line)")
         }
@@ -76,7 +76,7 @@ extension SQLiteSpool {
         }
     }
 
-    private static func checkBodies(
+    static func checkBodies(
         _ database: Database, _ blobs: BlobStore, _ leaving: Set<[UInt8]>, _ result: inout SpoolVerification
     ) throws {
         result.items = try Int.fetchOne(database, sql: "SELECT count(*) FROM spool_item") ?? 0

@@ -31,7 +31,8 @@ struct CompactionTests {
             context.compacts = compacts
             let old = source.node.core
             core = NodeCore(
-                spool: old.spool, context: context, time: old.time, aftermath: old.aftermath, logger: old.logger)
+                spool: old.spool, context: context, time: old.time, aftermath: old.aftermath, logger: old.logger,
+                gate: old.gate)
             let bob = try Person("bob", at: sink.id)
             self.bob = bob
             try await sink.node.core.write { transaction in

@@ -20,6 +20,7 @@ struct ServerHarness: Sendable {
     static func run<Result: Sendable>(
         tls: TestCertificate? = nil, exchange: ScriptedExchange = ScriptedExchange(),
         service: (any ExchangeService)? = nil, queues: (any QueueWatch)? = nil,
+        metrics: (any MetricsSource)? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServerHarness) async throws -> Result
     ) async throws -> Result {
@@ -36,7 +37,7 @@ struct ServerHarness: Sendable {
         logger.logLevel = .critical
         let server = try NodeServer(
             configuration: configuration, exchange: service ?? exchange, sockets: sockets, information: information,
-            commands: commands, queues: queues, logger: logger, onBound: { bound.set($0) })
+            commands: commands, queues: queues, metrics: metrics, logger: logger, onBound: { bound.set($0) })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [server], logger: logger))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in

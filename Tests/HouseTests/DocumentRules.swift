@@ -4,7 +4,9 @@ import Foundation
 enum DocumentRules {
     /// What the command line offers, as the manual has to name it.
     static let commands = [
-        "node init", "node run", "node status", "node descriptor", "peer add", "peer list", "identity create",
+        "node init", "node run", "node status", "node descriptor", "node invite", "node maintenance", "node audit",
+        "node reset\\-factor", "node reload", "node backup", "node verify", "node restore", "peer add", "peer list",
+        "identity create",
         "identity show",
         "identity verify", "register", "channel create", "channel join", "channel list", "send", "read", "sync",
         "spool list", "spool show", "spool why", "spool verify", "spool export", "spool import", "spool resend",

@@ -37,6 +37,8 @@ enum HousePlan {
         "Yams": ["godwit"],
         "ArgumentParser": ["godwit"],
         "Configuration": ["godwit"],
+        "Metrics": ["GodwitNode", "GodwitServer", "godwit"],
+        "CoreMetrics": ["GodwitServer"],
         "NIO*": ["GodwitCarrier", "GodwitServer", "godwit"],
     ]
 

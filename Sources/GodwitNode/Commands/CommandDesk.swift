@@ -14,9 +14,11 @@ struct CommandDesk: Sendable {
     /// - Throws: `ProtocolError`; nothing is changed then.
     func carryOut(_ name: String, _ object: JSONObject, in session: Session) async throws -> JSONObject {
         let data = ObjectReader(object, what: "command")
+        try core.gate.command(name, by: session.user)
         if let answer = try await SessionDesk(core: core, presence: presence).carryOut(name, data, session) {
             return answer
         }
+        if let answer = try await SecondFactorDesk(core: core).carryOut(name, data, session) { return answer }
         switch name {
         case "publish_keys": return try await publishKeys(data, session)
         case "send_message": return try await sendMessage(data, session)

@@ -48,7 +48,10 @@ struct SessionDesk: Sendable {
     }
 
     private func endSessions(_ session: Session) async throws -> JSONObject {
-        let ended = try await core.write { try $0.endSessions(of: session.user) }
+        let ended = try await core.write { transaction in
+            try transaction.audit(.loggedOutEverywhere, session.user)
+            return try transaction.endSessions(of: session.user)
+        }
         await presence.end(session.user, sessions: ended)
         return ["ended": .integer(Int64(ended.count))]
     }

@@ -48,7 +48,7 @@ extension HomeNode {
         case "explain": return .array(try await explain(request))
         case "export": return .object(try await export(request))
         case "import": return .object(try await takeIn(request))
-        default: throw ProtocolError.malformed("The request is unknown.", member: "request")
+        default: return try await operate(request)
         }
     }
 
@@ -98,6 +98,7 @@ extension HomeNode {
             classes: try request.optionalString("classes").map { text in try LinkPath.classes(text) })
         try await core.write { transaction in
             try transaction.add(peer)
+            try transaction.audit(.peerAdded, subject: descriptor.id.text, trust.rawValue)
             try transaction.checkLinks(of: descriptor.id)
         }
         try await links.changed(descriptor.id)

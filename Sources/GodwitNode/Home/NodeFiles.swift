@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GodwitProtocol
+import GodwitSpool
 
 /// What a node reads from its home.
 enum NodeFiles {
@@ -14,6 +15,16 @@ enum NodeFiles {
     }
 
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    static func write(_ bytes: [UInt8], to path: String) throws { try DurableFile.write(bytes, to: path) }
+
+    /// What is not there is no error.
+    static func remove(_ path: String) throws(ProtocolError) {
+        guard exists(path) else { return }
+        do { try FileManager.default.removeItem(atPath: path) } catch {
+            throw ProtocolError(.internalError, "The file cannot be removed: \(path)", hint: "Check permissions.")
+        }
+    }
 
     static func makeDirectory(_ path: String) throws(ProtocolError) {
         do {

@@ -14,6 +14,8 @@ public struct NodeHome: Sendable {
     public var certificatePath: String { directory + "/tls/certificate.pem" }
     public var keyPath: String { directory + "/tls/key.pem" }
     public var id: NodeID { descriptor.id }
+    /// There while the node is being maintained, so that a restart does not end it.
+    var maintenancePath: String { directory + "/maintenance" }
 
     /// Years that a descriptor holds; a node renews it when it changes.
     private static let descriptorLifetime: Int64 = 10 * 365 * 86_400_000

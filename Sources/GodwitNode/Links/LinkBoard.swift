@@ -9,7 +9,7 @@ actor LinkBoard {
     private let core: NodeCore
     private let identity: ContactIdentity
     let intake: NodeIntake
-    private let configuration: NodeConfiguration
+    private var configuration: NodeConfiguration
     private let carrier: HomeNode.CarrierFactory?
     private let lines: HomeNode.LineSetter?
     private struct OutletKey: Hashable {
@@ -103,6 +103,19 @@ actor LinkBoard {
         for key in tasks.keys where key.node == node { tasks.removeValue(forKey: key)?.cancel() }
         for key in links.keys where key.node == node { links[key] = nil }
         if isRunning, let peer = try await peer(node) { try await start(peer) }
+    }
+
+    /// Goes on with other profiles: links whose profile is another now begin anew.
+    func use(_ next: NodeConfiguration) async throws {
+        let before = configuration
+        configuration = next
+        func differs(_ name: String) -> Bool { before.profiles[name] != next.profiles[name] }
+        if differs(next.localProfile) || before.localProfile != next.localProfile {
+            for key in outlets.keys { if case .device = key.party { outlets[key] = nil } }
+        }
+        for peer in try await core.read({ try $0.peers() }) where peer.paths.contains(where: { differs($0.profile) }) {
+            try await changed(peer.descriptor.id)
+        }
     }
 
     private func start(_ peer: Peer) async throws {

@@ -23,28 +23,73 @@ public struct Session: Sendable, Hashable {
 
 /// Opens sessions: challenge, proof, token (004 §5). Unknown users get the same answers, after the same work.
 actor Authenticator {
-    private let spool: SQLiteSpool
-    private let context: NodeContext
-    private let time: any TimeSource
+    let core: NodeCore
     private let tokens: SessionTokens
-    private let registration: RegistrationPolicy
+    private var registration: RegistrationPolicy
     private let nodeInfo: JSONObject
     private var challenges = Challenges()
+    private let ledger = RefusedLogins()
 
-    init(
-        spool: SQLiteSpool, context: NodeContext, time: any TimeSource, tokens: SessionTokens,
-        registration: RegistrationPolicy, nodeInfo: JSONObject
-    ) {
-        self.spool = spool
-        self.context = context
-        self.time = time
+    init(core: NodeCore, tokens: SessionTokens, registration: RegistrationPolicy, nodeInfo: JSONObject) {
+        self.core = core
         self.tokens = tokens
         self.registration = registration
         self.nodeInfo = nodeInfo
     }
 
+    /// Who may register from now on.
+    func set(_ registration: RegistrationPolicy) { self.registration = registration }
+
     func challenge(for user: UserID) -> AuthChallenge {
-        challenges.issue(to: user, at: time.now(), uptime: time.uptime())
+        challenges.issue(to: user, at: core.time.now(), uptime: core.time.uptime())
+    }
+
+    /// One step of the login, counted; what was refused counts against where it came from.
+    /// - Parameter user: who asked for the challenge of a proof.
+    func open(_ login: Login, for user: UserID?, from source: SourceAddress?) async throws -> Session {
+        do {
+            let session = try await open(login, for: user)
+            NodeMetrics.login(login.step, "accepted")
+            return session
+        } catch let error as ProtocolError {
+            NodeMetrics.login(login.step, error.code.name)
+            if error.code == .invalidCredentials {
+                core.gate.refusedLogin(from: source)
+                ledger.note(user ?? login.user, login.step)
+            }
+            throw error
+        }
+    }
+
+    private func open(_ login: Login, for user: UserID?) async throws -> Session {
+        switch login.request {
+        case .proof(let challenge, let signature, let publicKey, let device):
+            guard let user else {
+                throw ProtocolError(.invalidCredentials, "No challenge was asked for on this socket.")
+            }
+            return try await prove(
+                user: user, challenge: challenge, signature: signature, publicKey: publicKey, device: device,
+                password: login.password)
+        case .register(let file, let challenge, let signature, let invite, let device):
+            return try await register(
+                file: file, challenge: challenge, signature: signature, invite: invite, device: device,
+                password: login.password)
+        case .refresh(let token): return try await refresh(token: token)
+        case .token(let token): return try await resume(token: token)
+        case .challengeRequest: throw ProtocolError.malformed("A challenge opens no session.", member: "type")
+        }
+    }
+
+    /// Writes down what was refused since the last call.
+    func noteRefusals() async throws {
+        let refusals = ledger.take()
+        guard !refusals.isEmpty else { return }
+        try await core.write { transaction in
+            for refusal in refusals {
+                try transaction.audit(
+                    .loginRefused, subject: refusal.key.user, refusal.key.step, count: refusal.value)
+            }
+        }
     }
 
     private static let refused = ProtocolError(
@@ -53,43 +98,66 @@ actor Authenticator {
 
     /// Checks a proof of identity.
     /// - Throws: `ProtocolError` 1000.
-    func prove(
-        user: UserID, challenge: [UInt8], signature: String, publicKey: [UInt8], device: DeviceID?
+    private func prove(
+        user: UserID, challenge: [UInt8], signature: String, publicKey: [UInt8], device: DeviceID?, password: String?
     ) async throws -> Session {
-        let issued = try challenges.redeem(challenge, by: user, uptime: time.uptime())
-        let known = try await read { try $0.user(user) }
+        let issued = try challenges.redeem(challenge, by: user, uptime: core.time.uptime())
+        let known = try await core.read { try $0.user(user) }
         // A key that signed nothing stands in for unknown users, so that the work is the same.
-        let key = try VerifyingKey(known?.publicKey ?? context.signingKey.publicKey.bytes)
-        let object = issued.proofObject(user: user, node: context.id)
+        let key = try VerifyingKey(known?.publicKey ?? core.context.signingKey.publicKey.bytes)
+        let object = issued.proofObject(user: user, node: core.context.id)
         let verified = (try? Signature(text: signature)).map {
             key.verify(object: object, signature: $0, purpose: .auth)
         }
         guard verified == true, let known, known.isLocal, known.publicKey == publicKey else { throw Self.refused }
-        return try await open(user, device)
+        try await checkSecondFactor(of: user, password)
+        return try await open(user, device) { try $0.audit(.loginAccepted, user) }
+    }
+
+    /// Asks for a one-time password where the user has set one up. Reached only by who holds the identity's key.
+    private func checkSecondFactor(of user: UserID, _ password: String?) async throws {
+        guard try await core.read({ try $0.secondFactor(of: user) })?.isConfirmed == true else { return }
+        guard let password else { throw ProtocolError.wrongOneTimePassword }
+        try core.gate.password(of: user)
+        let isGood = try await core.write { transaction in
+            guard let factor = try transaction.secondFactor(of: user), factor.isConfirmed else { return true }
+            guard try transaction.accept(password, by: factor, of: user) else { return false }
+            if RecoveryCode.isOne(password) { try transaction.audit(.recoveryCodeUsed, user) }
+            return true
+        }
+        guard isGood else {
+            core.gate.wrongPassword(of: user)
+            throw ProtocolError.wrongOneTimePassword
+        }
     }
 
     /// Registers a user of this node and opens a session.
     /// - Throws: `ProtocolError` 1000, 1002.
-    func register(
-        file: IdentityFile, challenge: [UInt8], signature: String, invite: String?, device: DeviceID?
+    private func register(
+        file: IdentityFile, challenge: [UInt8], signature: String, invite: String?, device: DeviceID?,
+        password: String?
     ) async throws -> Session {
-        let issued = try challenges.redeem(challenge, by: file.userID, uptime: time.uptime())
-        try registration.check(invite)
-        guard file.userID.node == context.id else {
+        let issued = try challenges.redeem(challenge, by: file.userID, uptime: core.time.uptime())
+        let node = core.context.id
+        guard file.userID.node == node else {
             throw ProtocolError(
                 .insufficientPermissions, "The identity belongs to another node.",
-                hint: "Make an identity for node \(context.id.text).")
+                hint: "Make an identity for node \(node.text).")
         }
         try KeyChecks.verify(file)
-        let object = issued.registrationObject(identity: file.identity, invite: invite, node: context.id)
+        let object = issued.registrationObject(identity: file.identity, invite: invite, node: node)
         guard let parsed = try? Signature(text: signature),
             try VerifyingKey(file.publicKey).verify(object: object, signature: parsed, purpose: .register)
         else { throw Self.refused }
-        let (context, now) = (context, time.now())
-        try await spool.write { transaction in
-            try NodeTransaction(transaction, context: context, now: now).register(file)
+        // A node that takes no registrations still lets its users renew what they show.
+        try await checkSecondFactor(of: file.userID, password)
+        let policy = registration
+        return try await open(file.userID, device) { transaction in
+            let isNew = try transaction.user(file.userID) == nil
+            if isNew { try transaction.admit(invite, by: policy) }
+            try transaction.register(file)
+            try transaction.audit(isNew ? .registered : .loginAccepted, file.userID)
         }
-        return try await open(file.userID, device)
     }
 
     /// Continues a session by its token. The row is looked up each time, so what ends a session ends it at once
@@ -109,7 +177,7 @@ actor Authenticator {
     /// - Throws: `ProtocolError` 1000, 1001.
     func refresh(token: String) async throws -> Session {
         var record = try await record(of: token)
-        guard time.now().milliseconds - record.issued.milliseconds <= Self.refreshMax else {
+        guard core.time.now().milliseconds - record.issued.milliseconds <= Self.refreshMax else {
             throw ProtocolError(
                 .sessionExpired, "A session can be refreshed for four hours after its last refresh.",
                 hint: "Log in again.")
@@ -126,71 +194,51 @@ actor Authenticator {
 
     /// The open session of a token.
     private func record(of token: String) async throws -> SessionRecord {
-        let open = try await tokens.read(token, at: time.now())
-        guard let record = try await read({ try $0.session(token: open.id) }) else { throw Self.ended }
+        let open = try await tokens.read(token, at: core.time.now())
+        guard let record = try await core.read({ try $0.session(token: open.id) }) else { throw Self.ended }
         return record
     }
 
     /// - Returns: until when the session is open now; nil if it was ended.
     func expiry(of session: Session) async throws -> Timestamp? {
-        try await read { try $0.sessions(of: session.user) }.first { $0.name == session.name }?.expires
+        try await core.read { try $0.sessions(of: session.user) }.first { $0.name == session.name }?.expires
     }
 
-    private func open(_ user: UserID, _ device: DeviceID?) async throws -> Session {
-        let now = time.now()
+    /// Opens a session in the transaction in which `change` does what it stands for.
+    private func open(
+        _ user: UserID, _ device: DeviceID?, _ change: @escaping @Sendable (NodeTransaction) throws -> Void
+    ) async throws -> Session {
+        let now = core.time.now()
         var record = SessionRecord(
             token: "", name: Self.randomName(), user: user, device: device, opened: now, issued: now, expires: now)
-        return try await issue(&record) { _ in }
+        return try await issue(&record, change)
     }
 
     /// Gives a session a token, and stores both in the transaction in which `change` does what has to be done besides.
     private func issue(
         _ record: inout SessionRecord, _ change: @escaping @Sendable (NodeTransaction) throws -> Void
     ) async throws -> Session {
-        let now = time.now()
+        let now = core.time.now()
         record.token = Self.randomName()
         record.issued = now
         var success = try await tokens.issue(to: record.user, device: record.device, id: record.token, at: now)
         success.nodeInfo = nodeInfo
         record.expires = success.expires
-        let (context, stored) = (context, record)
-        try await spool.write { transaction in
-            let node = NodeTransaction(transaction, context: context, now: now)
-            try change(node)
-            try node.open(stored)
+        let stored = record
+        try await core.write { transaction in
+            try change(transaction)
+            try transaction.open(stored)
         }
         return Session(name: stored.name, user: stored.user, device: stored.device, success: success)
     }
 
     private static func randomName() -> String { Base32.encode(SystemRandom().bytes(16)) }
-
-    private func read<Value: Sendable>(
-        _ body: @escaping @Sendable (NodeTransaction) throws -> Value
-    ) async throws -> Value {
-        let (context, now) = (context, time.now())
-        return try await spool.read { try body(NodeTransaction($0, context: context, now: now)) }
-    }
 }
 
 /// Who may register (gap G-29).
 public enum RegistrationPolicy: Sendable, Hashable {
     case open
-    /// Needs one of these invites.
+    /// Needs one of these invites, or one that `godwit node invite` made.
     case invite(Set<String>)
     case closed
-
-    func check(_ invite: String?) throws {
-        switch self {
-        case .open: return
-        case .closed:
-            throw ProtocolError(
-                .insufficientPermissions, "This node takes no registrations.", hint: "Ask its operator.")
-        case .invite(let valid):
-            guard let invite, valid.contains(invite) else {
-                throw ProtocolError(
-                    .insufficientPermissions, "Registration on this node needs a valid invite.",
-                    hint: "Ask its operator for one.")
-            }
-        }
-    }
 }

@@ -21,6 +21,7 @@ actor ClientSocket: SocketSession {
     private let line = AnswerLine<SentAnswer>()
     private var answering: Task<Void, Never>?
     private let outbox: any SocketOutbox
+    private let source: SourceAddress?
     private var pendingUser: UserID?
     private var session: Session?
     private var watch: Int?
@@ -34,12 +35,16 @@ actor ClientSocket: SocketSession {
     private var isAnswering = false
     private var hasEnded = false
 
-    init(core: NodeCore, authenticator: Authenticator, presence: PresenceBoard, outbox: any SocketOutbox) {
+    init(
+        core: NodeCore, authenticator: Authenticator, presence: PresenceBoard, outbox: any SocketOutbox,
+        source: SourceAddress?
+    ) {
         self.core = core
         self.authenticator = authenticator
         self.presence = presence
         desk = CommandDesk(core: core, presence: presence)
         self.outbox = outbox
+        self.source = source
     }
 
     func isAuthenticated() -> Bool { session != nil }
@@ -48,10 +53,10 @@ actor ClientSocket: SocketSession {
         var requestID: String?
         do {
             let object = try JSONObject.parse(text, limits: JSONLimits(bytes: SocketLimits.messageMax))
-            if let auth = try AuthRequest(object) {
+            if let login = try Login(object) {
                 await line.drained()
                 hasUpTo = max(0, object["received_upto"]?.integer ?? 0)
-                await authenticate(auth)
+                await authenticate(login)
                 return
             }
             requestID = object["request_id"]?.string.flatMap { $0.utf8.count <= SocketCommand.requestIDMax ? $0 : nil }
@@ -79,9 +84,9 @@ actor ClientSocket: SocketSession {
         if !(error is ProtocolError) {
             core.logger.error("a command failed", metadata: ["error": "\(type(of: error))"])
         }
-        return .failure(
-            error as? ProtocolError ?? ProtocolError(.internalError, "The command failed on this node."),
-            requestID: requestID, at: core.time.now())
+        let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The command failed on this node.")
+        NodeMetrics.failed(failure.code, over: "socket")
+        return .failure(failure, requestID: requestID, at: core.time.now())
     }
 
     /// A message is answered when it is durable; meanwhile the next ones may come, and share its commit.
@@ -161,6 +166,13 @@ actor ClientSocket: SocketSession {
         outbox.close(code: 4401, reason: "The session was ended.")
     }
 
+    /// The node is being maintained: what was sent is there, and the client comes back later.
+    func pause(_ error: ProtocolError) async {
+        push(.failure(error, requestID: nil, at: core.time.now()))
+        await closed()
+        outbox.close(code: 1013, reason: error.code.name)
+    }
+
     /// Whether the session is still open; if its time is over, the socket ends with it (AUTH-10).
     private func isCurrent(_ session: Session) async throws -> Bool {
         guard core.time.now() >= session.success.expires else { return true }
@@ -175,33 +187,21 @@ actor ClientSocket: SocketSession {
 
     /// Opens a session for a token that came with the handshake.
     func begin(token: String) async {
-        await authenticate(.token(token))
+        await authenticate(Login(token: token))
     }
 
     // MARK: Login
 
-    private func authenticate(_ request: AuthRequest) async {
+    private func authenticate(_ login: Login) async {
         do {
-            switch request {
-            case .challengeRequest(let user):
+            try core.gate.admit(.login, from: source)
+            if case .challengeRequest(let user) = login.request {
                 pendingUser = user
-                send(await authenticator.challenge(for: user).object)
-            case .proof(let challenge, let signature, let publicKey, let device):
-                guard let user = pendingUser else {
-                    throw ProtocolError(.invalidCredentials, "No challenge was asked for on this socket.")
-                }
-                pendingUser = nil
-                try await opened(
-                    await authenticator.prove(
-                        user: user, challenge: challenge, signature: signature, publicKey: publicKey, device: device))
-            case .register(let file, let challenge, let signature, let invite, let device):
-                pendingUser = nil
-                try await opened(
-                    await authenticator.register(
-                        file: file, challenge: challenge, signature: signature, invite: invite, device: device))
-            case .refresh(let token): try await opened(await authenticator.refresh(token: token))
-            case .token(let token): try await opened(await authenticator.resume(token: token))
+                return send(await authenticator.challenge(for: user).object)
             }
+            let user = pendingUser
+            pendingUser = nil
+            try await opened(await authenticator.open(login, for: user, from: source))
         } catch {
             let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The login failed on this node.")
             send(["type": "auth_error", "error": .object(failure.fields(at: core.time.now()))])

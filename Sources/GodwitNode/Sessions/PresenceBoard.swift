@@ -41,6 +41,11 @@ actor PresenceBoard {
         for socket in Array(sockets) { await socket.end(sessions) }
     }
 
+    /// Sends everybody away for a while.
+    func pause(_ error: ProtocolError) async {
+        for socket in users.values.flatMap({ $0.sockets.values }) { await socket.pause(error) }
+    }
+
     func isConnected(_ user: UserID) -> Bool { users[user] != nil }
 
     /// Number of open sockets with a session.

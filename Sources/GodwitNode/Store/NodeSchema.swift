@@ -1,9 +1,12 @@
 import GRDB
+import GodwitSpool
 
 /// The node's own tables, kept in the spool's file so that journal and queue change in one transaction.
 enum NodeSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator, for context: NodeContext) {
+    ///
+    /// - Parameter context: nil where a store is only compared with them: then none may run.
+    static func register(in migrator: inout DatabaseMigrator, for context: NodeContext?) {
         migrator.registerMigration("node 1") { database in
             for table in tables { try database.execute(sql: table) }
         }
@@ -24,9 +27,11 @@ enum NodeSchema {
         registerChannels(in: &migrator)
         migrator.registerMigration("node accounts") { try makeAccounts(in: $0) }
         migrator.registerMigration("node journal") { database in
+            guard let context else { throw SpoolError(.unusable, "The journal's bodies need the node's key.") }
             try makeJournal(
                 in: database, key: JournalPeriod.master(of: context.signingKey), keeping: context.retention)
         }
+        registerProtection(in: &migrator)
     }
 
     private static let tables = [

@@ -51,6 +51,10 @@ extension NodeTransaction {
         return names
     }
 
+    func openSessions() throws -> Int {
+        try row("SELECT count(*) AS count FROM node_session WHERE expires > ?", [now.milliseconds])?["count"] ?? 0
+    }
+
     func end(token: String) throws { try run("DELETE FROM node_session WHERE token = ?", [token]) }
 
     private static let sessionColumns = """
@@ -71,6 +75,7 @@ extension NodeTransaction {
     func revoke(_ device: DeviceID, of user: UserID) throws {
         let party = Party.device(user, device)
         aftermath.revoked.insert(party)
+        try audit(.deviceRevoked, user, device.text)
         try run("DELETE FROM node_session WHERE user = ? AND device = ?", [user.text, device.text])
         try run("DELETE FROM node_introduction WHERE party = ?", [party.text])
         if try !spool.inFlight(to: party).isEmpty {

@@ -47,7 +47,7 @@ public struct APIOrigins: Sendable, Hashable {
                 ? origin.dropFirst(8) : origin.hasPrefix("http://") ? origin.dropFirst(7) : ""
             guard !rest.isEmpty, rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) else {
                 throw .malformed(
-                    "An origin is scheme, host and port.", member: "cors_origins", hint: "Example: https://chat.example"
+                    "An origin is scheme, host and port.", member: "origins", hint: "Example: https://chat.example"
                 )
             }
         }

@@ -3,6 +3,7 @@ import GodwitProtocol
 import HTTPTypes
 import HummingbirdCore
 import Logging
+import Metrics
 import NIOCore
 
 /// The REST interface: finds the operation in the table, checks what came, calls the command, and answers as the table
@@ -10,7 +11,8 @@ import NIOCore
 struct APIResponder: Sendable {
     let service: any CommandService
     let information: any NodeInformation
-    let origins: APIOrigins
+    /// As they are now.
+    let currentOrigins: @Sendable () -> APIOrigins
     let logger: Logger
 
     /// The only version of the interface that this node speaks.
@@ -20,9 +22,10 @@ struct APIResponder: Sendable {
         to request: Request, from source: SourceAddress?, _ writer: consuming ResponseWriter
     ) async throws {
         let isHead = request.method == .head
+        let origins = currentOrigins()
         var answer: Answer
         do {
-            answer = try await self.answer(request, from: source)
+            answer = try await self.answer(request, from: source, origins)
         } catch let refusal as APIRefusal {
             answer = refusal.answer
         } catch let error as ProtocolError {
@@ -33,12 +36,18 @@ struct APIResponder: Sendable {
             logger.error("a request failed on this node", metadata: ["kind": "\(type(of: error))"])
             answer = .error(ProtocolError(.internalError, "The node could not carry out the request."))
         }
+        if answer.status.code >= 400 {
+            Counter(label: "godwit_rest_failures_total", dimensions: [("status", String(answer.status.code))])
+                .increment()
+        }
         answer.headers.append(contentsOf: origins.headers(for: request.headers[.origin]))
         if answer.status == .unauthorized { answer.headers[.wwwAuthenticate] = "Bearer" }
         try await answer.write(to: writer, head: isHead)
     }
 
-    private func answer(_ request: Request, from source: SourceAddress?) async throws -> Answer {
+    private func answer(
+        _ request: Request, from source: SourceAddress?, _ origins: APIOrigins
+    ) async throws -> Answer {
         let target = request.head.path ?? ""
         guard target.utf8.count <= APILimits.targetMax else {
             throw APIRefusal(
@@ -158,7 +167,8 @@ struct APIRefusal: Error {
         var refusal = APIRefusal(
             .upgradeRequired,
             ProtocolError(
-                .protocolVersionMismatch, "This node speaks version 1 of the interface.", hint: "Ask below /api/v1/."))
+                .protocolVersionMismatch, "This node speaks version 1 of its interfaces.",
+                hint: "Ask below /api/v1/, /ws/v1 with dcp-v1, or /batch/v1/."))
         // RFC 9110 §15.5.22 wants it; there is no other protocol to change to.
         refusal.answer.headers[.upgrade] = "HTTP/1.1"
         return refusal

@@ -3,7 +3,7 @@ import HTTPTypes
 
 /// Every operation of the REST interface. What is not here is reached by `POST /commands/{name}`.
 enum APITable {
-    static let routes: [APIRoute] = documents + login + users + devices + channels + waiting + mirror
+    static let routes: [APIRoute] = documents + login + secondFactor + users + devices + channels + waiting + mirror
 
     private static let documents = [
         APIRoute(
@@ -63,6 +63,33 @@ enum APITable {
             method: .delete, template: "/auth/sessions/{session}", command: "end_session",
             summary: "Ends one of one's sessions.",
             parameters: [.path("session", as: "session", .sessionName, "Name of a session.")]),
+    ]
+
+    private static let password = APIMember.needed("one_time_password", .otp)
+
+    private static let secondFactor = [
+        APIRoute(
+            method: .get, template: "/auth/second-factor", command: "second_factor",
+            summary: "Whether logins need a one-time password.",
+            answer: .object([.needed("required", .boolean)])),
+        APIRoute(
+            method: .post, template: "/auth/second-factor", command: "enrol_second_factor",
+            summary: "A new secret, shown once; it counts once it is confirmed.",
+            body: .object([
+                .optional("kind", .choice("totp", "hotp")), .optional("algorithm", .choice("SHA1", "SHA256")),
+                .optional("digits", .integer(6...8)), .optional("one_time_password", .otp),
+            ]),
+            answer: .object([.needed("secret", .anyText(32...64)), .needed("uri", .anyText(1...1_000))]),
+            freshness: .secret, failures: [.invalidCredentials]),
+        APIRoute(
+            method: .post, template: "/auth/second-factor/confirmation", command: "confirm_second_factor",
+            summary: "From now on logins need a password of it.", body: .object([password]),
+            answer: .object([.needed("recovery_codes", .list(.anyText(19...19), most: 10))]), freshness: .secret,
+            failures: [.invalidCredentials]),
+        APIRoute(
+            method: .post, template: "/auth/second-factor/removal", command: "remove_second_factor",
+            summary: "Logins need no password any more.", body: .object([.optional("one_time_password", .otp)]),
+            failures: [.invalidCredentials]),
     ]
 
     // MARK: Users and devices
@@ -126,10 +153,12 @@ enum APITable {
         APIRoute(
             method: .get, template: "/channels", command: "list_channels", summary: "Channels (REST-04).",
             parameters: [
-                .query("limit", .integer(1...200), "At most so many."),
-                .query("after", .channel, "Only what comes after this name."),
+                .query("limit", .integer(1...100), "At most so many; 50 without it."),
+                .query("after", .anyText(1...128), "`next` of the page before."),
             ],
-            answer: .object([.needed("channels", .list(.named("Channel")))]), freshness: .validated),
+            answer: .object([
+                .needed("channels", .list(.named("Channel"))), .optional("next", .anyText(1...128)),
+            ]), freshness: .validated),
         APIRoute(
             method: .post, template: "/channels", command: "create_channel",
             summary: "Creates a channel by the signed command of section 7.",

@@ -4,6 +4,12 @@ import NIOCore
 extension Channel {
     /// Whom limits count this connection to; nil for one without an IP address.
     var source: SourceAddress? { remoteAddress.flatMap(SourceAddress.init) }
+
+    /// The other end is on this machine.
+    var isLocal: Bool {
+        guard let address = remoteAddress?.ipAddress else { return remoteAddress?.protocol == .unix }
+        return address.hasPrefix("127.") || address == "::1" || address.hasPrefix("::ffff:127.")
+    }
 }
 
 extension SourceAddress {

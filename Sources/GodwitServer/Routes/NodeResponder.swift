@@ -9,6 +9,7 @@ import Logging
 struct NodeResponder {
     let exchange: ExchangeResponder
     let api: APIResponder
+    let metrics: MetricsResponder
     /// Where what gives information answers probes as well.
     var probe: ProbeResponder? {
         (information as? any ProbeService).map { ProbeResponder(service: $0, logger: logger) }
@@ -17,10 +18,13 @@ struct NodeResponder {
     let logger: Logger
 
     func respond(
-        to request: Request, from source: SourceAddress?, _ writer: consuming ResponseWriter
+        to request: Request, from source: SourceAddress?, isLocal: Bool, _ writer: consuming ResponseWriter
     ) async throws {
         let path = NodePath(request.head.path ?? "").text
         if APIResponder.isBelow(path) { return try await api.respond(to: request, from: source, writer) }
+        if path == MetricsResponder.path {
+            return try await metrics.answer(request, isLocal: isLocal).write(to: writer)
+        }
         switch (path, request.method) {
         case (ExchangeResponder.path, .post): try await exchange.respond(to: request, writer)
         case (Probe.path, .post):
@@ -29,6 +33,9 @@ struct NodeResponder {
         case ("/healthz", .get): try await Answer.text("ok\n").write(to: writer)
         case ("/readyz", .get): try await readiness().write(to: writer)
         default:
+            if let refusal = SocketHandshake.otherVersion(path, request.headers[values: .secWebSocketProtocol]) {
+                return try await refusal.answer.write(to: writer)
+            }
             if request.method == .get, let socket = SocketHandshake.allCases.first(where: { $0.path == path }) {
                 return try await Answer.error(Self.noUpgrade(socket), status: .badRequest).write(to: writer)
             }

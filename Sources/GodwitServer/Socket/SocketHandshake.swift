@@ -43,6 +43,22 @@ enum SocketHandshake: CaseIterable {
             && list("Sec-WebSocket-Protocol").contains(subprotocol)
     }
 
+    /// The refusal (9002) for a path or a subprotocol of another version; nil for what is no such thing.
+    static func otherVersion(_ path: String, _ subprotocols: [String]) -> APIRefusal? {
+        func isVersion(_ text: Substring) -> Bool {
+            text.count > 1 && text.first == "v" && Int(text.dropFirst()) != nil
+        }
+        let parts = Array(path.split(separator: "/", omittingEmptySubsequences: false).dropFirst())
+        if parts.count >= 2, let room = parts.first, ["ws", "batch"].contains(room), isVersion(parts[1]),
+            parts[1] != "v1"
+        {
+            return .version
+        }
+        guard let socket = allCases.first(where: { $0.path == path }) else { return nil }
+        let asked = subprotocols.flatMap { $0.split(separator: ",").map { String($0).filter { $0 != " " } } }
+        return asked.isEmpty || asked.contains(socket.subprotocol) ? nil : .version
+    }
+
     static func request(of head: HTTPRequestHead, from source: SourceAddress?) -> SocketRequest {
         SocketRequest(token: token(head.headers["Authorization"]), origin: head.headers["Origin"].first, source: source)
     }

@@ -6,7 +6,11 @@ import GodwitSpool
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Make, run and look at a home node.",
-        subcommands: [Init.self, Run.self, Status.self, Descriptor.self, ExportUser.self, EraseUser.self])
+        subcommands: [
+            Init.self, Run.self, Status.self, Descriptor.self, Invite.self, Maintenance.self, Audit.self,
+            ResetFactor.self, Reload.self, Backup.self, Restore.self, Verify.self, ExportUser.self,
+            EraseUser.self,
+        ])
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

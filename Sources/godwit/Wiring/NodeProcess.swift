@@ -15,15 +15,24 @@ struct NodeProcess {
     /// - Parameter listening: called with the port once the listener is bound.
     func run(listening: @escaping @Sendable (Int) async -> Void) async throws {
         let logger = Wiring.logger("godwit.node")
+        NodeLog.setting = try settings.log()
+        let registry = NodeMeasures.registry
         let place = try NodeHome(directory: home.nodeDirectory)
         let lines = SerialLines(own: place.id, logger: logger)
+        let nodeConfiguration = try settings.nodeConfiguration()
         let node = try await HomeNode(
-            home: place, spoolDirectory: settings.spool, configuration: try settings.nodeConfiguration(),
+            home: place, spoolDirectory: settings.spool, configuration: nodeConfiguration,
             logger: logger, carrier: { try Carriers.peer($0, $1, lines) }, lines: { lines.set($0, for: $1) })
         let server = try NodeServer(
             configuration: try serverConfiguration(), exchange: node.exchange, sockets: node, information: node,
-            commands: node, queues: node, logger: logger, onBound: listening)
-        let control = try ControlServer(path: home.controlPath, answer: { await node.control($0) })
+            commands: node, queues: node, metrics: NodeMeasures(registry: registry, node: node), logger: logger,
+            onBound: listening)
+        let reloader = NodeReloader(
+            home: home, node: node, server: server, settings: settings, profiles: nodeConfiguration.profiles)
+        let control = try ControlServer(path: home.controlPath) { request in
+            if let answer = await reloader.answer(request) { return answer }
+            return await node.control(request)
+        }
         let serial = SerialListener(lines, service: node.exchange, logger: logger)
         var services: [any Service] = [NodeService(node: node), control, server, SerialService(listener: serial)]
         if let (host, port) = try settings.datagramAddress() {
@@ -39,6 +48,7 @@ struct NodeProcess {
                 service: node.broadcasts, logger: logger)
             services.append(BroadcastReception(listener: listener))
         }
+        services.append(ReloadService(reloader: reloader, logger: logger))
         services.append(StartPages())
         var configuration = ServiceGroupConfiguration(
             services: services,
@@ -59,6 +69,8 @@ struct NodeProcess {
         var configuration = ServerConfiguration(host: host, port: port, tls: tls)
         configuration.allowClear = settings.allowClear
         configuration.sessionIdle = try settings.nodeConfiguration().socketIdle
+        configuration.origins = settings.apiOrigins()
+        configuration.metrics = MetricsAccess(token: settings.metricsToken.isEmpty ? nil : settings.metricsToken)
         return configuration
     }
 }

@@ -26,12 +26,18 @@ struct NodeSettings: Sendable {
     var localProfile = "broadband"
     /// For how long messages are kept for history at most: `365d`, `12h`, `none`.
     var messageRetention = "365d"
-    /// Origins of web pages that may open sockets, comma separated.
-    var origins = ""
     /// Clear text beyond loopback.
     var allowClear = false
     /// TLS on the listener.
     var tls = true
+    /// Origins of web pages that may open sockets and use the REST interface, comma separated; `*`: any.
+    var origins = ""
+    /// Lets others than this machine read `/metrics`.
+    var metricsToken = ""
+    var logLevel = "warning"
+    /// `text` or `json`.
+    var logFormat = "text"
+    var limits = ProtectionLimits()
 
     /// What holds where nothing is set.
     init(_ home: HomeOptions) {
@@ -41,7 +47,8 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "local_profile", "message_retention", "origins", "allowClear", "tls",
+        "profiles", "local_profile", "message_retention", "allowClear", "tls", "origins", "metrics_token", "log_level",
+        "log_format", "limits",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -51,7 +58,7 @@ struct NodeSettings: Sendable {
         var providers: [any ConfigProvider] = [environment]
         var settings = NodeSettings(home)
         if Wiring.exists(path) {
-            try checkKeys(of: path)
+            settings.limits = try limits(in: path)
             do {
                 let file = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
                 providers.append(file)
@@ -81,10 +88,14 @@ struct NodeSettings: Sendable {
         settings.localProfile = reader.string(forKey: "local_profile", default: settings.localProfile)
         settings.messageRetention = reader.string(
             forKey: "message_retention", default: settings.messageRetention)
-        settings.origins = reader.string(forKey: "origins", default: settings.origins)
         _ = try Retention(settings.messageRetention)
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
+        settings.origins = reader.string(forKey: "origins", default: settings.origins)
+        settings.metricsToken = reader.string(forKey: "metrics_token", isSecret: true, default: settings.metricsToken)
+        settings.logLevel = reader.string(forKey: "log_level", default: settings.logLevel)
+        settings.logFormat = reader.string(forKey: "log_format", default: settings.logFormat)
+        _ = try settings.log()
         _ = try settings.policy()
         _ = try settings.address()
         _ = try settings.datagramAddress()
@@ -92,7 +103,8 @@ struct NodeSettings: Sendable {
         return settings
     }
 
-    private static func checkKeys(of path: String) throws {
+    /// The section `limits`, once all keys are known.
+    private static func limits(in path: String) throws -> ProtectionLimits {
         let text = String(decoding: try Wiring.read(path, max: 65_536), as: UTF8.self)
         guard let object = try YAMLValue.json(text).object else {
             throw ProtocolError.malformed("\(path) is no list of settings.")
@@ -102,6 +114,11 @@ struct NodeSettings: Sendable {
                 "\(path) has an unknown key: \(unknown)", member: unknown,
                 hint: "Known: " + keys.joined(separator: ", "))
         }
+        guard let limits = object["limits"] else { return ProtectionLimits() }
+        guard let limits = limits.object else {
+            throw ProtocolError.malformed("limits is a list of names.", member: "limits")
+        }
+        return try ProtectionLimits(limits)
     }
 
     /// `spool/` where a checkout is the working directory, else in the home.
@@ -159,7 +176,8 @@ struct NodeSettings: Sendable {
         NodeConfiguration(
             registration: try policy(), profiles: try ProfileFiles.load(from: profiles),
             localProfile: localProfile, retention: try Retention(messageRetention),
-            origins: Set(origins.split(separator: ",").map { String($0.filter { $0 != " " }) }))
+            origins: Set(origins.split(separator: ",").map { String($0.filter { $0 != " " }) }),
+            limits: limits)
     }
 
     /// The file, with paths that count from where it stands.

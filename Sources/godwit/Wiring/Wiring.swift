@@ -8,12 +8,14 @@ import Logging
 enum Wiring {
     static var now: Timestamp { SystemTime().now() }
 
-    /// Logs go to standard error; `GODWIT_LOG` sets the level (default: warning).
+    /// Logs go to standard error; `GODWIT_LOG` sets the level (default: warning), a node also by its settings.
     static func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel =
-            ProcessInfo.processInfo.environment["GODWIT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .warning
-        return logger
+        if let level = environmentLevel { NodeLog.setting.level = level }
+        return Logger(label: label) { NodeLog(label: $0) }
+    }
+
+    static var environmentLevel: Logger.Level? {
+        ProcessInfo.processInfo.environment["GODWIT_LOG"].flatMap { Logger.Level(rawValue: $0) }
     }
 
     /// The whole of a small file, or of standard input for `-`.

@@ -57,7 +57,8 @@ struct TestNode: Sendable {
     init(
         name: String = "node", registration: RegistrationPolicy = .open, time: ManualTime = ManualTime(),
         spool: SpoolConfiguration = SpoolConfiguration(disk: { _ in nil }), profiles: [String: Profile] = [:],
-        carrier: HomeNode.CarrierFactory? = nil, retention: Retention = .usual
+        limits: ProtectionLimits = ProtectionLimits(), carrier: HomeNode.CarrierFactory? = nil,
+        retention: Retention = .usual
     ) async throws {
         var template = Array("/tmp/godwit-node-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw NeverHappened(what: "a temporary directory") }
@@ -70,16 +71,17 @@ struct TestNode: Sendable {
         node = try await HomeNode(
             home: home, spoolDirectory: directory + "/spool",
             configuration: NodeConfiguration(
-                registration: registration, profiles: profiles, spool: spool, retention: retention),
+                registration: registration, profiles: profiles, spool: spool, retention: retention, limits: limits),
             time: time,
             logger: logger, carrier: carrier)
     }
 
     /// Runs `body` with a node, and removes its files.
     static func with(
-        registration: RegistrationPolicy = .open, _ body: (TestNode) async throws -> Void
+        registration: RegistrationPolicy = .open, limits: ProtectionLimits = ProtectionLimits(),
+        _ body: (TestNode) async throws -> Void
     ) async throws {
-        let node = try await TestNode(registration: registration)
+        let node = try await TestNode(registration: registration, limits: limits)
         do { try await body(node) } catch {
             node.remove()
             throw error

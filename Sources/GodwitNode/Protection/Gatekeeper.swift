@@ -1,0 +1,126 @@
+import GodwitContact
+import GodwitProtocol
+import Synchronization
+
+/// Decides what is let in: limits of how often, and maintenance. Called from any thread; nothing of it waits.
+final class Gatekeeper: Sendable {
+    /// Buckets of each kind. With a few dozen bytes each, all kinds together stay below 2 MB.
+    static let keysMax = 4_096
+    /// Seconds after which to ask again while the node is being maintained.
+    static let maintenancePause: Int64 = 60
+
+    private struct State {
+        var login: RateLimiter<SourceAddress?>
+        var refusedLogins: RateLimiter<SourceAddress?>
+        var requests: RateLimiter<SourceAddress?>
+        var commands: RateLimiter<UserID>
+        var claims: RateLimiter<UserID>
+        var passwords: RateLimiter<UserID>
+        var forgedFrames: RateLimiter<Bool>
+        var isMaintained = false
+
+        init(_ limits: ProtectionLimits) {
+            login = RateLimiter(limits.login, keysMax: keysMax)
+            refusedLogins = RateLimiter(limits.refusedLogins, keysMax: keysMax)
+            requests = RateLimiter(limits.requests, keysMax: keysMax)
+            commands = RateLimiter(limits.commands, keysMax: keysMax)
+            claims = RateLimiter(limits.claims, keysMax: keysMax)
+            passwords = RateLimiter(limits.passwords, keysMax: keysMax)
+            forgedFrames = RateLimiter(limits.forgedFrames, keysMax: 1)
+        }
+    }
+
+    private let state: Mutex<State>
+    private let time: any TimeSource
+
+    init(_ limits: ProtectionLimits, time: any TimeSource) {
+        state = Mutex(State(limits))
+        self.time = time
+    }
+
+    /// Takes other limits; what was counted so far is forgotten.
+    func set(_ limits: ProtectionLimits) {
+        state.withLock { state in
+            let isMaintained = state.isMaintained
+            state = State(limits)
+            state.isMaintained = isMaintained
+        }
+    }
+
+    // MARK: Maintenance
+
+    var isMaintained: Bool {
+        get { state.withLock { $0.isMaintained } }
+        set { state.withLock { $0.isMaintained = newValue } }
+    }
+
+    /// - Throws: `ProtocolError` 9001 while the node is being maintained.
+    func checkOpen() throws(ProtocolError) {
+        guard !isMaintained else { throw Self.maintained }
+    }
+
+    static let maintained = ProtocolError(
+        .maintenanceMode, "The node is being maintained.", hint: "Try again later; nothing that is kept here is lost.",
+        details: ["retry_after": .integer(maintenancePause)])
+
+    // MARK: Limits
+
+    func admit(_ kind: RequestKind, from source: SourceAddress?) throws(ProtocolError) {
+        try checkOpen()
+        let now = time.uptime()
+        let wait = state.withLock { state -> Int? in
+            switch kind {
+            case .login: state.refusedLogins.wait(source, at: now) ?? state.login.take(source, at: now)
+            case .requests: state.requests.take(source, at: now)
+            }
+        }
+        try Self.check(wait, kind.rawValue)
+    }
+
+    func refusedLogin(from source: SourceAddress?) {
+        let now = time.uptime()
+        state.withLock { _ = $0.refusedLogins.take(source, at: now) }
+    }
+
+    func command(_ name: String, by user: UserID) throws(ProtocolError) {
+        try checkOpen()
+        let now = time.uptime()
+        let isClaim = name == "claim_keys" || name == "lookup_user"
+        let (wait, claims) = state.withLock { state -> (Int?, Int?) in
+            (state.commands.take(user, at: now), isClaim ? state.claims.take(user, at: now) : nil)
+        }
+        try Self.check(wait, "commands")
+        try Self.check(claims, "claims")
+    }
+
+    /// Before a one-time password is looked at.
+    func password(of user: UserID) throws(ProtocolError) {
+        let now = time.uptime()
+        try Self.check(state.withLock { $0.passwords.wait(user, at: now) }, "passwords")
+    }
+
+    func wrongPassword(of user: UserID) {
+        let now = time.uptime()
+        state.withLock { _ = $0.passwords.take(user, at: now) }
+    }
+
+    /// Before a frame is opened: while too many forged ones come, honest ones wait too, for they cannot be told apart.
+    func frame() throws(ProtocolError) {
+        try checkOpen()
+        let now = time.uptime()
+        try Self.check(state.withLock { $0.forgedFrames.wait(true, at: now) }, "forged_frames")
+    }
+
+    func forgedFrame() {
+        let now = time.uptime()
+        state.withLock { _ = $0.forgedFrames.take(true, at: now) }
+    }
+
+    private static func check(_ wait: Int?, _ limit: String) throws(ProtocolError) {
+        guard let wait else { return }
+        NodeMetrics.limited(limit)
+        throw ProtocolError(
+            .rateLimited, "There were too many requests of this kind.", hint: "Wait for the stated time.",
+            details: ["retry_after": .integer(Int64(wait)), "limit": .string(limit)])
+    }
+}
