@@ -37,7 +37,7 @@ extension EndToEnd {
                 let close = answer["close"]?.integer
                 #expect(error == one.error && close == one.close, "\(one.name): \(answer.canonicalText)")
             }
-            #expect(try await live([], subprotocol: "dcp-v1")["status"]?.integer == 400)
+            #expect(try await live([], subprotocol: "dcp-v1")["status"]?.integer == 426)
             withExtendedLifetime(node) {}
         }
 

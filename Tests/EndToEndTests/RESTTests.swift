@@ -56,7 +56,7 @@ extension EndToEnd {
             return client
         }
 
-        @Test("a client in Python that knows only REST registers, talks with a Swift client, and logs out")
+        @Test("a client in Python that knows only REST registers, talks with a Swift client, and logs out (REST-07, REST-08)")
         func conversation() async throws {
             let site = try await Site(Tool(), "harbour")
             let node = try await site.start()
@@ -82,6 +82,41 @@ extension EndToEnd {
             #expect(try await carol.fetch("DELETE", "/auth/session")["status"]?.integer == 204)
             #expect(try await carol.fetch("GET", "/auth/sessions")["status"]?.integer == 401)
             #expect(try await carol.send(["op": "open"])["result"] != nil)
+            withExtendedLifetime(node) {}
+        }
+
+        @Test("users, channels and the pages of a history are read as the table of paths says (REST-03 to REST-06)")
+        func reading() async throws {
+            let site = try await Site(Tool(), "harbour")
+            let node = try await site.start()
+            let carol = try await Self.client(site, "carol-r")
+            func get(_ path: String) async throws -> JSONObject {
+                let answer = try await carol.send(["op": "ask", "method": "GET", "path": .string(path)])
+                guard let result = answer["result"]?.object else {
+                    throw Place.Missing(description: "\(path) got \(answer.canonicalText)")
+                }
+                return result
+            }
+            try await carol.call("enter", "create_channel", "#field/notes", .string(site.id))
+            try await carol.send(["op": "receive", "channel": "#field/notes", "version": 1, "count": 0])
+            for number in 0..<5 { try await carol.call("send_channel", "#field/notes", .string("entry \(number)")) }
+
+            let user = try await get("/users/\(site.id).carol-r")
+            #expect(user["user_id"]?.string == "\(site.id).carol-r" && user["status"]?.string != nil)
+            let channel = try #require(try await get("/channels")["channels"]?.array?.first?.object)
+            #expect(channel["name"]?.string == "#field/notes" && channel["member_count"]?.integer == 1)
+            #expect(channel["id"]?.string != nil && channel["last_activity"]?.string != nil)
+
+            var (read, cursor): ([String], String) = ([], "")
+            for page in 1...3 {
+                let answer = try await get("/channels/field%2Fnotes/messages?limit=2\(cursor)")
+                read += (answer["messages"]?.array ?? []).compactMap { $0.object?["message"]?.object?["id"]?.string }
+                #expect(answer["has_more"]?.bool == (page < 3))
+                cursor = answer["next_cursor"]?.string.map { "&before=\($0)" } ?? ""
+            }
+            let all = try await get("/channels/%23field%2Fnotes/messages")["messages"]?.array ?? []
+            #expect(read.count == 5 && Set(read).count == 5)
+            #expect(read == all.compactMap { $0.object?["message"]?.object?["id"]?.string })
             withExtendedLifetime(node) {}
         }
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import GodwitClient
 
-@Suite("Padding by the tier of the home link (D-9)")
+@Suite("Padding by the tier of the home link (D-9, SEC-13)")
 struct PaddingTests {
     /// Bytes of ciphertext of one long text, written on a device that is opened over a link.
     private func ciphertext(over link: Profile, text: String) async throws -> (count: Int, packed: Int) {

@@ -143,6 +143,7 @@ struct DepartureTests {
             let before = try await node.channelState()
             try await node.pass(86_400_000)
             #expect(try await node.channelState() == before)
+            try await bob.stayOnline()
             let frank = try await node.asker("frank")
             try await frank.must(frank.join("#general"))
             let fifth = try await Self.change(bob, version: 9)

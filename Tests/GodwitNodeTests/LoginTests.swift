@@ -4,7 +4,7 @@ import Testing
 
 @testable import GodwitNode
 
-/// Registration, login and sessions (AUTH-01 to AUTH-10, AUTH-17, WS-03; issue 2: wrong key, replayed challenge,
+/// Registration, login and sessions (AUTH-01 to AUTH-10, AUTH-17, AUTH-18, WS-03; issue 2: wrong key, replayed challenge,
 /// expired token).
 @Suite("Login")
 struct LoginTests {

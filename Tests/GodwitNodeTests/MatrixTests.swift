@@ -1,17 +1,17 @@
+import GRDB
 import GodwitCrypto
 import GodwitProtocol
 import Testing
 
 @testable import GodwitNode
 
-/// The permission matrix of 004 §9.3, cell by cell and over every way (CH-11 to CH-23). The two rows about deleting
-/// messages belong to the commands that delete.
+/// The permission matrix of 004 §9.3, cell by cell and over every way (CH-11 to CH-23).
 @Suite("The permission matrix")
 struct MatrixTests {
     /// The rows as 004 prints them: owner, admin, moderator, member, restricted.
     static let rows: [(action: ChannelAction, allowed: String)] = [
         (.sendMessages, "yyyyn"), (.inviteUsers, "yyyyn"), (.banUsers, "yyynn"), (.changeSettings, "yynnn"),
-        (.deleteChannel, "ynnnn"),
+        (.deleteChannel, "ynnnn"), (.deleteOwnMessages, "yyyyn"), (.deleteOthersMessages, "yyynn"),
     ]
 
     static func allows(_ role: Role, _ allowed: String) -> Bool {
@@ -33,7 +33,35 @@ struct MatrixTests {
         case .changeSettings:
             return try await actor.ask(actor.order("set_channel", channel, ["topic": "Ferry times"]), over: way)
         case .deleteChannel: return try await actor.ask(actor.order("delete_channel", channel), over: way)
-        case .deleteOwnMessages, .deleteOthersMessages: throw NeverHappened(what: "a row of this table")
+        case .deleteOwnMessages, .deleteOthersMessages:
+            let author = action == .deleteOwnMessages ? actor : room.target
+            let message = try await Self.said(by: author, in: room, channel)
+            return try await actor.ask(actor.person.deletion([message]), over: way)
+        }
+    }
+
+    /// A message in the channel; who is restricted has said it while that was not so yet.
+    private static func said(by author: Asker, in room: Room, _ channel: String) async throws -> JSONObject {
+        let owner = room[.owner]
+        let isRestricted = author === room[.restricted]
+        func become(_ role: Role) async throws {
+            guard isRestricted else { return }
+            try await owner.must(
+                owner.order("set_role", channel, owner.about(author, ["role": .string(role.rawValue)])))
+        }
+        try await become(.member)
+        let message = author.person.message(to: channel, at: room.node.id)
+        guard try await author.send(message, over: .socket) == nil else { throw NeverHappened(what: "a message") }
+        try await become(.restricted)
+        return message
+    }
+
+    /// Rows that change messages and nothing of the channel.
+    private static let aboutMessages: Set<ChannelAction> = [.sendMessages, .deleteOwnMessages, .deleteOthersMessages]
+
+    private static func holes(_ node: TestNode) async throws -> Int64 {
+        try await node.node.core.read { transaction in
+            try transaction.row("SELECT count(*) AS n FROM node_message WHERE hole = 'deleted'")?["n"] ?? 0
         }
     }
 
@@ -45,17 +73,21 @@ struct MatrixTests {
                 for role in Role.allCases {
                     let channel = "#cell-\(number)-\(role.rawValue)"
                     try await room.enter(channel, visibility: row.action == .inviteUsers ? "private" : "public")
-                    let before = try await node.channelState()
+                    let before = (try await node.channelState(), try await Self.holes(node))
                     let code = try await Self.attempt(row.action, by: room[role], in: room, channel, over: way)
-                    let after = try await node.channelState()
+                    let after = (try await node.channelState(), try await Self.holes(node))
+                    let isDeletion = row.action == .deleteOwnMessages || row.action == .deleteOthersMessages
                     if Self.allows(role, row.allowed) {
                         #expect(code == nil, "\(row.action) by \(role) over \(way)")
-                        if row.action != .sendMessages {
-                            #expect(before != after, "\(row.action) by \(role) did nothing")
+                        if !Self.aboutMessages.contains(row.action) {
+                            #expect(before.0 != after.0, "\(row.action) by \(role) did nothing")
                         }
+                        #expect(after.1 == before.1 + (isDeletion ? 1 : 0), "\(row.action) by \(role)")
                     } else {
                         #expect(code == .insufficientPermissions, "\(row.action) by \(role) over \(way)")
-                        #expect(before == after, "\(row.action) by \(role) changed something")
+                        // To say something first, who is restricted was a member for a moment.
+                        if !isDeletion { #expect(before.0 == after.0, "\(row.action) by \(role) changed something") }
+                        #expect(before.1 == after.1, "\(row.action) by \(role) deleted something")
                     }
                 }
             }

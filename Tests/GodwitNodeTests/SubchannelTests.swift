@@ -5,7 +5,7 @@ import Testing
 
 @testable import GodwitNode
 
-/// Channels inside channels: who makes them, and what they inherit (CH-02, CH-04, G-55).
+/// Channels inside channels: who makes them, and what they inherit (CH-02, CH-04, WS-11, G-55).
 @Suite("Sub-channels")
 struct SubchannelTests {
     @Test("admins and the owner of the channel above make one, whose owner is that one's; others are refused")

@@ -38,7 +38,7 @@ struct MessageTests {
             WrongMember("signature", .string(Base64.encode(Sample.bytes(1, 64)))),
         ]
 
-    @Test("a member that is missing or wrong is named (MSG-01, MSG-16)", arguments: wrong)
+    @Test("a member that is missing or wrong is named (MSG-01, MSG-05, MSG-06, MSG-16)", arguments: wrong)
     func members(wrong: WrongMember) {
         let changed = wrong.applied(to: Sample.channelMessage)
         let object = wrong.path == ["id"] || changed["content"]?.object == nil ? changed : Sample.identified(changed)

@@ -110,7 +110,7 @@ struct NameTests {
         }
     }
 
-    @Test("an address is a channel or a user (CH-09)")
+    @Test("an address is a channel or a user (CH-09, MSG-04)")
     func addresses() throws {
         #expect(try Address("#general") == .channel(ChannelName("#general")))
         #expect(try Address("@" + Sample.alice) == .direct(DirectAddress(UserID(Sample.alice))))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GodwitServer
 
-/// Godwit's own carriers against its own server, over real sockets and real TLS.
+/// Godwit's own carriers against its own server, over real sockets and real TLS (NODE-03).
 @Suite(.timeLimit(.minutes(2))) struct CarrierLoopTests {
     static func carrier(_ port: Int, _ pin: CertificatePin) throws -> HTTPBatchCarrier {
         try HTTPBatchCarrier(

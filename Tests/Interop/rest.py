@@ -1,4 +1,4 @@
-"""A client that knows only the REST interface (docs/protocol.md section 9.6), with `httpx`. JSON lines, as client.py."""
+"""A client that knows only the REST interface (docs/protocol.md section 9.8), with `httpx`. JSON lines, as client.py."""
 
 import time
 from urllib.parse import quote

@@ -39,6 +39,7 @@ extension NodeTransaction {
         case "delete_channel": try delete(channel, actor)
         default: try revokeInvite(fields.string("id"), in: channel, by: actor.user)
         }
+        if let target = fields.object["user_id"]?.string { try audit(.roleChanged, subject: target, command.name) }
     }
 
     private struct Actor {

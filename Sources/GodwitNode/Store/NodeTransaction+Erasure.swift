@@ -6,8 +6,8 @@ import GodwitSpool
 
 /// Accounts that end (GDPR-01, G-87): what the node has of a user goes, and nodes that may have something are told.
 ///
-/// What stays: a hash of the name, so that nobody takes it up again; holes where messages were; the channels' signed
-/// member lists, which name the user's devices as long as the channel does; what others wrote to the user.
+/// What stays: a hash of the name, so that nobody takes it up again; holes where messages were; signed changes of
+/// channels, which name the user's devices; what others wrote to the user.
 extension NodeTransaction {
     /// Accounts that are ended in one transaction.
     private static let accountsPerCall = 16
@@ -19,6 +19,7 @@ extension NodeTransaction {
                 .userNotFound, "There is no such user on this node.", details: ["user_id": .string(user.text)])
         }
         for node in try nodesThatKnow(user) { try tell(node, ofErased: user) }
+        try takeOutOfChannels(devices(of: user), of: user)
         for device in try devices(of: user) {
             let party = Party.device(user, device)
             try spool.release(spool.waitingRows(ownedBy: party))
@@ -32,6 +33,7 @@ extension NodeTransaction {
         try run("DELETE FROM node_session WHERE user = ?", [user.text])
         try forget(user)
         try run("INSERT OR IGNORE INTO node_erased (name) VALUES (?)", [Self.erasedName(user)])
+        try audit(.accountErased, user)
         aftermath.ended.insert(user)
         aftermath.keysChanged = true
     }
@@ -44,6 +46,7 @@ extension NodeTransaction {
             throw ProtocolError(.insufficientPermissions, "An erasure comes from the user's home node.")
         }
         try KeyChecks.verify(erasure.object, signedBy: [UInt8](row["public_key"] as Data), purpose: .erasure)
+        try takeOutOfChannels(devices(of: erasure.userID), of: erasure.userID)
         try forget(erasure.userID)
     }
 

@@ -74,13 +74,15 @@ extension NodeTransaction {
     private func relationLines(_ user: UserID) throws -> [JSONValue] {
         let channels: [JSONValue] = try rows(
             """
-            SELECT c.name, c.node, m.device, m.role FROM node_member m JOIN node_channel c ON c.channel = m.channel
+            SELECT c.*, m.device FROM node_member m JOIN node_channel c ON c.channel = m.channel
             WHERE m.user = ? ORDER BY c.node, c.name, m.device
             """, [user.text]
         ).map { row in
-            [
-                "kind": "channel", "channel": .string(row["name"]), "channel_node": .string(row["node"]),
-                "device": .string(row["device"]), "role": .string(row["role"]),
+            let channel = try KnownChannel(row)
+            return [
+                "kind": "channel", "channel": .string(channel.id.name.text),
+                "channel_node": .string(channel.id.node.text), "device": .string(row["device"]),
+                "role": .string((try role(of: user, in: channel) ?? .member).rawValue),
             ]
         }
         let contacts: [JSONValue] = try rows(

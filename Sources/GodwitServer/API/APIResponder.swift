@@ -168,7 +168,7 @@ struct APIRefusal: Error {
             .upgradeRequired,
             ProtocolError(
                 .protocolVersionMismatch, "This node speaks version 1 of its interfaces.",
-                hint: "Ask below /api/v1/, /ws/v1 with dcp-v1, or /batch/v1/."))
+                hint: "Ask below /api/v1/, at /ws/v1 with dcp-v1, or below /batch/v1/, live links with dcp-batch-v1."))
         // RFC 9110 §15.5.22 wants it; there is no other protocol to change to.
         refusal.answer.headers[.upgrade] = "HTTP/1.1"
         return refusal

@@ -1,3 +1,13 @@
+CREATE TRIGGER node_member_came AFTER INSERT ON node_member BEGIN
+  INSERT INTO node_member_since (channel, user, device, arrival)
+    VALUES (NEW.channel, NEW.user, NEW.device, (SELECT coalesce(max(arrival), 0) FROM node_message))
+    ON CONFLICT (channel, user, device) DO UPDATE SET ended = NULL,
+      arrival = CASE WHEN ended = excluded.arrival THEN arrival ELSE excluded.arrival END;
+END;
+CREATE TRIGGER node_member_left AFTER DELETE ON node_member BEGIN
+  UPDATE node_member_since SET ended = (SELECT coalesce(max(arrival), 0) FROM node_message)
+    WHERE channel = OLD.channel AND user = OLD.user AND device = OLD.device;
+END;
 CREATE TABLE node_audit (
   event INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
@@ -6,6 +16,22 @@ CREATE TABLE node_audit (
   detail TEXT,
   count INTEGER NOT NULL DEFAULT 1 CHECK (count > 0)
 ) STRICT;
+CREATE TABLE node_ban (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  banned INTEGER NOT NULL CHECK (banned IN (0, 1)),
+  moderator TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  until INTEGER,
+  ends INTEGER,
+  reason TEXT,
+  PRIMARY KEY (channel, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_block (
+  user TEXT NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
+  blocked TEXT NOT NULL,
+  PRIMARY KEY (user, blocked)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_budget (
   peer TEXT PRIMARY KEY NOT NULL,
   ledger TEXT NOT NULL
@@ -16,9 +42,15 @@ CREATE TABLE node_channel (
   node TEXT NOT NULL,
   version INTEGER NOT NULL,
   created INTEGER NOT NULL,
-  last_activity INTEGER NOT NULL, listed INTEGER NOT NULL DEFAULT 0,
+  last_activity INTEGER NOT NULL, listed INTEGER NOT NULL DEFAULT 0, topic TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', visibility TEXT NOT NULL DEFAULT 'public'
+  CHECK (visibility IN ('public', 'private')), departed INTEGER NOT NULL DEFAULT 0,
   UNIQUE (name, node)
 ) STRICT;
+CREATE TABLE node_contact (
+  user TEXT NOT NULL,
+  contact TEXT NOT NULL,
+  PRIMARY KEY (user, contact)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_device (
   user TEXT NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
   device TEXT NOT NULL,
@@ -34,8 +66,11 @@ CREATE TABLE node_epoch (
   membership INTEGER NOT NULL,
   sponsor TEXT NOT NULL,
   device_set BLOB NOT NULL,
-  name BLOB,
+  name BLOB, since INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (channel, membership)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_erased (
+  name BLOB PRIMARY KEY NOT NULL CHECK (length(name) = 32)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_gap (
   name TEXT NOT NULL,
@@ -61,6 +96,23 @@ CREATE TABLE node_introduction (
   user TEXT NOT NULL,
   version INTEGER NOT NULL,
   PRIMARY KEY (party, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_invite (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  invite TEXT NOT NULL,
+  used INTEGER NOT NULL,
+  PRIMARY KEY (channel, invite)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_invite_revoked (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  invite TEXT NOT NULL,
+  revoker TEXT NOT NULL,
+  PRIMARY KEY (channel, invite, revoker)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_invited (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  PRIMARY KEY (channel, user)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_latest (
   party TEXT NOT NULL,
@@ -110,19 +162,32 @@ CREATE TABLE node_member (
   channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
   user TEXT NOT NULL,
   device TEXT NOT NULL,
-  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
   joined INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0, pre_key BLOB, knows_from INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (channel, user, device)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE node_message (
+CREATE TABLE node_member_since (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  device TEXT NOT NULL,
+  arrival INTEGER NOT NULL,
+  ended INTEGER,
+  PRIMARY KEY (channel, user, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE "node_message" (
   arrival INTEGER PRIMARY KEY AUTOINCREMENT,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
+  body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
   author TEXT NOT NULL,
   conversation TEXT NOT NULL,
   timestamp INTEGER NOT NULL,
   received INTEGER NOT NULL,
-  body BLOB NOT NULL
+  size INTEGER NOT NULL CHECK (size >= 0),
+  period INTEGER REFERENCES node_period (period),
+  body BLOB,
+  hole TEXT CHECK (hole IN ('deleted', 'expired', 'erased', 'not_kept')),
+  deleted_by TEXT,
+  CHECK ((body IS NULL) = (hole IS NOT NULL) AND (body IS NULL) = (period IS NULL))
 ) STRICT;
 CREATE TABLE node_one_time_key (
   user TEXT NOT NULL,
@@ -150,6 +215,13 @@ CREATE TABLE node_peer (
   calls INTEGER NOT NULL CHECK (calls IN (0, 1)),
   since INTEGER NOT NULL
 , serial TEXT, ways TEXT NOT NULL DEFAULT '', classes TEXT) STRICT, WITHOUT ROWID;
+CREATE TABLE node_period (
+  period INTEGER PRIMARY KEY AUTOINCREMENT,
+  keeps INTEGER NOT NULL CHECK (keeps > 0),
+  slot INTEGER NOT NULL,
+  ends INTEGER NOT NULL,
+  key BLOB CHECK (length(key) = 60)
+) STRICT;
 CREATE TABLE node_recovery_code (
   user TEXT NOT NULL REFERENCES node_second_factor (user) ON DELETE CASCADE,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
@@ -161,6 +233,15 @@ CREATE TABLE node_registration_invite (
   uses INTEGER NOT NULL CHECK (uses >= 0),
   made INTEGER NOT NULL,
   expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE node_role (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
+  until INTEGER,
+  ends INTEGER,
+  before TEXT,
+  PRIMARY KEY (channel, user)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_second_factor (
   user TEXT PRIMARY KEY NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
@@ -179,6 +260,14 @@ CREATE TABLE node_session (
   issued INTEGER NOT NULL,
   expires INTEGER NOT NULL
 , session TEXT NOT NULL DEFAULT '', opened INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE TABLE node_taken_back (
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  user TEXT NOT NULL,
+  conversation TEXT NOT NULL,
+  any_author INTEGER NOT NULL CHECK (any_author IN (0, 1)),
+  ends INTEGER NOT NULL,
+  PRIMARY KEY (hash, user)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_user (
   user TEXT PRIMARY KEY NOT NULL,
   public_key BLOB NOT NULL CHECK (length(public_key) = 32),
@@ -188,8 +277,17 @@ CREATE TABLE node_user (
   device_list BLOB,
   list_version INTEGER NOT NULL DEFAULT 0,
   since INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, shows_status INTEGER NOT NULL DEFAULT 1 CHECK (shows_status IN (0, 1)), direct_messages TEXT NOT NULL DEFAULT 'everyone'
+  CHECK (direct_messages IN ('everyone', 'contacts', 'nobody')), retention INTEGER CHECK (retention >= 0), ends INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX node_ban_ends ON node_ban (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_held_ends ON node_held (ends);
 CREATE INDEX node_held_waits ON node_held (waits_for);
 CREATE INDEX node_message_conversation ON node_message (conversation, arrival);
+CREATE INDEX node_message_hash ON node_message (substr(hash, 1, 8));
+CREATE INDEX node_message_period ON node_message (period) WHERE period IS NOT NULL;
+CREATE UNIQUE INDEX node_period_slot ON node_period (keeps, slot) WHERE key IS NOT NULL;
+CREATE INDEX node_role_ends ON node_role (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_session_user ON node_session (user, issued);
+CREATE INDEX node_taken_back_ends ON node_taken_back (ends);
+CREATE INDEX node_taken_back_user ON node_taken_back (user, ends);
+CREATE INDEX node_user_ends ON node_user (ends) WHERE ends IS NOT NULL;

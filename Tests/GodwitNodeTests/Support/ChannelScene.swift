@@ -11,6 +11,8 @@ import Synchronization
 enum Way: CaseIterable {
     /// Over a live socket.
     case socket
+    /// By a single request, as the REST interface passes it on.
+    case request
     /// In a frame of a batch.
     case batch
 }
@@ -18,23 +20,37 @@ enum Way: CaseIterable {
 /// One user at a node, who can ask for something on every way.
 final class Asker: Sendable {
     let person: Person
-    let client: TestClient
     let node: TestNode
     private let frames = Mutex<UInt64>(0)
+    private let socket: Mutex<(client: TestClient, expires: Timestamp)>
+
+    var client: TestClient { socket.withLock { $0.client } }
 
     init(_ enrolled: (person: Person, client: TestClient), at node: TestNode) {
-        (person, client) = enrolled
+        person = enrolled.person
         self.node = node
+        // Sessions last for eight hours.
+        socket = Mutex((enrolled.client, node.time.now().adding(milliseconds: 28_000_000)))
+    }
+
+    /// Logs in again where so much time has passed that the session is over.
+    func stayOnline() async throws {
+        guard socket.withLock({ $0.expires }) <= node.time.now() else { return }
+        let client = await TestClient(node)
+        let success = try await client.prove(person, at: node)
+        socket.withLock { $0 = (client, success.expires) }
     }
 
     /// - Returns: the code of the refusal; nil where it was done.
     func ask(_ command: JSONObject, over way: Way) async throws -> ErrorCode? {
+        let isDeletion = command["type"]?.string == "deletion"
+        let name = isDeletion ? "delete_messages" : command["command"]?.string ?? ""
+        let data: JSONObject = [isDeletion ? "deletion" : "command": .object(command)]
         switch way {
         case .socket:
-            do {
-                try await client.command(command["command"]?.string ?? "", ["command": .object(command)])
-                return nil
-            } catch let error as ProtocolError { return error.code }
+            try await stayOnline()
+            return try await code { try await self.client.command(name, data) }
+        case .request: return try await request(name, data)
         case .batch:
             try await deliver(.object, command)
             return try await refusal(of: SHA256Digest.of(command.canonicalBytes()))
@@ -44,14 +60,25 @@ final class Asker: Sendable {
     func send(_ message: JSONObject, over way: Way) async throws -> ErrorCode? {
         switch way {
         case .socket:
-            do {
-                _ = try await client.send(message)
-                return nil
-            } catch let error as ProtocolError { return error.code }
+            try await stayOnline()
+            return try await code { _ = try await self.client.send(message) }
+        case .request: return try await request("send_message", ["message": .object(message)])
         case .batch:
             try await deliver(.message, message)
             return try await refusal(of: Message(message).hash.bytes)
         }
+    }
+
+    private func request(_ name: String, _ data: JSONObject) async throws -> ErrorCode? {
+        let session = try await node.node.session(for: TestClient(node).prove(person, at: node).token)
+        return try await code { _ = try await self.node.node.carryOut(name, data, in: session) }
+    }
+
+    private func code(_ body: () async throws -> Void) async throws -> ErrorCode? {
+        do {
+            try await body()
+            return nil
+        } catch let error as ProtocolError { return error.code }
     }
 
     private func deliver(_ kind: BatchItem.Kind, _ object: JSONObject) async throws {
