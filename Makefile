@@ -34,7 +34,7 @@ help:
 	@echo 'make test      everything that is tested'
 	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
 	@echo 'make lint      the style, checked;  make format: the style, applied'
-	@echo 'make bench     codecs, spool and links, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE:'
+	@echo 'make bench     codecs, spool, routing and links, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE:'
 	@echo '               texts; EMULATOR=PROGRAM CORPUS_100=FILE CORPUS_1000=FILE: links)'
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
@@ -88,6 +88,7 @@ bench: build
 	@$(GODWIT_BENCH_PROGRAM) spool-enqueue --save .build/bench $(BENCH)
 	@$(GODWIT_BENCH_PROGRAM) spool-scale $(if $(BENCH_LARGE),--large) --save .build/bench $(BENCH)
 	@Benchmarks/memory.sh .build/bench/memory.json $(BENCH)
+	@Benchmarks/routing.sh .build/bench/routing.json
 	@$(GODWIT) demo --json > .build/bench/demo.json && cat .build/bench/demo.json
 ifneq ($(EMULATOR),)
 	@Benchmarks/links.sh $(EMULATOR) $(CORPUS_100) $(CORPUS_1000) .build/bench/links.json $(filter --json,$(BENCH))

@@ -26,6 +26,7 @@ struct GuardedExchange: ExchangeService {
             }
         }
 
+        func keep(_ beginning: [UInt8]) async { await inner.keep(beginning) }
         func next() async throws -> [UInt8]? { counted(try await inner.next()) }
         func nextEarly() async throws -> [UInt8]? { counted(try await inner.nextEarly()) }
 
