@@ -13,6 +13,7 @@ public struct NodeContext: Sendable {
     public var compacts: Bool
     /// For how long messages are kept for history at most.
     public var retention: Retention
+    let journalKeys = JournalKeys()
 
     public init(
         id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax,

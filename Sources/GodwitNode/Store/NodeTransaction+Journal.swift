@@ -63,7 +63,7 @@ extension NodeTransaction {
             return (row["period"], try key(of: row))
         }
         let period = try JournalPeriod.make(keeping: keeps, at: uptime)
-        let wrapped = try period.wrapped(by: JournalPeriod.master(of: context.signingKey))
+        let wrapped = try period.wrapped(by: context.journalKeys.master(of: context.signingKey))
         try run(
             "INSERT INTO node_period (keeps, slot, ends, key) VALUES (?, ?, ?, ?)",
             [keeps, slot, period.ends, Data(wrapped)])
@@ -71,9 +71,9 @@ extension NodeTransaction {
     }
 
     private func key(of row: Row) throws -> JournalPeriod {
-        try JournalPeriod(
+        try context.journalKeys.period(
             keeps: row["keeps"], slot: row["slot"], ends: row["ends"], wrapped: [UInt8](row["key"] as Data),
-            by: JournalPeriod.master(of: context.signingKey))
+            of: context.signingKey)
     }
 
     // MARK: Reading
@@ -128,7 +128,10 @@ extension NodeTransaction {
             [context.retention.milliseconds])
         try run(
             "UPDATE node_period SET key = NULL WHERE key IS NOT NULL AND ends <= ?", [try spool.uptime()])
-        if database.changesCount > 0 { aftermath.erased = true }
+        if database.changesCount > 0 {
+            aftermath.erased = true
+            context.journalKeys.forget()
+        }
         let ended = try rows(
             """
             SELECT m.arrival FROM node_period p CROSS JOIN node_message m ON m.period = p.period
