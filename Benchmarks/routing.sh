@@ -31,6 +31,8 @@ start() {
     rm -rf home
     "$root/.build/release/godwit" node init --home home --listen 127.0.0.1:0 >/dev/null
     sed -i 's/^tls: .*/tls: false/' home/node/node.yaml
+    # Ten thousand clients of one address.
+    echo 'limits: {login: {burst: 1000000, per_minute: 1000000}, messages: {burst: 1000000, per_minute: 60000000}}' >>home/node/node.yaml
     taskset -c 0 "$root/.build/release/godwit" node run --home home >log 2>&1 &
     node=$!
     for _ in $(seq 120); do

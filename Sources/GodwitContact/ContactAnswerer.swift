@@ -42,6 +42,8 @@ where Store.Transaction == Receiver.Transaction {
     private var taken: TakenFrame?
     /// The frame of which only the beginning has come in this exchange.
     private var coming: FrameHeader?
+    /// A rest could not be joined: what goes on from that frame is not lost, it comes again behind it.
+    private var hasGap = false
 
     init(
         intake: FrameIntake<Store, Receiver>,
@@ -55,10 +57,11 @@ where Store.Transaction == Receiver.Transaction {
 
     func receive(_ record: [UInt8]) async throws {
         coming = nil
-        let taken = try await intake.take(record, from: peer)
+        var taken = try await intake.take(record, from: peer)
         peer = taken.peer
         // What could not be joined says nothing of who sent it.
-        if !taken.isUnjoined { self.taken = taken }
+        if taken.isUnjoined { hasGap = true } else { self.taken = taken }
+        if hasGap { taken.isForgotten = false }
         await outlets(taken.peer.party).0.heard(taken)
         hasUntold = true
     }

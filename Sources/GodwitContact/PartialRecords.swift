@@ -82,9 +82,10 @@ struct PartialRecords: Sendable {
     mutating func told(to peer: Party, except coming: FrameHeader?) -> [PartialFrame] {
         guard shelves[peer] != nil else { return [] }
         return change(peer) { shelf in
-            shelf.entries.removeAll { $0.header != coming && $0.tellings >= Self.tellingsMax }
             var told: [PartialFrame] = []
-            for index in shelf.entries.indices where shelf.entries[index].header != coming {
+            // One that was named too often is not named any more; its rest may be on its way still.
+            for index in shelf.entries.indices
+            where shelf.entries[index].header != coming && shelf.entries[index].tellings < Self.tellingsMax {
                 shelf.entries[index].tellings += 1
                 let (header, bytes) = (shelf.entries[index].header, shelf.entries[index].bytes)
                 told.append(

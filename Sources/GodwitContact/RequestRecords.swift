@@ -30,6 +30,8 @@ where Store.Transaction == Receiver.Transaction {
     private(set) var isCurbed = false
     /// The last record of the answer that was accepted.
     private var taken: TakenFrame?
+    /// A rest of the answer could not be joined: what goes on from that frame comes again behind it.
+    private var hasGap = false
 
     /// - Parameters:
     ///   - limits: nil: only the loose frame goes.
@@ -56,8 +58,10 @@ where Store.Transaction == Receiver.Transaction {
     }
 
     func heard(_ taken: TakenFrame) async {
+        var taken = taken
         // What could not be joined says nothing of who sent it.
-        if !taken.isUnjoined { self.taken = taken }
+        if taken.isUnjoined { hasGap = true } else { self.taken = taken }
+        if hasGap { taken.isForgotten = false }
         await outlet.heard(taken)
     }
 

@@ -124,6 +124,7 @@ public final class HomeNode: Sendable {
     func expire(elapsed: Int64) async throws {
         var left = elapsed
         while try await expireSome(elapsed: left) == SpoolConfiguration.expiredPerCall { left = 0 }
+        await keepHouse()
         guard core.aftermath.erased.take() else { return }
         do { try await core.spool.truncateLog() } catch {
             // Somebody reads: at the next look.
@@ -145,11 +146,20 @@ public final class HomeNode: Sendable {
             let held = try transaction.expireHeld()
             let forgotten = try transaction.forgetJournal()
             try transaction.forgetTakenBack()
-            while try transaction.expireAccounts() > 0 {}
-            try transaction.repeatQuestions()
-            try transaction.endSanctions()
-            try transaction.restartEpochs()
             return max(expired.count, held, forgotten)
+        }
+    }
+
+    /// What is due besides, each in a transaction of its own: a queue that takes no more must not hold up ageing.
+    private func keepHouse() async {
+        let works: [@Sendable (NodeTransaction) throws -> Void] = [
+            { _ = try $0.expireAccounts() }, { try $0.repeatQuestions() }, { try $0.endSanctions() },
+            { try $0.restartEpochs() },
+        ]
+        for work in works {
+            do { try await core.write(work) } catch {
+                core.logger.error("housekeeping failed", metadata: ["error": "\(type(of: error))"])
+            }
         }
     }
 }

@@ -81,7 +81,15 @@ extension SQLiteSpool {
 extension SQLiteTransaction {
     /// Draws a new incarnation towards everybody who was ever sent a frame (D-8): a copy does not know what was sent
     /// after it was made. What was in frames waits again.
+    ///
+    /// Arrival numbers go on far above those of the copy: a client says up to which it has seen everything, and what was
+    /// given out after the copy must not come again for something else.
     public func forgetFrames() throws {
+        let gap = Int64(1) << 32
+        try run("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'spool_item'", [gap])
+        if database.changesCount == 0 {
+            try run("INSERT INTO sqlite_sequence (name, seq) VALUES ('spool_item', ?)", [gap])
+        }
         let parties = try rows("SELECT name, incarnation FROM spool_party WHERE incarnation IS NOT NULL ORDER BY party")
         for row in parties {
             let present: Int64 = row["incarnation"]

@@ -142,7 +142,12 @@ public final class SQLiteSpool: Spool {
     /// - Throws: `SpoolError` or `ProtocolError`, also while a reader holds the log; nothing is lost then.
     public func truncateLog() async throws {
         do {
-            try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try await pool.writeWithoutTransaction { database in
+                // Everybody who writes waits behind this, so a reader is hardly waited for: the caller comes again.
+                try database.execute(sql: "PRAGMA busy_timeout = 200")
+                defer { try? database.execute(sql: "PRAGMA busy_timeout = 5000") }
+                _ = try database.checkpoint(.truncate)
+            }
         } catch {
             throw SpoolFailure.translate(error)
         }

@@ -46,14 +46,24 @@ extension SQLiteTransaction {
         var total = 0
         for entry in found.prefix(count) {
             guard atLeastOne && total == 0 || total + entry.size <= bytes.bytes else { break }
-            total += entry.size
             do {
-                if let item = try spoolBody(inRow: entry.row) { items.append(item) }
+                guard let item = try spoolBody(inRow: entry.row) else { continue }
+                items.append(item)
+                total += entry.size
             } catch let error as SpoolError where error.code == .corrupt {
                 // One damaged body must not hold up all that waits behind it; `verify` names it.
             }
         }
         return items
+    }
+
+    /// Something that no frame holds waits for a destination behind a row.
+    public func hasWaiting(for destination: Party, after row: Int64) throws -> Bool {
+        guard let party = try integer("SELECT party FROM spool_party WHERE name = ?", [destination.text]) else {
+            return false
+        }
+        return try integer(
+            "SELECT 1 FROM spool_item WHERE destination = ? AND frame IS NULL AND row > ? LIMIT 1", [party, row]) != nil
     }
 
     /// An item that no frame holds; nil where there is none, or its body is damaged on disk.

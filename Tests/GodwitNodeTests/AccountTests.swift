@@ -175,6 +175,11 @@ struct AccountTests {
             ] {
                 #expect(try await node.count("\(table) WHERE \(column) = '\(user)'") == 0, "\(table)")
             }
+            // The channel goes on without her: to its oldest member.
+            #expect(try await node.count("node_member WHERE user = '\(user)'") == 0)
+            let owners = "node_role WHERE role = 'owner' AND user = "
+            #expect(try await node.count(owners + "'\(bob.person.id.text)'") == 1)
+            #expect(try await node.count(owners + "'\(user)'") == 0)
             #expect(try await node.queue(for: alice.person.party).isEmpty)
             #expect(try await node.count("node_message WHERE hole = 'erased' AND author = ''") == 1)
             #expect(try await node.count("node_message WHERE author = '\(bob.person.id.text)'") == 1)

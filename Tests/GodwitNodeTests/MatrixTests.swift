@@ -113,6 +113,14 @@ struct MatrixTests {
                 for command in commands { #expect(try await stranger.ask(command, over: way) == code, "\(channel)") }
                 #expect(try await node.channelState() == before)
             }
+            // What is said there, too: to a stranger the channel does not exist.
+            let (said, unsaid) = (
+                stranger.person.message(to: "#closed", at: node.id),
+                stranger.person.message(to: "#no-such", at: node.id)
+            )
+            #expect(try await stranger.send(said, over: way) == .channelNotFound)
+            #expect(try await stranger.send(unsaid, over: way) == .channelNotFound)
+            #expect(try await stranger.ask(stranger.person.deletion([said]), over: way) == .channelNotFound)
             // The same words as for a channel that does not exist.
             func refused(_ channel: String) async throws -> ProtocolError {
                 try await refusal {

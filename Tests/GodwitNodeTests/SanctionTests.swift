@@ -1,6 +1,7 @@
 import GRDB
 import GodwitCrypto
 import GodwitProtocol
+import GodwitSpool
 import Testing
 
 @testable import GodwitNode
@@ -84,6 +85,49 @@ struct SanctionTests {
                 let message = target.person.message(to: "#room", at: node.id, time: node.time.now())
                 #expect(try await target.send(message, over: .batch) == nil)
             }
+        }
+    }
+
+    @Test("who is muted for good stays so after leaving and coming back")
+    func muteStays() async throws {
+        try await TestNode.with { node in
+            let room = try await Room(node)
+            let (owner, target) = (room[.owner], room.target)
+            try await owner.must(owner.order("set_role", "#room", owner.about(target, ["role": "restricted"])))
+            try await target.must(target.order("leave_channel", "#room"))
+            try await target.must(target.join("#room"))
+            #expect(try await node.role(of: target, in: "#room", seenBy: owner) == "restricted")
+            #expect(
+                try await target.send(target.person.message(to: "#room", at: node.id), over: .socket)
+                    == .insufficientPermissions)
+        }
+    }
+
+    @Test("a queue that takes no more holds up one end of a mute, but no ageing and no other (D-16)")
+    func fullQueue() async throws {
+        try await TestNode.with { node in
+            let room = try await Room(node)
+            let owner = room[.owner]
+            let data = owner.about(room.target, ["role": "restricted", "until": Self.until(node, 60_000)])
+            try await owner.must(owner.order("set_role", "#room", data))
+            try await node.node.core.spool.write { transaction in
+                // More than any destination may have.
+                try transaction.database.execute(
+                    sql: "UPDATE spool_party SET items = 1 << 40 WHERE name = ?",
+                    arguments: [room.stranger.person.party.text])
+                try transaction.database.execute(
+                    sql: "UPDATE spool_party SET items = 1 << 40 WHERE name = ?", arguments: [owner.person.party.text])
+            }
+            let before = try await node.node.core.spool.read { try $0.uptime() }
+            try await node.pass(60_000)
+            #expect(try await node.node.core.spool.read { try $0.uptime() } == before + 60_000)
+            #expect(try await node.role(of: room.target, in: "#room", seenBy: owner) == "restricted")
+            try await node.node.core.spool.write { transaction in
+                try transaction.database.execute(
+                    sql: "UPDATE spool_party SET items = (SELECT count(*) FROM spool_item WHERE destination = party)")
+            }
+            try await node.pass(600_000)
+            #expect(try await node.role(of: room.target, in: "#room", seenBy: owner) == "member")
         }
     }
 

@@ -92,6 +92,39 @@ struct SecondFactorTests {
         }
     }
 
+    @Test("who registers a user's name with another key learns nothing of a second factor, and uses up no tries")
+    func stranger() async throws {
+        try await TestNode.with { node in
+            let alice = try await enrolled(node)
+            let mallory = try Person("alice", at: node.id)
+            #expect(mallory.id == alice.person.id)
+            for _ in 0..<8 {
+                let client = await TestClient(node)
+                let challenge = try await client.challenge(for: mallory.id)
+                let frame = TestClient.registration(mallory, challenge, node: node.id)
+                let error = try await refusal {
+                    try await client.login(frame.setting("one_time_password", "000000"))
+                }
+                #expect(error.code == .insufficientPermissions && error.details["member"] == nil)
+            }
+            node.time.advance(milliseconds: 60_000)
+            try await alice.login(alice.now())
+        }
+    }
+
+    @Test("many guesses at the same moment are no more tries than one after the other (MFA-01)")
+    func together() async throws {
+        try await TestNode.with { node in
+            let alice = try await enrolled(node)
+            node.time.advance(milliseconds: 60_000)
+            let codes = try await withThrowingTaskGroup(of: ErrorCode.self) { group in
+                for _ in 0..<20 { group.addTask { try await alice.refused("00000x") } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(codes.count { $0 == .invalidCredentials } == 5 && codes.count { $0 == .rateLimited } == 15)
+        }
+    }
+
     @Test("by a counter: ten presses ahead are found, eleven are not, and none goes back")
     func hotp() async throws {
         try await TestNode.with { node in

@@ -10,7 +10,7 @@ public struct NodeBackup: Sendable {
     public let directory: String
 
     /// What of the home is copied as it is. The keys stand apart.
-    static let plainFiles = ["node.json", "node.yaml", "tls/certificate.pem"]
+    private static let plainFiles = ["node.json", "node.yaml", "tls/certificate.pem"]
     static let keyFiles = ["keys/signing.key", "keys/noise.key", "tls/key.pem"]
     static let sealedName = "keys.sealed"
     static let manifestName = "manifest.json"
@@ -18,6 +18,12 @@ public struct NodeBackup: Sendable {
     private static let fileMax = 4_194_304
 
     public init(directory: String) { self.directory = directory }
+
+    /// What of a home, or of a backup, is copied as it is: budgets stand in profiles.
+    static func plainFiles(in directory: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory + "/profiles")) ?? []
+        return plainFiles + names.filter { $0.hasSuffix(".yaml") }.sorted().map { "profiles/" + $0 }
+    }
 
     // MARK: Writing
 
@@ -34,7 +40,7 @@ public struct NodeBackup: Sendable {
         do {
             try NodeFiles.makeDirectory(directory)
             try await spool.backup(to: directory + "/spool")
-            for name in Self.plainFiles where NodeFiles.exists(home.directory + "/" + name) {
+            for name in Self.plainFiles(in: home.directory) where NodeFiles.exists(home.directory + "/" + name) {
                 try copy(name, from: home.directory)
             }
             try writeKeys(of: home, passphrase)
@@ -178,8 +184,13 @@ public struct NodeBackup: Sendable {
         do {
             try assemble(in: part, keys)
             try await Self.reset(NodeHome(directory: part), at: now)
-            if NodeFiles.exists(home) { try Self.move(home, to: home + ".old-\(now.milliseconds)") }
-            try Self.move(part, to: home)
+            let aside = home + ".old-\(now.milliseconds)"
+            let hadNode = NodeFiles.exists(home)
+            if hadNode { try Self.move(home, to: aside) }
+            do { try Self.move(part, to: home) } catch {
+                if hadNode { try? Self.move(aside, to: home) }
+                throw error
+            }
         } catch {
             try? FileManager.default.removeItem(atPath: part)
             throw error
@@ -210,8 +221,8 @@ public struct NodeBackup: Sendable {
     }
 
     private func assemble(in part: String, _ keys: [String: [UInt8]]) throws {
-        for folder in ["", "/keys", "/tls", "/spool", "/spool/blobs"] { try NodeFiles.makeDirectory(part + folder) }
-        for name in Self.plainFiles where NodeFiles.exists(path(name)) {
+        for folder in ["", "/keys", "/tls", "/spool", "/spool/blobs", "/profiles"] { try NodeFiles.makeDirectory(part + folder) }
+        for name in Self.plainFiles(in: directory) where NodeFiles.exists(path(name)) {
             try DurableFile.write(NodeFiles.read(path(name), max: Self.fileMax), to: part + "/" + name)
         }
         // The store is in the home now, wherever it was.

@@ -28,7 +28,11 @@ struct CommandDesk: Sendable {
         case _ where Self.channelQuestions.contains(name):
             return try await answerAboutChannels(name, data, in: session)
         case "lookup_user": return try await submit(lookup(data, session), session)
-        case "submit": return try await submit(ProtocolObject(data.value("object")), session)
+        case "submit":
+            let object = try ProtocolObject(data.value("object"))
+            // It takes a one-time pre-key, whatever it is called.
+            if case .lookup = object { try core.gate.claim(by: session.user) }
+            return try await submit(object, session)
         case "update_status": return try await updateStatus(data, session)
         case "get_user": return try await getUser(data, session)
         case "update_identity": return try await updateIdentity(data, session)

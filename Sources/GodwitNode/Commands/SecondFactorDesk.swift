@@ -53,19 +53,25 @@ struct SecondFactorDesk: Sendable {
 
     private func confirm(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
         let password = try data.string("one_time_password")
+        guard try await core.read({ try $0.secondFactor(of: session.user) })?.isConfirmed == false else {
+            throw Self.nothingToConfirm
+        }
         try core.gate.password(of: session.user)
         let codes = try await core.write { transaction -> [String]? in
             guard let factor = try transaction.secondFactor(of: session.user), !factor.isConfirmed else {
-                throw ProtocolError.malformed(
-                    "There is no second factor to confirm.", hint: "Ask for one with enrol_second_factor.")
+                throw Self.nothingToConfirm
             }
             guard try transaction.accept(password, by: factor, of: session.user) else { return nil }
             try transaction.audit(.secondFactorSet, session.user, factor.kind.rawValue)
             return try transaction.confirmSecondFactor(of: session.user)
         }
-        guard let codes else { throw refused(session.user) }
+        guard let codes else { throw ProtocolError.wrongOneTimePassword }
+        core.gate.rightPassword(of: session.user)
         return ["recovery_codes": .array(codes.map { .string($0) })]
     }
+
+    private static let nothingToConfirm = ProtocolError.malformed(
+        "There is no second factor to confirm.", hint: "Ask for one with enrol_second_factor.")
 
     private func remove(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
         let password = try data.optionalString("one_time_password")
@@ -83,7 +89,8 @@ struct SecondFactorDesk: Sendable {
         _ password: String?, _ session: Session,
         _ body: @escaping @Sendable (NodeTransaction, SecondFactor?) throws -> Void
     ) async throws {
-        try core.gate.password(of: session.user)
+        let isInForce = try await core.read { try $0.secondFactor(of: session.user) }?.isConfirmed == true
+        if isInForce { try core.gate.password(of: session.user) }
         let isGood = try await core.write { transaction in
             let factor = try transaction.secondFactor(of: session.user)
             if let factor, factor.isConfirmed {
@@ -92,12 +99,8 @@ struct SecondFactorDesk: Sendable {
             try body(transaction, factor)
             return true
         }
-        guard isGood else { throw refused(session.user) }
-    }
-
-    private func refused(_ user: UserID) -> ProtocolError {
-        core.gate.wrongPassword(of: user)
-        return .wrongOneTimePassword
+        guard isGood else { throw ProtocolError.wrongOneTimePassword }
+        if isInForce { core.gate.rightPassword(of: session.user) }
     }
 }
 

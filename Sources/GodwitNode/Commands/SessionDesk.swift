@@ -135,8 +135,7 @@ struct SessionDesk: Sendable {
             let items = try transaction.waitingInOrder(
                 for: party, after: after, count: limit, bytes: ByteCount(Self.bytesMax))
             let last = items.last?.row ?? after
-            let next = try transaction.waitingInOrder(for: party, after: last, count: 1, bytes: ByteCount(0))
-            return (items, !next.isEmpty)
+            return (items, try transaction.hasWaiting(for: party, after: last))
         }
         let shown = items.compactMap { item -> JSONValue? in
             // One that cannot be shown holds up nothing; it stays in the spool until it expires.

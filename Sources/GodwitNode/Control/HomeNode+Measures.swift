@@ -5,8 +5,14 @@ import GodwitProtocol
 
 extension HomeNode: ProbeService {
     public func admitProbe(_ record: [UInt8]) async throws {
-        let taken = try await links.intake.take(record)
-        try await probes.admit(taken.peer.party, at: core.time.uptime())
+        try core.gate.frame()
+        do {
+            let taken = try await links.intake.take(record)
+            try await probes.admit(taken.peer.party, at: core.time.uptime())
+        } catch let error as ProtocolError {
+            if error.code == .invalidCredentials { core.gate.forgedFrame() }
+            throw error
+        }
     }
 
     /// {`node`, `path`?, `up`?, `down`?}: measures a link to a node now.

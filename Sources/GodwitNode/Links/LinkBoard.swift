@@ -113,9 +113,12 @@ actor LinkBoard {
         if differs(next.localProfile) || before.localProfile != next.localProfile {
             for key in outlets.keys { if case .device = key.party { outlets[key] = nil } }
         }
+        var failure: (any Error)?
         for peer in try await core.read({ try $0.peers() }) where peer.paths.contains(where: { differs($0.profile) }) {
-            try await changed(peer.descriptor.id)
+            // One that cannot go on leaves no other on its old profile.
+            do { try await changed(peer.descriptor.id) } catch { failure = failure ?? error }
         }
+        if let failure { throw failure }
     }
 
     private func start(_ peer: Peer) async throws {

@@ -81,6 +81,9 @@ actor LinkBudget {
         return Booking(number: opened)
     }
 
+    /// What a request that failed may have cost, with its parity.
+    func most(of request: ByteCount) -> ByteCount { profile.withParity(request) + Self.overhead }
+
     /// Books the most that an exchange may cost by now: its request with its parity and with what is lost of it, and the
     /// answer that the link's rate lets expect, as far as the budget reaches. Replaces what was booked of it before.
     ///

@@ -83,7 +83,7 @@ private actor MeteredRequest: RecordSource {
 
     /// The exchange failed. A carrier that does not say how far it came may have sent all that it was given.
     func settle(unsent: Bool, duration: Duration) async {
-        let sent = unsent || request == .zero ? .zero : request + LinkBudget.overhead
+        let sent = unsent || request == .zero ? ByteCount.zero : await budget.most(of: request)
         await budget.settle(booking, sent: sent, received: received, duration: duration)
     }
 }

@@ -14,6 +14,7 @@ final class Gatekeeper: Sendable {
         var refusedLogins: RateLimiter<SourceAddress?>
         var requests: RateLimiter<SourceAddress?>
         var commands: RateLimiter<UserID>
+        var messages: RateLimiter<UserID>
         var claims: RateLimiter<UserID>
         var passwords: RateLimiter<UserID>
         var forgedFrames: RateLimiter<Bool>
@@ -24,6 +25,7 @@ final class Gatekeeper: Sendable {
             refusedLogins = RateLimiter(limits.refusedLogins, keysMax: keysMax)
             requests = RateLimiter(limits.requests, keysMax: keysMax)
             commands = RateLimiter(limits.commands, keysMax: keysMax)
+            messages = RateLimiter(limits.messages, keysMax: keysMax)
             claims = RateLimiter(limits.claims, keysMax: keysMax)
             passwords = RateLimiter(limits.passwords, keysMax: keysMax)
             forgedFrames = RateLimiter(limits.forgedFrames, keysMax: 1)
@@ -93,15 +95,29 @@ final class Gatekeeper: Sendable {
         try Self.check(claims, "claims")
     }
 
-    /// Before a one-time password is looked at.
-    func password(of user: UserID) throws(ProtocolError) {
+    /// Before a message that a socket lines up.
+    func message(by user: UserID) throws(ProtocolError) {
+        try checkOpen()
         let now = time.uptime()
-        try Self.check(state.withLock { $0.passwords.wait(user, at: now) }, "passwords")
+        try Self.check(state.withLock { $0.messages.take(user, at: now) }, "messages")
     }
 
-    func wrongPassword(of user: UserID) {
+    /// Before a question that takes a one-time pre-key, asked as something else than a command of that name.
+    func claim(by user: UserID) throws(ProtocolError) {
         let now = time.uptime()
-        state.withLock { _ = $0.passwords.take(user, at: now) }
+        try Self.check(state.withLock { $0.claims.take(user, at: now) }, "claims")
+    }
+
+    /// Before a one-time password is looked at: counted as wrong until it has proved right, so that many at the same
+    /// moment are no more tries than one after the other.
+    func password(of user: UserID) throws(ProtocolError) {
+        let now = time.uptime()
+        try Self.check(state.withLock { $0.passwords.take(user, at: now) }, "passwords")
+    }
+
+    func rightPassword(of user: UserID) {
+        let now = time.uptime()
+        state.withLock { $0.passwords.giveBack(user, at: now) }
     }
 
     /// Before a frame is opened: while too many forged ones come, honest ones wait too, for they cannot be told apart.

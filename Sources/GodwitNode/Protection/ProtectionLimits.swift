@@ -11,19 +11,21 @@ public struct ProtectionLimits: Sendable, Hashable {
     public var requests = RateLimit(burst: 3_000, perSecond: 200)
     /// Commands of a user, over all of his sockets and requests.
     public var commands = RateLimit(burst: 2_000, perSecond: 50)
+    /// Messages of a user over sockets: they share commits, so many cost little.
+    public var messages = RateLimit(burst: 20_000, perSecond: 1_000)
     /// One-time pre-keys that a user claims: whoever claims all of a stranger's makes his first messages weaker.
     public var claims = RateLimit(burst: 60, perSecond: 0.1)
     /// Wrong one-time passwords of a user, who has shown the identity's key already.
     public var passwords = RateLimit(burst: 5, perSecond: 1.0 / 60)
     /// Frames that no known key has sealed, of all who send them: each costs some key agreements.
-    public var forgedFrames = RateLimit(burst: 500, perSecond: 20)
+    public var forgedFrames = RateLimit(burst: 5_000, perSecond: 1_000)
 
     public init() {}
 
     /// Names as `node.yaml` has them, each with its place.
     static let members: [(name: String, path: any WritableKeyPath<ProtectionLimits, RateLimit> & Sendable)] = [
         ("login", \.login), ("refused_logins", \.refusedLogins), ("requests", \.requests), ("commands", \.commands),
-        ("claims", \.claims), ("passwords", \.passwords), ("forged_frames", \.forgedFrames),
+        ("messages", \.messages), ("claims", \.claims), ("passwords", \.passwords), ("forged_frames", \.forgedFrames),
     ]
 
     /// Reads `{name: {burst, per_minute}}`; what is not named keeps its default.

@@ -49,10 +49,18 @@ struct RateLimiter<Key: Hashable & Sendable>: Sendable {
         return max(1, Int(((1 - bucket.tokens) / limit.perSecond).rounded(.up)))
     }
 
+    /// Puts back a token that was taken for what turned out to cost none.
+    mutating func giveBack(_ key: Key, at now: Duration) {
+        guard buckets[key] != nil else { return }
+        var bucket = filled(buckets[key], at: now)
+        bucket.tokens = min(limit.burst, bucket.tokens + 1)
+        buckets[key] = bucket
+    }
+
     /// Whether one token is there, without taking it.
     /// - Returns: as `take`.
     func wait(_ key: Key, at now: Duration) -> Int? {
-        guard let bucket = buckets[key] else { return nil }
+        guard let bucket = buckets[key] ?? (buckets.count >= keysMax ? shared : nil) else { return nil }
         let tokens = filled(bucket, at: now).tokens
         return tokens >= 1 ? nil : max(1, Int(((1 - tokens) / limit.perSecond).rounded(.up)))
     }

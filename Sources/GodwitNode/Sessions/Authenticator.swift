@@ -125,10 +125,8 @@ actor Authenticator {
             if RecoveryCode.isOne(password) { try transaction.audit(.recoveryCodeUsed, user) }
             return true
         }
-        guard isGood else {
-            core.gate.wrongPassword(of: user)
-            throw ProtocolError.wrongOneTimePassword
-        }
+        guard isGood else { throw ProtocolError.wrongOneTimePassword }
+        core.gate.rightPassword(of: user)
     }
 
     /// Registers a user of this node and opens a session.
@@ -149,8 +147,12 @@ actor Authenticator {
         guard let parsed = try? Signature(text: signature),
             try VerifyingKey(file.publicKey).verify(object: object, signature: parsed, purpose: .register)
         else { throw Self.refused }
-        // A node that takes no registrations still lets its users renew what they show.
-        try await checkSecondFactor(of: file.userID, password)
+        // A node that takes no registrations still lets its users renew what they show. A file vouches for its own key
+        // only, so whoever has another learns nothing of a second factor, and uses up none of its tries.
+        if let known = try await core.read({ try $0.user(file.userID) }) {
+            guard known.isLocal, known.publicKey == file.publicKey else { throw ProtocolError.nameTaken }
+            try await checkSecondFactor(of: file.userID, password)
+        }
         let policy = registration
         return try await open(file.userID, device) { transaction in
             let isNew = try transaction.user(file.userID) == nil

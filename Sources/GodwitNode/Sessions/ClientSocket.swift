@@ -66,9 +66,14 @@ actor ClientSocket: SocketSession {
                     .invalidCredentials, "This socket has no session yet.", hint: "Send auth_challenge_request first.")
             }
             guard try await isCurrent(session) else { return }
-            if command.name == "send_message" { return await lineUp(command, session) }
+            if command.name == "send_message" {
+                try core.gate.message(by: session.user)
+                return await lineUp(command, session)
+            }
             // Answers come in the order of the commands; what was received has none that matters.
             if command.name != "received" { await line.drained() }
+            // It may have ended meanwhile.
+            guard self.session?.name == session.name else { return }
             isAnswering = true
             defer { isAnswering = false }
             let result = try await carryOut(command, session)
@@ -93,6 +98,7 @@ actor ClientSocket: SocketSession {
     private func lineUp(_ command: SocketCommand, _ session: Session) async {
         startAnswering()
         await line.enter()
+        guard self.session?.name == session.name else { return line.finished() }
         let (line, requestID) = (line, command.requestID)
         desk.submitMessage(ObjectReader(command.data, what: "command"), session) { outcome in
             line.answer(SentAnswer(requestID: requestID, outcome: outcome))
@@ -194,7 +200,9 @@ actor ClientSocket: SocketSession {
 
     private func authenticate(_ login: Login) async {
         do {
-            try core.gate.admit(.login, from: source)
+            // A token was given after a login; a site whose sockets all come back has one for each.
+            let isToken = if case .token = login.request { true } else { false }
+            try core.gate.admit(isToken ? .requests : .login, from: source)
             if case .challengeRequest(let user) = login.request {
                 pendingUser = user
                 return send(await authenticator.challenge(for: user).object)
@@ -205,7 +213,10 @@ actor ClientSocket: SocketSession {
         } catch {
             let failure = error as? ProtocolError ?? ProtocolError(.internalError, "The login failed on this node.")
             send(["type": "auth_error", "error": .object(failure.fields(at: core.time.now()))])
-            if session == nil { outbox.close(code: 4401, reason: failure.code.name) }
+            guard session == nil else { return }
+            // What passes is no failed login.
+            let passes = failure.code == .rateLimited || failure.code == .maintenanceMode
+            outbox.close(code: passes ? 1013 : 4401, reason: failure.code.name)
         }
     }
 
@@ -220,9 +231,17 @@ actor ClientSocket: SocketSession {
         self.session = session
         send(session.success.object)
         guard isNew else { return }
-        if await presence.joined(session.user, self) { await tell(session, .online) }
+        let isFirst = await presence.joined(session.user, self)
+        // Whoever ended all sessions a moment ago did not find this socket on the board.
+        guard try await authenticator.expiry(of: session) != nil, self.session?.name == session.name else {
+            self.session = nil
+            _ = await presence.left(session.user, self)
+            return outbox.close(code: 4401, reason: "The session was ended.")
+        }
+        if isFirst { await tell(session, .online) }
         guard let device = session.device else { return }
         try await resume(.device(session.user, device))
+        guard self.session?.name == session.name else { return }
         // One signal is enough, however much was queued.
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         watch = core.notifier.watch(.device(session.user, device)) { signal.yield() }
@@ -318,6 +337,7 @@ actor ClientSocket: SocketSession {
 
     private func acknowledge(_ upTo: Int64) async throws {
         let rows = inFlight.map(\.row).filter { $0 <= upTo }
+        guard !rows.isEmpty else { return }
         inFlight.removeAll { $0.row <= upTo }
         try await core.spool.write { try $0.release(rows) }
         await pushQueue()

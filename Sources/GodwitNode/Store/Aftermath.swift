@@ -16,6 +16,9 @@ struct Aftermath: Sendable {
     /// Users whose account has ended.
     var ended: Set<UserID> = []
 
+    /// Sessions that ended, by name.
+    var endedSessions: [UserID: Set<String>] = [:]
+
     struct Event: Sendable {
         var event: SocketEvent
         var audience: Set<UserID>
@@ -33,6 +36,7 @@ struct Aftermath: Sendable {
         erased = erased || other.erased
         events += other.events
         ended.formUnion(other.ended)
+        endedSessions.merge(other.endedSessions) { $0.union($1) }
     }
 }
 
@@ -49,6 +53,7 @@ struct AftermathHandler: Sendable {
         if aftermath.erased { erased.set() }
         for case .device(let user, let device) in aftermath.revoked { await presence.revoke(user, device) }
         for user in aftermath.ended { await presence.end(user) }
+        for (user, names) in aftermath.endedSessions { await presence.end(user, sessions: names) }
         notifier.notify(aftermath.touched)
         for event in aftermath.events { await presence.push(event.event, to: event.audience) }
     }

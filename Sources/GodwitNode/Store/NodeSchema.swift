@@ -32,7 +32,18 @@ enum NodeSchema {
                 in: database, key: JournalPeriod.master(of: context.signingKey), keeping: context.retention)
         }
         registerProtection(in: &migrator)
+        migrator.registerMigration("node lookups") { database in
+            for index in lookups { try database.execute(sql: index) }
+        }
     }
+
+    /// For what is asked with each connection and each account that ends.
+    private static let lookups = [
+        "CREATE INDEX node_member_user ON node_member (user, channel)",
+        "CREATE INDEX node_block_blocked ON node_block (blocked)",
+        "CREATE INDEX node_message_author ON node_message (author, arrival)",
+        "CREATE INDEX node_message_deleter ON node_message (deleted_by) WHERE deleted_by IS NOT NULL",
+    ]
 
     private static let tables = [
         """

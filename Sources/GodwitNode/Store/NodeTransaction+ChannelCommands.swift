@@ -83,9 +83,10 @@ extension NodeTransaction {
             try settleJoins(of: level.id)
             if try isBan && ban(of: user, in: level) == nil { continue }
             let devices = try members(of: level).filter { $0.user == user }.map(\.party)
-            for table in ["node_role", "node_invited"] {
-                try run("DELETE FROM \(table) WHERE channel = ? AND user = ?", [level.row, user.text])
-            }
+            try run("DELETE FROM node_invited WHERE channel = ? AND user = ?", [level.row, user.text])
+            // Who is muted stays so when coming back; a role of a private channel would let in again.
+            let kept = try isPrivate(level) ? "" : " AND role <> 'restricted'"
+            try run("DELETE FROM node_role WHERE channel = ? AND user = ?" + kept, [level.row, user.text])
             guard !devices.isEmpty else { continue }
             try change(level.id, by: PlannedChange(leaving: devices, actor: actor.party))
         }
@@ -234,7 +235,35 @@ extension NodeTransaction {
         try change(channel.id, by: PlannedChange(settings: settings, actor: actor.party))
     }
 
+    // MARK: Owners who go
+
+    /// Channels of an owner whose account ends go to the member of the highest role, the oldest of them; what nobody
+    /// else is in ends.
+    func handOver(of user: UserID) throws {
+        for row in try rows(
+            """
+            SELECT c.* FROM node_role r JOIN node_channel c ON c.channel = r.channel
+            WHERE r.user = ? AND r.role = 'owner' AND c.node = ? ORDER BY c.name
+            """, [user.text, context.id.text])
+        {
+            let channel = try KnownChannel(row)
+            try settleJoins(of: channel.id)
+            let others = try members(of: channel).filter { $0.user != user }
+            if let highest = others.map(\.role).max(), let heir = others.first(where: { $0.role == highest }) {
+                try assign([(RoleGrant(userID: heir.user, role: .owner), nil)], in: channel, nil)
+                continue
+            }
+            for level in try [channel] + descendants(of: channel) {
+                try settleJoins(of: level.id)
+                try change(level.id, by: PlannedChange(isEnd: true))
+            }
+        }
+    }
+
     // MARK: By time
+
+    /// Milliseconds after which the end of a mute is tried again.
+    private static let sanctionPause: Int64 = 600_000
 
     /// Ends mutes and bans whose time is over, by this node's uptime (D-16).
     func endSanctions() throws {
@@ -249,12 +278,21 @@ extension NodeTransaction {
             let channel = try KnownChannel(row)
             let user = try UserID(row["user"] as String)
             let before = (row["before"] as String?).flatMap { Role(rawValue: $0) }
-            try changingRoles(of: [user], in: channel, by: nil) {
-                if let before {
-                    try give(RoleGrant(userID: user, role: before), in: channel)
-                } else {
-                    try run("DELETE FROM node_role WHERE channel = ? AND user = ?", [channel.row, user.text])
+            do {
+                try inSavepoint {
+                    try changingRoles(of: [user], in: channel, by: nil) {
+                        if let before {
+                            try give(RoleGrant(userID: user, role: before), in: channel)
+                        } else {
+                            try run("DELETE FROM node_role WHERE channel = ? AND user = ?", [channel.row, user.text])
+                        }
+                    }
                 }
+            } catch let error as ProtocolError where !error.isOfStore {
+                // A member's queue is full: later.
+                try run(
+                    "UPDATE node_role SET ends = ? WHERE channel = ? AND user = ?",
+                    [uptime + Self.sanctionPause, channel.row, user.text])
             }
         }
     }

@@ -23,11 +23,13 @@ extension NodeTransaction {
         }
         switch deletion.conversation {
         case .direct(let one, let other):
-            try takeBack(deletion, anyAuthor: false)
+            // The same again goes no further; nor does anything to somebody who has blocked the deleter.
+            guard try takeBack(deletion, anyAuthor: false) else { return }
             let reader = one == deletion.userID ? other : one
             let targets =
                 reader.node == context.id
-                ? try devices(of: reader).map { Party.device(reader, $0) } : [try nodeTowards(reader)]
+                ? try blocks(reader, deletion.userID) ? [] : devices(of: reader).map { Party.device(reader, $0) }
+                : [try nodeTowards(reader)]
             try pass(on: deletion, to: targets + (try ownOthers(deletion)))
         case .channel(let id): try accept(deletion, in: id, from: source)
         }
@@ -49,14 +51,15 @@ extension NodeTransaction {
         let isJudged = id.node != context.id && source == .node(id.node)
         guard let channel = try channel(id) else {
             if isJudged { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
-            throw ProtocolError(
-                .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
-                details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
+            throw ProtocolError.unknown(id)
         }
         let members = try members(of: channel)
+        if !isJudged, try self.role(of: deletion.userID, in: channel) == nil, try isPrivate(channel) {
+            throw ProtocolError.unknown(id)
+        }
         let role = members.first { $0.user == deletion.userID && $0.device == deletion.device }?.role
         if isJudged {
-            try takeBack(deletion, anyAuthor: true)
+            _ = try takeBack(deletion, anyAuthor: true)
         } else {
             guard let role, role.may(.deleteOwnMessages) else {
                 throw ProtocolError(
@@ -65,7 +68,9 @@ extension NodeTransaction {
             }
             // Of a channel of another node, that one judges what is not the deleter's own.
             let isHome = id.node == context.id
-            try takeBack(deletion, anyAuthor: isHome && role.may(.deleteOthersMessages), skippingOthers: !isHome)
+            let isNews = try takeBack(
+                deletion, anyAuthor: isHome && role.may(.deleteOthersMessages), skippingOthers: !isHome)
+            guard isNews || !isHome else { return }
             guard isHome else {
                 try requirePeer(id.node)
                 return try pass(on: deletion, to: [.node(id.node)])
@@ -82,10 +87,12 @@ extension NodeTransaction {
     }
 
     /// Takes the bodies out of the journal, and notes what has not come yet.
-    private func takeBack(_ deletion: Deletion, anyAuthor: Bool, skippingOthers: Bool = false) throws {
+    /// - Returns: false where all of it had been taken back before.
+    private func takeBack(_ deletion: Deletion, anyAuthor: Bool, skippingOthers: Bool = false) throws -> Bool {
+        var isNews = false
         for hash in deletion.items {
             guard let known = try journalRow(hash) else {
-                try noteTakenBack(hash, deletion, anyAuthor: anyAuthor)
+                if try noteTakenBack(hash, deletion, anyAuthor: anyAuthor) { isNews = true }
                 continue
             }
             let isOwn = known["author"] as String == deletion.userID.text
@@ -96,17 +103,27 @@ extension NodeTransaction {
                     hint: "Name messages of this conversation that the role allows to delete.",
                     details: ["message_id": .string(hash.id.text)])
             }
-            if known["hole"] as String? == nil { try makeHole(known["arrival"], .deleted, by: deletion.userID.text) }
+            // One whose body is not kept may still wait in queues.
+            guard known["hole"] as String? != Hole.deleted.rawValue else { continue }
+            try makeHole(known["arrival"], .deleted, by: deletion.userID.text)
+            isNews = true
         }
+        return isNews
     }
 
-    private func noteTakenBack(_ hash: MessageHash, _ deletion: Deletion, anyAuthor: Bool) throws {
+    /// Of too many the oldest is forgotten: what is judged elsewhere must take hold here.
+    /// - Returns: false where it was noted before.
+    private func noteTakenBack(_ hash: MessageHash, _ deletion: Deletion, anyAuthor: Bool) throws -> Bool {
         let user = deletion.userID.text
+        let isKnown =
+            try row("SELECT 1 FROM node_taken_back WHERE hash = ? AND user = ?", [Data(hash.bytes), user]) != nil
         let count = try row("SELECT count(*) AS n FROM node_taken_back WHERE user = ?", [user])?["n"] as Int64?
-        guard count ?? 0 < Self.takenBackMax else {
-            throw ProtocolError(
-                .rateLimited, "Too many messages were taken back that never came here.",
-                details: ["limit": "taken_back", "value": .integer(Self.takenBackMax)])
+        if !isKnown, count ?? 0 >= Self.takenBackMax {
+            try run(
+                """
+                DELETE FROM node_taken_back WHERE user = ?1 AND hash =
+                  (SELECT hash FROM node_taken_back WHERE user = ?1 ORDER BY ends, hash LIMIT 1)
+                """, [user])
         }
         try run(
             """
@@ -118,6 +135,7 @@ extension NodeTransaction {
                 Data(hash.bytes), deletion.conversation.text, user, anyAuthor,
                 try spool.uptime() + Self.takenBackLifetime,
             ])
+        return !isKnown
     }
 
     /// Who has taken a message back before it came; nil: nobody who may.
@@ -142,7 +160,8 @@ extension NodeTransaction {
             try ensureIntroduced(deletion.userID, to: target)
             let item = NewItem(
                 id: id, kind: .object, body: body, destination: target, priority: .revocation, created: now,
-                lifetime: Message.defaultLifetime)
+                lifetime: Message.defaultLifetime,
+                owner: deletion.userID.node == context.id ? .device(deletion.userID, deletion.device) : nil)
             for hash in deletion.items {
                 guard try mayTakeBack(hash, deletion),
                     let waiting = try spool.waitingItem(ItemID(hash.bytes), for: target)

@@ -53,7 +53,10 @@ extension NodeTransaction {
     /// - Throws: `ProtocolError` 2002.
     func describe(_ channel: KnownChannel, for user: UserID, after: String, limit: Int) throws -> JSONObject {
         let role = try role(of: user, in: channel)
-        guard try role != nil || !isPrivate(channel) else { throw ProtocolError.unknownChannel }
+        // Of a channel of another node, what is above it may be private without this node knowing.
+        guard try role != nil || (channel.id.node == context.id && !isPrivate(channel)) else {
+            throw ProtocolError.unknownChannel
+        }
         let users = try rows(
             """
             SELECT m.user, count(*) AS devices, r.until FROM node_member m

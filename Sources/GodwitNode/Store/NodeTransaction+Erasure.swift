@@ -11,6 +11,8 @@ import GodwitSpool
 extension NodeTransaction {
     /// Accounts that are ended in one transaction.
     private static let accountsPerCall = 16
+    /// Milliseconds after which an account is tried again.
+    private static let accountPause: Int64 = 600_000
 
     /// - Throws: `ProtocolError` 2003 for one who is not at home here.
     func eraseAccount(_ user: UserID) throws {
@@ -19,6 +21,7 @@ extension NodeTransaction {
                 .userNotFound, "There is no such user on this node.", details: ["user_id": .string(user.text)])
         }
         for node in try nodesThatKnow(user) { try tell(node, ofErased: user) }
+        try handOver(of: user)
         try takeOutOfChannels(devices(of: user), of: user)
         for device in try devices(of: user) {
             let party = Party.device(user, device)
@@ -46,6 +49,7 @@ extension NodeTransaction {
             throw ProtocolError(.insufficientPermissions, "An erasure comes from the user's home node.")
         }
         try KeyChecks.verify(erasure.object, signedBy: [UInt8](row["public_key"] as Data), purpose: .erasure)
+        try handOver(of: erasure.userID)
         try takeOutOfChannels(devices(of: erasure.userID), of: erasure.userID)
         try forget(erasure.userID)
     }
@@ -56,7 +60,13 @@ extension NodeTransaction {
         let ended = try rows(
             "SELECT user FROM node_user WHERE ends <= ? ORDER BY ends LIMIT ?",
             [try spool.uptime(), Self.accountsPerCall])
-        for row in ended { try eraseAccount(try UserID(row["user"] as String)) }
+        for row in ended {
+            let user = try UserID(row["user"] as String)
+            do { try inSavepoint { try eraseAccount(user) } } catch let error as ProtocolError where !error.isOfStore {
+                // One that cannot be ended now, because a queue is full, keeps out no other.
+                try run("UPDATE node_user SET ends = ends + ? WHERE user = ?", [Self.accountPause, user.text])
+            }
+        }
         return ended.count
     }
 
@@ -67,7 +77,9 @@ extension NodeTransaction {
             UPDATE node_message SET body = NULL, period = NULL, hole = 'erased', author = '' WHERE author = ?
             """, [user.text])
         try run("UPDATE node_message SET deleted_by = NULL WHERE deleted_by = ?", [user.text])
-        for table in ["node_contact", "node_taken_back", "node_introduction", "node_user"] {
+        for table in [
+            "node_contact", "node_taken_back", "node_introduction", "node_role", "node_invited", "node_user",
+        ] {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])
         }
         try run("DELETE FROM node_contact WHERE contact = ?", [user.text])

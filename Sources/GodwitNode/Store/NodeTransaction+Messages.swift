@@ -100,14 +100,16 @@ extension NodeTransaction {
         let isVouchedFor = id.node != context.id && source == .node(id.node)
         guard let channel = try channel(id) else {
             if isVouchedFor { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
-            throw ProtocolError(
-                .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
-                details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
+            throw ProtocolError.unknown(id)
         }
         let members = try members(of: channel)
         let author = members.first { $0.user == message.author && $0.device == message.device }
         if author == nil, isVouchedFor {
             throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
+        }
+        // To strangers a private channel does not exist.
+        if author == nil, try role(of: message.author, in: channel) == nil, try isPrivate(channel) {
+            throw ProtocolError.unknown(id)
         }
         guard let author, isVouchedFor || author.role.may(.sendMessages) else {
             throw ProtocolError(

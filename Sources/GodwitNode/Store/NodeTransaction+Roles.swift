@@ -109,6 +109,13 @@ extension NodeTransaction {
 
 extension ProtocolError {
     /// The same words whether a channel does not exist or must not be known to whoever asks.
+    /// For what is said in a channel.
+    static func unknown(_ id: ChannelID) -> Self {
+        Self(
+            .channelNotFound, "The channel is not known on this node.", hint: "Join it first.",
+            details: ["channel": .string(id.name.text), "channel_node": .string(id.node.text)])
+    }
+
     static var unknownChannel: Self {
         Self(
             .channelNotFound, "There is no such channel on this node.",

@@ -11,6 +11,8 @@ extension NodeTransaction {
     /// Stores a session that was opened or refreshed, and forgets those that are over.
     func open(_ session: SessionRecord) throws {
         try run("DELETE FROM node_session WHERE expires <= ?", [now.milliseconds])
+        let evicted = try sessions(of: session.user).dropFirst(Self.sessionsMax - 1).map(\.name)
+        if !evicted.isEmpty { aftermath.endedSessions[session.user, default: []].formUnion(evicted) }
         try run(
             """
             DELETE FROM node_session WHERE token IN (

@@ -34,8 +34,7 @@ extension NodeTransaction {
     func register(_ file: IdentityFile) throws {
         if let known = try user(file.userID) {
             guard known.isLocal, known.publicKey == file.publicKey else {
-                throw ProtocolError(
-                    .insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
+                throw ProtocolError.nameTaken
             }
             return try apply(file)
         }
@@ -205,6 +204,10 @@ extension NodeTransaction {
 }
 
 extension ProtocolError {
+    static var nameTaken: Self {
+        Self(.insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
+    }
+
     static var deviceUnlisted: Self { Self(.userNotFound, "The author's device is not listed here.") }
 
     static func oneTimeKeysFull(taken: Int) -> Self {

@@ -43,6 +43,10 @@ extension NodeCommand {
         var force = false
 
         func run() async throws {
+            // A home that is put aside while its node runs would take along what that acknowledges from now on.
+            guard try await NodeControl.askRunning(["request": "status"], home.controlPath) == nil else {
+                throw ProtocolError.malformed("A node runs in this home.", hint: "Stop it first.")
+            }
             let node = try await NodeBackup(directory: directory).restore(
                 into: home.nodeDirectory, passphrase: try passphraseFile.map { try Passphrase.read($0) },
                 force: force, at: Wiring.now)

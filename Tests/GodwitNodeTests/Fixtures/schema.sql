@@ -280,9 +280,13 @@ CREATE TABLE node_user (
 , shows_status INTEGER NOT NULL DEFAULT 1 CHECK (shows_status IN (0, 1)), direct_messages TEXT NOT NULL DEFAULT 'everyone'
   CHECK (direct_messages IN ('everyone', 'contacts', 'nobody')), retention INTEGER CHECK (retention >= 0), ends INTEGER) STRICT, WITHOUT ROWID;
 CREATE INDEX node_ban_ends ON node_ban (ends) WHERE ends IS NOT NULL;
+CREATE INDEX node_block_blocked ON node_block (blocked);
 CREATE INDEX node_held_ends ON node_held (ends);
 CREATE INDEX node_held_waits ON node_held (waits_for);
+CREATE INDEX node_member_user ON node_member (user, channel);
+CREATE INDEX node_message_author ON node_message (author, arrival);
 CREATE INDEX node_message_conversation ON node_message (conversation, arrival);
+CREATE INDEX node_message_deleter ON node_message (deleted_by) WHERE deleted_by IS NOT NULL;
 CREATE INDEX node_message_hash ON node_message (substr(hash, 1, 8));
 CREATE INDEX node_message_period ON node_message (period) WHERE period IS NOT NULL;
 CREATE UNIQUE INDEX node_period_slot ON node_period (keeps, slot) WHERE key IS NOT NULL;
