@@ -7,9 +7,9 @@ struct GodwitBench: AsyncParsableCommand {
         commandName: "godwit-bench", abstract: "Measure the spool and the codecs of Godwit.",
         discussion: "Run it as a release build on a machine that does nothing else.",
         subcommands: [
-                EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self, RoutingCommand.self,
-                SessionsCommand.self,
-            ])
+            EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self, RoutingCommand.self,
+            SessionsCommand.self,
+        ])
 }
 
 /// Where results go.
