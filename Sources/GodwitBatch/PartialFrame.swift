@@ -1,4 +1,4 @@
-public import GodwitProtocol
+import GodwitProtocol
 
 /// Says that the beginning of a sealed frame has come and is kept (docs/protocol.md §8.1): its sender may send the rest.
 public struct PartialFrame: Hashable, Sendable {

@@ -56,7 +56,9 @@ extension EndToEnd {
             return client
         }
 
-        @Test("a client in Python that knows only REST registers, talks with a Swift client, and logs out (REST-07, REST-08)")
+        @Test(
+            "a client in Python that knows only REST registers, talks with a Swift client, and logs out (REST-07, REST-08)"
+        )
         func conversation() async throws {
             let site = try await Site(Tool(), "harbour")
             let node = try await site.start()

@@ -9,7 +9,8 @@ struct CoverageTests {
         let root = Repository().root
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-B", root.appendingPathComponent("Tests/Coverage/coverage.py").path, "--check"]
+        let script = root.appendingPathComponent("Tests/Coverage/coverage.py").path
+        process.arguments = ["python3", "-B", script, "--check"]
         let complaints = Pipe()
         process.standardError = complaints
         try process.run()

@@ -62,7 +62,8 @@ enum ImportRules {
                     && (HousePlan.rooms[parts[1]] != nil || HousePlan.systemLibraries.contains(parts[1]))
             case "Tests":
                 parts.count > 2
-                    && (HousePlan.houseTests.contains(parts[1]) || ["Interop", "Vectors", "Fuzz", "Coverage"].contains(parts[1])
+                    && (HousePlan.houseTests.contains(parts[1])
+                        || ["Interop", "Vectors", "Fuzz", "Coverage"].contains(parts[1])
                         || (parts[1].hasSuffix("Tests") && HousePlan.rooms[String(parts[1].dropLast(5))] != nil))
             default: true
             }

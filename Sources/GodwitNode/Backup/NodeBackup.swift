@@ -221,7 +221,9 @@ public struct NodeBackup: Sendable {
     }
 
     private func assemble(in part: String, _ keys: [String: [UInt8]]) throws {
-        for folder in ["", "/keys", "/tls", "/spool", "/spool/blobs", "/profiles"] { try NodeFiles.makeDirectory(part + folder) }
+        for folder in ["", "/keys", "/tls", "/spool", "/spool/blobs", "/profiles"] {
+            try NodeFiles.makeDirectory(part + folder)
+        }
         for name in Self.plainFiles(in: directory) where NodeFiles.exists(path(name)) {
             try DurableFile.write(NodeFiles.read(path(name), max: Self.fileMax), to: part + "/" + name)
         }
