@@ -31,6 +31,7 @@ Which test shows which requirement of DCP, of the groups that concern a home nod
 CITED = re.compile(r"\b([A-Z0-9]{2,6})-(\d\d)\b(?: to ([A-Z0-9]{2,6})-(\d\d)\b)?")
 SUITE = re.compile(r"^(?:public |private |final )*(?:struct|extension|class|enum|actor) (\w+)")
 SUITE_ON_LINE = re.compile(r'@Suite\(.*\) (?:struct|final class|class|actor|enum) (\w+)')
+NESTED = re.compile(r"^    (?:private |final )*(?:struct|class|enum|actor) (\w+)")
 FUNCTION = re.compile(r"\bfunc (\w+)\(")
 TEST = re.compile(r"^\s*@Test\b")
 
@@ -56,13 +57,17 @@ def citations(text):
     """(id, suite, function or None) for each id that a file of tests cites."""
     lines = text.splitlines()
     # For each line: the suite that it is in, and what it belongs to.
-    found, pending, suite, function, in_attribute = [], [], None, None, False
+    found, pending, suite, function, in_attribute, top, before = [], [], None, None, False, None, ""
     for line in lines:
+        nested = NESTED.match(line) if before.startswith("@Suite") else None
         stripped = line.strip()
         declared = SUITE.match(line) or SUITE_ON_LINE.search(line)
         cited = list(ids(line))
-        if declared:
-            suite, function = declared.group(1), None
+        before = stripped
+        if declared or nested:
+            # Suites within another are named by both.
+            suite = declared.group(1) if declared else f"{top}.{nested.group(1)}"
+            top, function = declared.group(1) if declared else top, None
             found += [(cite, suite, None) for cite in pending + cited]
             pending, in_attribute = [], False
             continue
@@ -94,7 +99,7 @@ def table():
             shown.setdefault(cite, set()).add(name)
     # A test of a suite that is named as a whole says nothing more.
     for cite, names in shown.items():
-        shown[cite] = sorted(n for n in names if n.rsplit(".", 1)[0] not in names or n.count(".") == 1)
+        shown[cite] = sorted(name for name in names if name.rsplit(".", 1)[0] not in names)
     return shown
 
 

@@ -98,7 +98,8 @@ struct KeyTests {
         try await node.node.core.read { try $0.rows("SELECT id FROM node_one_time_key ORDER BY id").map { $0["id"] } }
     }
 
-    @Test("keys with a bad signature, of another user or of an unlisted device are refused and nothing is kept")
+    @Test(
+        "keys with a bad signature, of another user or of an unlisted device are refused and nothing is kept (AUTH-14)")
     func refused() async throws {
         try await TestNode.with { node in
             let (alice, mallory) = (try Person("alice", at: node.id), try Person("mallory", at: node.id))

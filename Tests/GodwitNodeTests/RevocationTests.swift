@@ -29,7 +29,9 @@ struct RevocationTests {
         try await node.node.exchange.openExchange().receive(record)
     }
 
-    @Test("a list without a device ends its socket, its session, its keys, its frames and its queue; others stay")
+    @Test(
+        "what reaches both devices of a user ends, with socket, session, keys, frames and queue, for the one that is taken off the list (AUTH-15, AUTH-16)"
+    )
     func revoked() async throws {
         try await TestNode.with { node in
             let (alice, client) = try await node.enrol("alice")
