@@ -182,6 +182,15 @@ struct DeletionTests {
                 try await alice.client.command("delete_messages", ["deletion": .object(object)])
             }
             #expect(try await node.queue(for: bob.person.party).count { $0["type"]?.string == "deletion" } == 1)
+            let (reader, author) = (bob.person.id.text, alice.person.id.text)
+            try await node.node.core.write {
+                try $0.run("INSERT INTO node_block (user, blocked) VALUES (?, ?)", [reader, author])
+            }
+            let blocked = alice.person.message(to: "@" + bob.person.id.text)
+            _ = try await alice.client.send(blocked)
+            try await alice.client.command(
+                "delete_messages", ["deletion": .object(try alice.person.deletion([blocked]))])
+            #expect(try await node.queue(for: bob.person.party).count { $0["type"]?.string == "deletion" } == 1)
         }
     }
 
