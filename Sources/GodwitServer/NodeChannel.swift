@@ -1,6 +1,7 @@
 import GodwitNode
 import HummingbirdCore
 import Logging
+import Metrics
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -23,12 +24,17 @@ struct NodeChannel: HTTPChannelHandler {
 
     let configuration: ServerConfiguration
     let tls: NIOSSLContext?
+    let places: ConnectionPlaces
     let sockets: any SocketService
     let live: LiveService
     let responder: Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            guard takePlace(channel) else {
+                // A set-up that fails would be the listener's failure; one without a first request ends in `handle`.
+                return Value(channel: channel, negotiated: channel.eventLoop.makeFailedFuture(NoPlace()))
+            }
             // An answer's next record is made when those before it have nearly left, so little of them may wait here.
             try channel.syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: 1, high: AheadLimits.queued))
             try channel.syncOptions?.setOption(.tcpOption(AheadLimits.unsentOption), value: AheadLimits.unsent)
@@ -60,6 +66,20 @@ struct NodeChannel: HTTPChannelHandler {
             return Value(channel: channel, negotiated: negotiated)
         }
     }
+
+    /// Before anything is done for a connection, TLS above all.
+    private func takePlace(_ channel: any Channel) -> Bool {
+        guard !(configuration.isLocalExempt && channel.isLocal), let source = channel.source else { return true }
+        guard places.enter(source) else {
+            Counter(label: "godwit_limited_total", dimensions: [("limit", "connections")]).increment()
+            return false
+        }
+        channel.closeFuture.whenComplete { _ in places.leave(source) }
+        return true
+    }
+
+    /// The address has as many connections as it may.
+    private struct NoPlace: Error {}
 
     private static func removeErrorHandler(_ channel: any Channel) throws {
         let pipeline = channel.pipeline.syncOperations

@@ -66,6 +66,7 @@ public final class NodeServer: Service {
             exchange: ExchangeResponder(service: exchange, bodyMax: configuration.bodyMax, logger: logger),
             api: APIResponder(
                 service: commands, information: information, currentOrigins: { self.origins.withLock { $0 } },
+                budget: BodyBudget(most: configuration.apiBodiesMax), bodyTimeout: configuration.apiBodyTimeout,
                 logger: logger),
             metrics: MetricsResponder(source: metrics, access: configuration.metrics),
             information: information, logger: logger)
@@ -74,8 +75,11 @@ public final class NodeServer: Service {
             exchange: exchange, queues: queues,
             places: LivePlaces(linksMax: configuration.liveLinksMax, strangersMax: configuration.liveStrangersMax),
             bodyMax: configuration.bodyMax, timeouts: configuration.socket, logger: logger)
+        let places = ConnectionPlaces(perSourceMax: configuration.connectionsPerSourceMax)
         let builder = HTTPServerBuilder { responder in
-            NodeChannel(configuration: configuration, tls: tls, sockets: sockets, live: live, responder: responder)
+            NodeChannel(
+                configuration: configuration, tls: tls, places: places, sockets: sockets, live: live,
+                responder: responder)
         }
         let server = try builder.buildServer(
             configuration: HummingbirdCore.ServerConfiguration(

@@ -23,12 +23,21 @@ public struct ServerConfiguration: Sendable {
 
     /// Connections at the same time; more wait in the system's queue until one ends.
     public var connectionsMax = 12_000
+    /// Of them those of one address but this machine's own: a whole site may stand behind one, but none takes the
+    /// places of all others. One more is closed at once.
+    public var connectionsPerSourceMax = 2_000
+    /// A proxy on this machine may stand for all addresses.
+    var isLocalExempt = true
     /// Live links at the same time; one more is refused with 3002.
     public var liveLinksMax = 256
     /// Live links of which no record was accepted yet.
     public var liveStrangersMax = 64
     /// Bytes of a batch request's body.
     public var bodyMax = 16_777_216
+    /// Bytes of bodies of the REST interface that may be arriving at the same time; one more is refused with 3002.
+    public var apiBodiesMax = 33_554_432
+    /// For how long the body of a request of the REST interface may arrive.
+    public var apiBodyTimeout: Duration = .seconds(600)
     /// From the connection, or the first byte of a later request, to the end of the header, TLS handshake included.
     public var headTimeout: Duration = .seconds(60)
     /// No byte of a body, or no byte of an answer taken, for so long ends the connection. Satellite links stall.
@@ -59,13 +68,16 @@ public struct ServerConfiguration: Sendable {
     func validate() throws(ProtocolError) {
         guard !host.isEmpty else { throw .malformed("The listener has no address.", member: "host") }
         guard (0...65_535).contains(port) else { throw .malformed("The port is out of 0...65535.", member: "port") }
-        guard connectionsMax > 0 else { throw .malformed("No connection would be accepted.", member: "connectionsMax") }
+        guard connectionsMax > 0, connectionsPerSourceMax > 0 else {
+            throw .malformed("No connection would be accepted.", member: "connectionsMax")
+        }
         guard liveLinksMax > 0, liveStrangersMax > 0 else {
             throw .malformed("No live link would be accepted.", member: "liveLinksMax")
         }
-        guard bodyMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
+        guard bodyMax > 0, apiBodiesMax > 0 else { throw .malformed("No body would be accepted.", member: "bodyMax") }
         let durations = [
-            headTimeout, stallTimeout, idleTimeout, socket.authentication, socket.idle, socket.answer, socket.close,
+            headTimeout, stallTimeout, idleTimeout, apiBodyTimeout, socket.authentication, socket.idle, socket.answer,
+            socket.close,
             session.idle,
         ]
         guard durations.allSatisfy({ $0 > .zero }) else {

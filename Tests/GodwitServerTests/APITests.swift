@@ -47,6 +47,57 @@ import Testing
         #expect(named.answer.status == "200" && named.answer.body == "{}")
     }
 
+    @Test("bodies that arrive at the same time share a budget: who finds no room is told when to ask again")
+    func bodiesShareABudget() async throws {
+        let body = #"{"message":{"a":1}}"#
+        let head =
+            [
+                "POST /api/v1/channels/%23dev/messages HTTP/1.1", "Host: a", "Authorization: Bearer good",
+                "Content-Type: application/json", "Content-Length: \(body.utf8.count)",
+            ].joined(separator: "\r\n") + "\r\n\r\n"
+        try await ServerHarness.run(configure: { $0.apiBodiesMax = body.utf8.count + 3 }) { harness in
+            let port = harness.port
+            try await RawClient.connected(to: port) { slow in
+                try await slow.write(head + body.prefix(4))
+                // Its four bytes may still be on their way: so long there is room for another.
+                var refused: Exchange?
+                while refused == nil {
+                    let answer = try await RawClient.connected(to: port) { client in
+                        try await client.write(head + body)
+                        return try await client.readAnswer()
+                    }
+                    if !answer.head.contains(" 201 ") { refused = ("", answer.head.lowercased(), answer.body) }
+                }
+                #expect(refused?.head.contains("429") == true && refused?.head.contains("retry-after: 5") == true)
+                #expect(refused?.body.contains(#""limit":"bodies""#) == true)
+                try await slow.write(String(body.dropFirst(4)))
+                #expect(try await slow.readAnswer().head.contains("201"))
+            }
+            // What was held was given back, of the refused one too.
+            let after = try await RawClient.connected(to: port) { client in
+                try await client.write(head + body)
+                return try await client.readAnswer()
+            }
+            #expect(after.head.contains("201"))
+        }
+    }
+
+    @Test("a body that takes longer than its time is answered with 408, however steadily it trickles")
+    func slowBody() async throws {
+        let head =
+            [
+                "POST /api/v1/channels/%23dev/messages HTTP/1.1", "Host: a", "Authorization: Bearer good",
+                "Content-Type: application/json", "Content-Length: 50000",
+            ].joined(separator: "\r\n") + "\r\n\r\n"
+        try await ServerHarness.run(configure: { $0.apiBodyTimeout = .nanoseconds(1) }) { harness in
+            let answer = try await RawClient.connected(to: harness.port) { client in
+                try await client.write(head + "{")
+                return try await client.readAnswer()
+            }
+            #expect(answer.head.contains("408") && answer.body.contains("batch"))
+        }
+    }
+
     @Test("a command without an answer is 204, without a body and the headers of one")
     func noContent() async throws {
         let done = try await Self.ask("POST /api/v1/sync/received", body: #"{"upto":4}"#)

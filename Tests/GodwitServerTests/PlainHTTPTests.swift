@@ -1,3 +1,4 @@
+import GodwitNode
 import GodwitProtocol
 import Testing
 
@@ -170,6 +171,51 @@ import Testing
         }
     }
 
+    @Test("An address has a share of the connections; one more is closed at once, until one of its own ends")
+    func connectionShare() async throws {
+        let ask = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+        try await ServerHarness.run(configure: {
+            $0.connectionsPerSourceMax = 2
+            $0.isLocalExempt = false
+        }) { harness in
+            let port = harness.port
+            try await RawClient.connected(to: port) { first in
+                try await first.write(ask)
+                #expect(try await first.readAnswer().body == "ok\n")
+                try await RawClient.connected(to: port) { second in
+                    try await second.write(ask)
+                    #expect(try await second.readAnswer().body == "ok\n")
+                    let third = try? await RawClient.connected(to: port) { client in
+                        try await client.write(ask)
+                        return try await client.readToEnd()
+                    }
+                    #expect(third ?? [] == [])
+                }
+                // The end of the second has to be seen before its place is free.
+                while true {
+                    let answer = try? await RawClient.connected(to: port) { client in
+                        try await client.write(ask)
+                        return try await client.readAnswer().body
+                    }
+                    if answer == "ok\n" { break }
+                }
+            }
+        }
+    }
+
+    @Test("Places are counted for each address, and an address without connections is forgotten")
+    func places() {
+        let places = ConnectionPlaces(perSourceMax: 2)
+        let (one, other) = (SourceAddress([192, 0, 2, 1]), SourceAddress([192, 0, 2, 2]))
+        #expect(places.enter(one) && places.enter(one) && !places.enter(one))
+        #expect(places.enter(other) && places.sources == 2)
+        places.leave(one)
+        #expect(places.enter(one) && !places.enter(one))
+        for _ in 0..<2 { places.leave(one) }
+        places.leave(other)
+        #expect(places.sources == 0)
+    }
+
     @Test("SEC-02: clear text is served on loopback only, unless it is allowed")
     func clearText() throws {
         for host in ["127.0.0.1", "localhost", "::1"] {
@@ -187,6 +233,7 @@ import Testing
     func configuration() {
         let changes: [(inout ServerConfiguration) -> Void] = [
             { $0.port = -1 }, { $0.port = 65_536 }, { $0.connectionsMax = 0 }, { $0.bodyMax = 0 },
+            { $0.connectionsPerSourceMax = 0 }, { $0.apiBodiesMax = 0 }, { $0.apiBodyTimeout = .zero },
             { $0.headTimeout = .zero }, { $0.stallTimeout = .zero }, { $0.socket.close = .zero },
         ]
         for change in changes {

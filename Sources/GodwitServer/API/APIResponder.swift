@@ -13,6 +13,9 @@ struct APIResponder: Sendable {
     let information: any NodeInformation
     /// As they are now.
     let currentOrigins: @Sendable () -> APIOrigins
+    let budget: BodyBudget
+    /// For how long a body may arrive.
+    let bodyTimeout: Duration
     let logger: Logger
 
     /// The only version of the interface that this node speaks.
@@ -91,7 +94,9 @@ struct APIResponder: Sendable {
     private func body(of request: Request, for route: APIRoute) async throws -> JSONObject {
         guard let shape = route.body else { return [:] }
         try APIHeaders.checkContentType(request.headers[values: .contentType])
-        let bytes = try await read(request, most: route.bodyMax)
+        var held = 0
+        defer { budget.giveBack(held) }
+        let bytes = try await read(request, most: route.bodyMax, holding: &held)
         let object = try JSONObject.parse(bytes, limits: JSONLimits(bytes: route.bodyMax))
         if route.command == "send_message", object["message"] == nil, object["content"] != nil {
             throw ProtocolError(
@@ -103,14 +108,19 @@ struct APIResponder: Sendable {
         return object
     }
 
-    private func read(_ request: Request, most: Int) async throws -> [UInt8] {
+    /// - Parameter held: bytes taken of the budget, also when it throws.
+    private func read(_ request: Request, most: Int, holding held: inout Int) async throws -> [UInt8] {
         func tooLarge(_ size: Int) -> ProtocolError {
             .tooLarge("The body is too large.", actual: size, firstRefused: most + 1)
         }
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > most { throw tooLarge(length) }
+        let began = ContinuousClock.now
         var bytes: [UInt8] = []
         for try await chunk in request.body {
             guard bytes.count + chunk.readableBytes <= most else { throw tooLarge(bytes.count + chunk.readableBytes) }
+            guard ContinuousClock.now - began <= bodyTimeout else { throw APIRefusal.slow }
+            try budget.take(chunk.readableBytes)
+            held += chunk.readableBytes
             bytes += chunk.readableBytesView
         }
         return bytes
@@ -161,6 +171,14 @@ struct APIRefusal: Error {
         APIRefusal(
             .notFound, .malformed("There is nothing at this path.", hint: "See /api/v1/openapi.json for what there is.")
         )
+    }
+
+    static var slow: APIRefusal {
+        APIRefusal(
+            .requestTimeout,
+            .malformed(
+                "The body took too long to arrive.",
+                hint: "On a link this slow use a batch exchange, which takes up where it broke."))
     }
 
     static var version: APIRefusal {
