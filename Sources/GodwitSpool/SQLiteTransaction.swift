@@ -38,6 +38,10 @@ public struct SQLiteTransaction: SpoolTransaction {
         try Int64.fetchOne(database.cachedStatement(sql: sql), arguments: arguments)
     }
 
+    /// A statement about tables that other rooms keep here, prepared once for the writer and cheap to run: for what
+    /// every message needs. Bind all arguments before each run; it must be done before it is asked for again.
+    public func prepared(_ sql: StaticString) throws -> WriterStatement { try memory.statement(sql, database) }
+
     // MARK: Common look-ups
 
     /// Milliseconds that this spool has been in use, over all its openings.

@@ -10,6 +10,8 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
     private static let partiesMax = 4_096
 
     private var statements: [WriterStatement?] = Array(repeating: nil, count: WriterSQL.allCases.count)
+    /// Those of other rooms, by where their text stands in the program.
+    private var others: [UnsafePointer<UInt8>: WriterStatement] = [:]
     private var parties: [Party: Int64] = [:]
     private var disk: DiskUsage??
     private var spent = 0
@@ -22,6 +24,14 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
         if let statement = statements[sql.rawValue] { return statement }
         let statement = try WriterStatement(sql.text, on: database)
         statements[sql.rawValue] = statement
+        return statement
+    }
+
+    func statement(_ sql: StaticString, _ database: Database) throws -> WriterStatement {
+        if let statement = others[sql.utf8Start] { return statement }
+        let text = sql.withUTF8Buffer { String(decoding: $0, as: UTF8.self) }
+        let statement = try WriterStatement(text, on: database)
+        others[sql.utf8Start] = statement
         return statement
     }
 
@@ -58,6 +68,7 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
     func close() {
         forget()
         statements = Array(repeating: nil, count: WriterSQL.allCases.count)
+        others = [:]
     }
 }
 

@@ -1,9 +1,9 @@
-import GRDB
+public import GRDB
 import GRDBSQLite
 
-/// A statement of the writer's connection that runs without the cost of arguments in boxes. The one owner of its handle;
-/// used on the writer's queue only.
-final class WriterStatement {
+/// A statement that runs without the cost of arguments in boxes. The one owner of its handle; used on the queue of its
+/// connection only. What it reads is valid inside the closure that is handed over.
+public final class WriterStatement {
     private let handle: OpaquePointer
     private let connection: OpaquePointer?
     /// Tells SQLite to copy what is bound before the call returns.
@@ -21,14 +21,14 @@ final class WriterStatement {
 
     // Numbers of arguments begin with 1, those of columns with 0. Binding fails only when memory does; the step tells.
 
-    func bind(_ argument: Int32, _ value: Int64) { sqlite3_bind_int64(handle, argument, value) }
+    public func bind(_ argument: Int32, _ value: Int64) { sqlite3_bind_int64(handle, argument, value) }
 
-    func bind(_ argument: Int32, _ value: Int64?) {
+    public func bind(_ argument: Int32, _ value: Int64?) {
         if let value { bind(argument, value) } else { sqlite3_bind_null(handle, argument) }
     }
 
     /// Nil is null.
-    func bind(_ argument: Int32, _ bytes: [UInt8]?) {
+    public func bind(_ argument: Int32, _ bytes: [UInt8]?) {
         guard let bytes else {
             sqlite3_bind_null(handle, argument)
             return
@@ -41,7 +41,7 @@ final class WriterStatement {
         }
     }
 
-    func bind(_ argument: Int32, _ text: String) {
+    public func bind(_ argument: Int32, _ text: String) {
         var text = text
         _ = text.withUTF8 { buffer in
             buffer.withMemoryRebound(to: CChar.self) {
@@ -50,14 +50,19 @@ final class WriterStatement {
         }
     }
 
+    /// Nil is null.
+    public func bind(_ argument: Int32, _ text: String?) {
+        if let text { bind(argument, text) } else { sqlite3_bind_null(handle, argument) }
+    }
+
     /// Runs to the end; rows are passed over.
-    func run() throws {
+    public func run() throws {
         try first { _ in }
     }
 
     /// Hands over the first row, if there is one; columns are valid inside `read` only.
     @discardableResult
-    func first<Value>(_ read: (WriterStatement) throws -> Value) throws -> Value? {
+    public func first<Value>(_ read: (WriterStatement) throws -> Value) throws -> Value? {
         defer { sqlite3_reset(handle) }
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return try read(self)
@@ -67,7 +72,7 @@ final class WriterStatement {
     }
 
     /// Hands over every row.
-    func each(_ read: (WriterStatement) throws -> Void) throws {
+    public func each(_ read: (WriterStatement) throws -> Void) throws {
         defer { sqlite3_reset(handle) }
         while true {
             switch sqlite3_step(handle) {
@@ -78,10 +83,21 @@ final class WriterStatement {
         }
     }
 
-    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+    public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     /// 0 for null.
-    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+    public func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+    /// Empty for null.
+    public func text(_ column: Int32) -> String { String(decoding: text(at: column), as: UTF8.self) }
+
+    /// Empty for null.
+    public func bytes(_ column: Int32) -> [UInt8] { Array(blob(column)) }
+
+    private func text(at column: Int32) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: sqlite3_column_text(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
+    }
 
     func blob(_ column: Int32) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(

@@ -45,15 +45,33 @@ extension NodeTransaction {
 
     // MARK: Who may reach whom
 
+    /// What an account at home here says about messages to and by it.
+    struct LocalPolicy {
+        var directMessages: AccountPolicy.DirectMessages?
+        /// Milliseconds for which messages are kept, if the account says so.
+        var retention: Int64?
+    }
+
+    /// Nil for somebody who is not registered here.
+    func localPolicy(of user: UserID) throws -> LocalPolicy? {
+        let statement = try spool.prepared(
+            "SELECT direct_messages, retention FROM node_user WHERE user = ? AND is_local")
+        statement.bind(1, user.text)
+        return try statement.first { row in
+            LocalPolicy(
+                directMessages: AccountPolicy.DirectMessages(rawValue: row.text(0)),
+                retention: row.isNull(1) ? nil : row.integer(1))
+        }
+    }
+
     /// Whether a direct message is handed to its reader, who is at home here. To whom the reader has blocked this looks
     /// as if the message had been accepted: being blocked cannot be told from a reader who is away.
     ///
     /// - Throws: `ProtocolError` 1002 where the reader's policy takes no messages of the author, blocked or not.
     func reaches(_ reader: UserID, from author: UserID) throws -> Bool {
-        guard let row = try row("SELECT direct_messages FROM node_user WHERE user = ? AND is_local", [reader.text])
-        else { return true }
+        guard let policy = try localPolicy(of: reader) else { return true }
         let isTaken =
-            switch AccountPolicy.DirectMessages(rawValue: row["direct_messages"]) {
+            switch policy.directMessages {
             case .nobody: false
             case .contacts: try isContact(author, of: reader)
             default: true
@@ -67,7 +85,10 @@ extension NodeTransaction {
     }
 
     func blocks(_ user: UserID, _ other: UserID) throws -> Bool {
-        try row("SELECT 1 FROM node_block WHERE user = ? AND blocked = ?", [user.text, other.text]) != nil
+        let statement = try spool.prepared("SELECT 1 FROM node_block WHERE user = ? AND blocked = ?")
+        statement.bind(1, user.text)
+        statement.bind(2, other.text)
+        return try statement.first { _ in true } ?? false
     }
 
     /// Whom a user has written to, or who is in a channel with the user.
@@ -83,6 +104,9 @@ extension NodeTransaction {
     }
 
     func noteContact(of author: UserID, _ reader: UserID) throws {
-        try run("INSERT OR IGNORE INTO node_contact (user, contact) VALUES (?, ?)", [author.text, reader.text])
+        let statement = try spool.prepared("INSERT OR IGNORE INTO node_contact (user, contact) VALUES (?, ?)")
+        statement.bind(1, author.text)
+        statement.bind(2, reader.text)
+        try statement.run()
     }
 }

@@ -140,12 +140,14 @@ extension NodeTransaction {
 
     /// Who has taken a message back before it came; nil: nobody who may.
     func deleter(of message: Message) throws -> String? {
-        let known = try rows(
-            "SELECT user FROM node_taken_back WHERE hash = ? AND conversation = ? AND (any_author OR user = ?)",
-            [Data(message.hash.bytes), message.conversation.text, message.author.text])
-        guard let first = known.first else { return nil }
+        let statement = try spool.prepared(
+            "SELECT user FROM node_taken_back WHERE hash = ? AND conversation = ? AND (any_author OR user = ?)")
+        statement.bind(1, message.hash.bytes)
+        statement.bind(2, message.conversation.text)
+        statement.bind(3, message.author.text)
+        guard let deleter = try statement.first({ $0.text(0) }) else { return nil }
         try run("DELETE FROM node_taken_back WHERE hash = ?", [Data(message.hash.bytes)])
-        return first["user"]
+        return deleter
     }
 
     func forgetTakenBack() throws {

@@ -24,32 +24,34 @@ extension NodeTransaction {
     func journal(_ message: Message, _ body: [UInt8]?, as hole: Hole? = nil, by deleter: String? = nil) throws {
         let period = body == nil ? nil : try period(keeping: try retention(of: message))
         let sealed = try body.flatMap { body in try period.map { try $0.key.seal(body, of: message.hash) } }
-        try run(
+        let statement = try spool.prepared(
             """
             INSERT INTO node_message
               (hash, body_hash, author, conversation, timestamp, received, size, period, body, hole, deleted_by)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                Data(message.hash.bytes), Data(message.bodyHash), message.author.text, message.conversation.text,
-                message.timestamp.milliseconds, now.milliseconds, message.authoredSize, period?.number,
-                sealed.map { Data($0) }, sealed == nil ? (hole ?? .unkept).rawValue : nil, deleter,
-            ])
+            """)
+        statement.bind(1, message.hash.bytes)
+        statement.bind(2, message.bodyHash)
+        statement.bind(3, message.author.text)
+        statement.bind(4, message.conversation.text)
+        statement.bind(5, message.timestamp.milliseconds)
+        statement.bind(6, now.milliseconds)
+        statement.bind(7, Int64(message.authoredSize))
+        statement.bind(8, period?.number)
+        statement.bind(9, sealed)
+        statement.bind(10, sealed == nil ? (hole ?? .unkept).rawValue : nil)
+        statement.bind(11, deleter)
+        try statement.run()
     }
 
     /// Milliseconds for which a message is kept: the least of what the node, its author's account and, of a direct
     /// message, its reader's account say.
     private func retention(of message: Message) throws -> Int64 {
-        var users = [message.author.text]
-        if case .direct(let address) = message.address { users.append(address.user.text) }
-        var least = context.retention.milliseconds
-        for user in users {
-            guard let row = try row("SELECT retention FROM node_user WHERE user = ? AND is_local", [user]),
-                let own: Int64 = row["retention"]
-            else { continue }
-            least = min(least, own)
+        var users = [message.author]
+        if case .direct(let address) = message.address { users.append(address.user) }
+        return try users.reduce(context.retention.milliseconds) { least, user in
+            min(least, try localPolicy(of: user)?.retention ?? least)
         }
-        return least
     }
 
     /// The period of now; nil where nothing is kept.
@@ -57,10 +59,14 @@ extension NodeTransaction {
         guard keeps > 0 else { return nil }
         let uptime = try spool.uptime()
         let slot = JournalPeriod.slot(keeping: keeps, at: uptime)
-        if let row = try row(
-            "SELECT * FROM node_period WHERE keeps = ? AND slot = ? AND key IS NOT NULL", [keeps, slot])
-        {
-            return (row["period"], try key(of: row))
+        let statement = try spool.prepared(
+            "SELECT period, ends, key FROM node_period WHERE keeps = ? AND slot = ? AND key IS NOT NULL")
+        statement.bind(1, keeps)
+        statement.bind(2, slot)
+        if let row = try statement.first({ ($0.integer(0), $0.integer(1), $0.bytes(2)) }) {
+            let key = try context.journalKeys.period(
+                keeps: keeps, slot: slot, ends: row.1, wrapped: row.2, of: context.signingKey)
+            return (row.0, key)
         }
         let period = try JournalPeriod.make(keeping: keeps, at: uptime)
         let wrapped = try period.wrapped(by: context.journalKeys.master(of: context.signingKey))

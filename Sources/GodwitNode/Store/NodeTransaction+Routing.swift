@@ -34,12 +34,15 @@ extension NodeTransaction {
         default: break
         }
         // Asked for every message, so no list is read where it was given already.
-        let isGiven = try row(
+        let statement = try spool.prepared(
             """
             SELECT 1 FROM node_introduction i JOIN node_user u ON u.user = i.user
             WHERE i.party = ? AND i.user = ? AND i.version >= u.list_version
-            """, [party.text, user.text])
-        guard isGiven == nil, let known = try self.user(user), let list = known.deviceList else { return }
+            """)
+        statement.bind(1, party.text)
+        statement.bind(2, user.text)
+        let isGiven = try statement.first { _ in true } ?? false
+        guard !isGiven, let known = try self.user(user), let list = known.deviceList else { return }
         let introduction = Introduction(userID: user, publicKey: known.publicKey, deviceList: list)
         // Given once for each version, as the table says; so it is new, also where an earlier one was lost on the way.
         try enqueueAnew(introduction.object, to: party)

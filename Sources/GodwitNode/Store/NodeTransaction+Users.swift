@@ -26,7 +26,7 @@ extension NodeTransaction {
 
     /// A user who is registered here.
     func isLocal(_ id: UserID) throws -> Bool {
-        try row("SELECT 1 FROM node_user WHERE user = ? AND is_local", [id.text]) != nil
+        try localPolicy(of: id) != nil
     }
 
     /// Registers a user of this node. The caller has checked challenge and signatures.
@@ -105,13 +105,18 @@ extension NodeTransaction {
 
     /// The Ed25519 key of a listed device.
     func signingKey(of user: UserID, _ device: DeviceID) throws -> [UInt8]? {
-        try row("SELECT signing_key FROM node_device WHERE user = ? AND device = ?", [user.text, device.text])
-            .map { [UInt8]($0["signing_key"] as Data) }
+        let statement = try spool.prepared("SELECT signing_key FROM node_device WHERE user = ? AND device = ?")
+        statement.bind(1, user.text)
+        statement.bind(2, device.text)
+        return try statement.first { $0.bytes(0) }
     }
 
     func devices(of user: UserID) throws -> [DeviceID] {
-        try rows("SELECT device FROM node_device WHERE user = ? ORDER BY device", [user.text])
-            .map { try DeviceID($0["device"] as String) }
+        let statement = try spool.prepared("SELECT device FROM node_device WHERE user = ? ORDER BY device")
+        statement.bind(1, user.text)
+        var devices: [DeviceID] = []
+        try statement.each { devices.append(try DeviceID($0.text(0))) }
+        return devices
     }
 
     /// Stores what a device publishes. The signed pre-key must be the device's own. Of the one-time pre-keys those are
