@@ -211,8 +211,8 @@ struct DirectTests {
         let result = UserLookupResult(
             userID: pair.layla.userID, requester: pair.amina.party, asOf: pair.hub.time.now(),
             found: UserLookupResult.Found(
-                publicKey: impostor.publicKey.bytes, deviceList: list, signedPreKey: known.signedPreKey,
-                oneTimePreKey: nil))
+                publicKey: impostor.publicKey.bytes, deviceList: list,
+                bundles: [DeviceBundle(device: pair.layla.deviceID, signedPreKey: known.signedPreKey)]))
         await pair.hub.push(result.object, to: pair.amina.party)
         try await pair.amina.deliver(await pair.hub.drain(pair.amina.party))
         let sent = try #require(try await pair.amina.outbox().first)

@@ -130,9 +130,10 @@ struct HostileContactTests {
         let answers = try await hub.drain(amina.party).map { item in
             var item = item
             let object = try JSONObject.parse(item.body)
-            guard let preKey = object["signed_pre_key"]?.object else { return item }
-            item.body = object.setting("signed_pre_key", .object(preKey.setting("key", .string(other))))
-                .canonicalBytes()
+            guard let bundle = object["bundles"]?.array?.first?.object, let preKey = bundle["signed_pre_key"]?.object
+            else { return item }
+            let altered = bundle.setting("signed_pre_key", .object(preKey.setting("key", .string(other))))
+            item.body = object.setting("bundles", [.object(altered)]).canonicalBytes()
             return item
         }
         try await amina.deliver(answers)

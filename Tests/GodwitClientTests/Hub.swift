@@ -160,18 +160,28 @@ actor Hub {
     }
 
     private func answer(_ lookup: UserLookup) throws {
-        var result = UserLookupResult(userID: lookup.userID, requester: lookup.requester, asOf: time.now(), found: nil)
+        var result = UserLookupResult(
+            userID: lookup.userID, requester: lookup.requester, asOf: time.now(), isRefresh: lookup.isRefresh,
+            found: nil)
         if let key = userKeys[lookup.userID],
-            let party = publications.first(where: { $0.value.deviceList.userID == lookup.userID })?.key,
-            let publication = publications[party]
+            let list = publications.values.map(\.deviceList).filter({ $0.userID == lookup.userID })
+                .max(by: { $0.version < $1.version })
         {
-            let oneTime = publication.oneTimePreKeys.first
-            publications[party]?.oneTimePreKeys = Array(publication.oneTimePreKeys.dropFirst())
-            result.found = UserLookupResult.Found(
-                publicKey: key, deviceList: publication.deviceList, signedPreKey: publication.signedPreKey,
-                oneTimePreKey: oneTime)
+            let bundles = list.devices.compactMap { bundle(of: $0.party, refresh: lookup.isRefresh) }
+            result.found = UserLookupResult.Found(publicKey: key, deviceList: list, bundles: bundles)
         }
         push(result.object, to: lookup.requester)
+    }
+
+    /// What a lookup brings of a device.
+    func bundle(of party: Party, refresh: Bool = false) -> DeviceBundle? {
+        guard let publication = publications[party], case .device(_, let device) = party else { return nil }
+        var bundle = DeviceBundle(device: device, signedPreKey: publication.signedPreKey)
+        guard !refresh else { return bundle }
+        bundle.kemPreKey = publication.kemPreKey
+        bundle.oneTimePreKey = publication.oneTimePreKeys.first
+        publications[party]?.oneTimePreKeys = Array(publication.oneTimePreKeys.dropFirst())
+        return bundle
     }
 
     private func carryOut(_ command: SignedCommand) throws {

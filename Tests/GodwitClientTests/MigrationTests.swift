@@ -56,6 +56,8 @@ struct MigrationTests {
         let scratches = [try Scratch(), try Scratch(), try Scratch()]
         let amina = try await hub.enrol("amina", in: scratches[0])
         let layla = try await hub.enrol("layla", in: scratches[1])
+        // A device of that time had no KEM key.
+        try await hub.forgetKEM(of: layla)
         try await amina.send(text: "Room ready?", to: .user(layla.userID))
         try await hub.collect(from: amina)
         try await amina.deliver(await hub.drain(amina.party))

@@ -47,7 +47,7 @@ struct OutboxTests {
         #expect(arrived)
         let size = await hub.log.filter { $0.kind == .message }.map(\.body.count).max() ?? 0
         #expect(size <= Message.bytesMax)
-        #expect(size > Message.bytesMax - 100)
+        #expect(size > Message.bytesMax - 200)
     }
 
     @Test("a message that waits for keys holds up its own conversation only")

@@ -38,6 +38,9 @@ final class ManualTime: TimeSource {
             state.up += milliseconds
         }
     }
+
+    /// Sets the clock on the wall, forward or back. Nothing else has moved.
+    func jump(_ milliseconds: Int64) { state.withLock { $0.wall = $0.wall.adding(milliseconds: milliseconds) } }
 }
 
 /// A directory that goes with its owner.

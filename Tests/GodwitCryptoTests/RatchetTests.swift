@@ -146,6 +146,6 @@ import Testing
             #expect(throws: CryptoError.malformed) { try RatchetState(decoding: Array(bytes.prefix(count))) }
         }
         #expect(throws: CryptoError.malformed) { try RatchetState(decoding: bytes + [0]) }
-        #expect(throws: CryptoError.malformed) { try RatchetState(decoding: [2] + bytes.dropFirst()) }
+        #expect(throws: CryptoError.malformed) { try RatchetState(decoding: [3] + bytes.dropFirst()) }
     }
 }

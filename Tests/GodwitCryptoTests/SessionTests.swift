@@ -133,22 +133,48 @@ import Testing
         }
     }
 
-    @Test("headers have exactly the two forms of protocol 4.2")
+    @Test("headers have exactly the six forms of protocol 4.2")
     func headers() throws {
         let key = try AgreementPublicKey([UInt8](repeating: 0xAA, count: 32))
         let plain = SessionHeader(ratchet: RatchetHeader(ratchetKey: key, previousCount: 258))
-        #expect(plain.bytes == [1] + key.bytes + [0, 0, 1, 2])
+        let tail: [UInt8] = key.bytes + [0, 0, 1, 2]
+        #expect(plain.bytes == [1] + tail)
         let ephemeral = try AgreementPublicKey([UInt8](repeating: 0xBB, count: 32))
-        let full = SessionHeader(
-            ratchet: plain.ratchet,
-            preKey: PreKeyUse(ephemeral: ephemeral, signedPreKeyID: 5, oneTimePreKeyID: nil))
-        #expect(full.bytes == [2] + ephemeral.bytes + [0, 0, 0, 5, 0, 0, 0, 0] + key.bytes + [0, 0, 1, 2])
-        for header in [plain, full] {
-            #expect(try SessionHeader(header.bytes) == header)
-            #expect(throws: CryptoError.malformed) { try SessionHeader(header.bytes + [0]) }
-            #expect(throws: CryptoError.malformed) { try SessionHeader(Array(header.bytes.dropLast())) }
-            #expect(throws: CryptoError.malformed) { try SessionHeader([3] + header.bytes.dropFirst()) }
+        var use = PreKeyUse(ephemeral: ephemeral, signedPreKeyID: 5, oneTimePreKeyID: nil)
+        let contact: [UInt8] = ephemeral.bytes + [0, 0, 0, 5, 0, 0, 0, 0]
+        let ciphertext = [UInt8](repeating: 0xCC, count: 1_088)
+        let full = SessionHeader(ratchet: plain.ratchet, preKey: use)
+        use.kem = KEMUse(id: 6, ciphertext: ciphertext)
+        let kem = SessionHeader(ratchet: plain.ratchet, preKey: use)
+        let rotation = RotationUse(
+            parent: "aaaaaaaaaaaaaaab", generation: 3, ephemeral: ephemeral, signedPreKeyID: 7)
+        let turned: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3] + ephemeral.bytes + [0, 0, 0, 7]
+        let forms: [(SessionHeader, [UInt8])] = [
+            (plain, [1] + tail), (full, [2] + contact + tail),
+            (kem, [3] + contact + [0, 0, 0, 6] + ciphertext + tail),
+            (SessionHeader(ratchet: plain.ratchet, rotation: rotation), [4] + turned + tail),
+            (
+                SessionHeader(ratchet: plain.ratchet, preKey: full.preKey, rotation: rotation),
+                [5] + contact + turned + tail
+            ),
+            (
+                SessionHeader(ratchet: plain.ratchet, preKey: use, rotation: rotation),
+                [6] + contact + [0, 0, 0, 6] + ciphertext + turned + tail
+            ),
+        ]
+        #expect(forms.map(\.1.count) == [37, 77, 1_169, 87, 127, SessionHeader.countMax])
+        for (header, bytes) in forms {
+            #expect(header.bytes == bytes)
+            #expect(try SessionHeader(bytes) == header)
+            #expect(throws: CryptoError.malformed) { try SessionHeader(bytes + [0]) }
+            #expect(throws: CryptoError.malformed) { try SessionHeader(Array(bytes.dropLast())) }
+            for form: UInt8 in [0, 7] {
+                #expect(throws: CryptoError.malformed) { try SessionHeader([form] + bytes.dropFirst()) }
+            }
         }
+        var first = forms[3].1
+        first[14] = 0
+        #expect(throws: CryptoError.malformed) { try SessionHeader(first) }
         #expect(throws: CryptoError.malformed) { try SessionHeader([]) }
     }
 

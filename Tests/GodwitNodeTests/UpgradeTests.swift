@@ -58,7 +58,7 @@ struct UpgradeTests {
                 sessions.map(\.name) == ["6wnkes7xnwh7uds7pvt2klwzue"] && sessions.map(\.token) == sessions.map(\.name))
             #expect(sessions.first?.opened == sessions.first?.issued)
             let bundle = try #require(try node.bundles(of: alice, claim: false).first)
-            #expect(bundle["device"]?.string == "zujgx45h" && bundle["signed_pre_key"]?.object != nil)
+            #expect(bundle.device.text == "zujgx45h" && bundle.signedPreKey.device.text == "zujgx45h")
             let waiting = try transaction.keys(for: .device(bob, DeviceID("h2ke5qvz")))
             #expect(waiting.count { $0.kind == .message } == 1)
         }

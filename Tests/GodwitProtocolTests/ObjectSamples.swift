@@ -61,8 +61,25 @@ extension Sample {
         [
             "type": "user_lookup_result", "user_id": .string(bob), "requester": party(alice, 1), "as_of": .string(time),
             "found": true, "public_key": ed25519(9), "device_list": .object(deviceList(user: bob)),
-            "signed_pre_key": .object(preKey(user: bob)), "one_time_pre_key": ["id": 7, "key": x25519(7)],
+            "bundles": [.object(bundle())],
         ]
+    }
+
+    static func bundle(_ seed: Int = 1, user: String = bob) -> JSONObject {
+        [
+            "device": device(seed), "signed_pre_key": .object(preKey(seed, user: user)),
+            "one_time_pre_key": ["id": 7, "key": x25519(7)], "kem_pre_key": .object(kemPreKey(seed, user: user)),
+        ]
+    }
+
+    /// The earlier form, with the keys of one device.
+    static var singleLookupResult: JSONObject {
+        lookupResult.omitting(["bundles"]).setting("signed_pre_key", .object(preKey(user: bob)))
+            .setting("one_time_pre_key", ["id": 7, "key": x25519(7)])
+    }
+
+    static var preKeyStock: JSONObject {
+        ["type": "pre_key_stock", "to": party(bob, 1), "one_time_pre_keys": 20, "at": .string(time)]
     }
 
     static var linkStatus: JSONObject {
@@ -104,7 +121,7 @@ extension Sample {
     static var all: [JSONObject] {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
-            linkStatus,
+            linkStatus, preKeyStock,
         ]
     }
 }

@@ -44,8 +44,9 @@ struct ObjectTests {
         (Sample.lookup, ["user_id", "requesting_node", "requester", "at"]),
         (
             Sample.lookupResult,
-            ["user_id", "requester", "as_of", "found", "public_key", "device_list", "signed_pre_key"]
+            ["user_id", "requester", "as_of", "found", "public_key", "device_list"]
         ),
+        (Sample.singleLookupResult, ["signed_pre_key"]), (Sample.preKeyStock, ["to", "at"]),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
         (
@@ -71,7 +72,20 @@ struct ObjectTests {
         (Sample.lookup, WrongMember("requester", Sample.party(Sample.bob, 2))),
         (Sample.lookup, WrongMember("requester", "a7f3k9m2")),
         (Sample.lookupResult, WrongMember("device_list", .object(Sample.deviceList()))),
-        (Sample.lookupResult, WrongMember("one_time_pre_key", 1)),
+        (Sample.singleLookupResult, WrongMember("one_time_pre_key", 1)),
+        (Sample.lookupResult, WrongMember("bundles", 1)), (Sample.lookupResult, WrongMember("bundles", [])),
+        (Sample.lookupResult, WrongMember("bundles", [1])),
+        (
+            Sample.lookupResult,
+            WrongMember("bundles", .array((1...2).map { _ in .object(Sample.bundle()) }))
+        ),
+        (
+            Sample.lookupResult,
+            WrongMember("bundles", .array((1...17).map { .object(Sample.bundle($0)) }))
+        ),
+        (Sample.lookupResult, WrongMember("refresh", 1)), (Sample.lookup, WrongMember("refresh", 1)),
+        (Sample.preKeyStock, WrongMember("one_time_pre_keys", 201)),
+        (Sample.preKeyStock, WrongMember("one_time_pre_keys", -1)),
         (Sample.lookup, WrongMember("at", "2026-11-21T10:30:00Z")),
         (Sample.lookupResult, WrongMember("as_of", "2025-09-06T11:30:00.123+01:00")),
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),
@@ -180,12 +194,59 @@ struct ObjectTests {
         guard case .lookupResult(var result) = try ProtocolObject(Sample.lookupResult) else {
             return #expect(Bool(false))
         }
-        result.found?.oneTimePreKey = nil
-        #expect(result.object["one_time_pre_key"] == .null)
+        result.found?.bundles[0].oneTimePreKey = nil
+        #expect(result.object["bundles"]?.array?.first?.object?["one_time_pre_key"] == .null)
         #expect(try ProtocolObject(result.object) == .lookupResult(result))
+        result.found?.bundles[0].kemPreKey = nil
+        #expect(result.object["bundles"]?.array?.first?.object?["kem_pre_key"] == nil)
+        result.isRefresh = true
+        #expect(try ProtocolObject(result.object) == .lookupResult(result))
+        result.isRefresh = false
         result.found = nil
         #expect(Set(result.object.keys) == ["type", "user_id", "requester", "as_of", "found"])
         #expect(try ProtocolObject(result.object) == .lookupResult(result))
+    }
+
+    @Test("a lookup brings the keys of up to 16 devices; the form with those of one is still read (AUTH-15)")
+    func bundles() throws {
+        let sixteen = Sample.lookupResult.setting("bundles", .array((1...16).map { .object(Sample.bundle($0)) }))
+        guard case .lookupResult(let all) = try ProtocolObject(sixteen),
+            case .lookupResult(let single) = try ProtocolObject(Sample.singleLookupResult)
+        else { return #expect(Bool(false)) }
+        #expect(all.found?.bundles.count == 16)
+        #expect(sixteen.canonicalBytes().count <= ProtocolObject.bytesMax)
+        let bundle = try #require(single.found?.bundles.first)
+        #expect(single.found?.bundles.count == 1 && bundle.kemPreKey == nil && bundle.oneTimePreKey?.id == 7)
+        #expect(bundle.device.text == Sample.device(1).string)
+    }
+
+    @Test("a bundle holds keys of its own device only, and a KEM pre-key has 1,184 bytes behind its own prefix (G-101)")
+    func bundleKeys() throws {
+        #expect(try DeviceBundle(Sample.bundle()).kemPreKey?.key == Sample.bytes(4001, 1184))
+        let wrong: [(String, JSONObject)] = [
+            ("device", Sample.bundle().setting("signed_pre_key", .object(Sample.preKey(2, user: Sample.bob)))),
+            ("device", Sample.bundle().setting("kem_pre_key", .object(Sample.kemPreKey(2, user: Sample.bob)))),
+            ("key", Sample.bundle().setting("kem_pre_key", .object(Sample.preKey(user: Sample.bob)))),
+            ("key", Sample.bundle().setting("signed_pre_key", .object(Sample.kemPreKey(user: Sample.bob)))),
+        ]
+        for (member, object) in wrong {
+            let error = refusal { () throws(ProtocolError) in try DeviceBundle(object) }
+            #expect(WrongMember(member, nil).isNamed(by: error))
+        }
+    }
+
+    @Test("a device's entry names its KEM in 1 to 32 bytes, or not at all (G-101)")
+    func kem() throws {
+        #expect(try DeviceEntry(Sample.deviceEntry(1)).kem == nil)
+        for name in ["mlkem768", "x", String(repeating: "y", count: 32)] {
+            #expect(try DeviceEntry(Sample.deviceEntry(1).setting("kem", .string(name))).kem == name)
+        }
+        for value: JSONValue in ["", 1, .string(String(repeating: "y", count: 33))] {
+            let wrong = WrongMember("kem", value)
+            let entry = wrong.applied(to: Sample.deviceEntry(1))
+            let error = refusal { () throws(ProtocolError) in try DeviceEntry(entry) }
+            #expect(wrong.isNamed(by: error))
+        }
     }
 
     @Test("a receipt cuts hashes to 10 bytes and knows six states (D-12)")

@@ -65,6 +65,10 @@ enum Sample {
         ]
     }
 
+    static func kemPreKey(_ seed: Int = 1, user: String = alice) -> JSONObject {
+        preKey(seed, user: user).setting("key", .string("mlkem768:" + Base64.encode(bytes(seed + 4000, 1184))))
+    }
+
     static var identityFile: JSONObject {
         [
             "version": "1.0",

@@ -200,7 +200,8 @@ class Client(Exchanges):
         if not known:
             found = self.lookup(user)
             device = found["device_list"]["devices"][0]
-            pre_key, one_time = found["signed_pre_key"], found.get("one_time_pre_key")
+            bundle = next(bundle for bundle in found["bundles"] if bundle["device"] == device["device"])
+            pre_key, one_time = bundle["signed_pre_key"], bundle.get("one_time_pre_key")
             known = [Ratchet.initiate(
                 self.agreement, key_bytes("x25519", device["agreement_key"]),
                 (pre_key["id"], key_bytes("x25519", pre_key["key"])),
@@ -311,8 +312,9 @@ class Client(Exchanges):
         elif kind == "user_lookup_result":
             if value["found"]:
                 self.know(value["user_id"], value["public_key"], value["device_list"])
-                entry = self.users[value["user_id"]][1][value["signed_pre_key"]["device"]]
-                verify(key_bytes("ed25519", entry["signing_key"]), "pre-key", value["signed_pre_key"])
+                for bundle in value["bundles"]:
+                    entry = self.users[value["user_id"]][1][bundle["device"]]
+                    verify(key_bytes("ed25519", entry["signing_key"]), "pre-key", bundle["signed_pre_key"])
             self.bundles[value["user_id"]] = value
         elif kind == "members":
             self.state(value)["members"] = value

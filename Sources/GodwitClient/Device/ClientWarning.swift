@@ -13,6 +13,8 @@ public struct ClientWarning: Sendable, Hashable {
         case epochMismatch = "epoch_mismatch"
         /// A message that verifies cannot be decrypted.
         case unreadable
+        /// A first contact leaves out the post-quantum key that the device has.
+        case downgrade
         /// Something that is for somebody else.
         case misdirected
         /// Two messages at one place of a chain (D-3).

@@ -26,7 +26,7 @@ extension Device {
         let context = DeviceContext(
             identityFile: identity, device: DeviceEntry.id(of: signing.publicKey.bytes), signing: signing,
             agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw(),
-            padding: Padding(over: link), models: models)
+            padding: Padding(over: link), tier: Tier(over: link), models: models)
         let list = try makeList(of: context, signedBy: identityKey, at: time.now())
         return try await opening(directory) { spool in
             let store = DeviceStore(spool: spool, context: context, time: time)
@@ -61,6 +61,7 @@ extension Device {
             "signing_key": .string(context.signing.publicKey.text),
             "agreement_key": .string(context.agreement.publicKey.text),
             "noise_key": .string(context.noise.publicKey.text), "created": .string(now.description),
+            "kem": .string(KEMPreKey.kind),
         ]
         let models = context.models.announced
         if !models.isEmpty { entry["models"] = .array(models.map { .integer(Int64($0)) }) }

@@ -36,6 +36,7 @@ public final class Device: Sendable {
                     hint: "Enrol one with `godwit register`.")
             }
             context.padding = Padding(over: link)
+            context.tier = Tier(over: link)
             context.models = models
             return DeviceStore(spool: spool, context: context, time: time)
         }
@@ -79,7 +80,7 @@ public final class Device: Sendable {
         try await store.read { transaction in
             Publication(
                 deviceList: try transaction.ownDeviceList(), signedPreKey: try transaction.currentPreKey(),
-                oneTimePreKeys: try transaction.oneTimePreKeys())
+                kemPreKey: try transaction.currentKEMPreKey(), oneTimePreKeys: try transaction.oneTimePreKeys())
         }
     }
 

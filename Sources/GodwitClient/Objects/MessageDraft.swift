@@ -70,7 +70,7 @@ struct MessageDraft {
         var object = draft.object(
             Message.Encryption(
                 keyID: String(repeating: "a", count: 16), nonce: zeros(MessageNonce.count),
-                header: zeros(isDirect ? SessionHeader.preKeyCount : 0)))
+                header: zeros(isDirect ? SessionHeader.countMax : 0)))
         object["id"] = .string("msg_" + String(repeating: "a", count: 16))
         object["signature"] = .string("ed25519:" + Base64.encode(zeros(Signature.count)))
         object["content"] = .object(["ciphertext": ""])

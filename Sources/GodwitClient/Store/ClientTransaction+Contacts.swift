@@ -9,17 +9,19 @@ struct KnownDevice {
     var agreementKey: [UInt8]
     /// Numbers of the phrase models that it can read.
     var models: Set<UInt8>
+    /// Kind of its post-quantum pre-keys, if it has some.
+    var kem: String?
 }
 
 extension ClientTransaction {
     func device(_ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
         try row(
-            "SELECT signing_key, agreement_key, models FROM client_device WHERE user = ? AND device = ?",
+            "SELECT signing_key, agreement_key, models, kem FROM client_device WHERE user = ? AND device = ?",
             [user.text, device.text]
         ).map { row in
             KnownDevice(
                 signingKey: row.blob("signing_key"), agreementKey: row.blob("agreement_key"),
-                models: PhraseModelNumbers(text: row["models"]).numbers)
+                models: PhraseModelNumbers(text: row["models"]).numbers, kem: row["kem"])
         }
     }
 
@@ -49,10 +51,13 @@ extension ClientTransaction {
         try run("DELETE FROM client_device WHERE user = ?", [user.text])
         for entry in list.devices {
             try run(
-                "INSERT INTO client_device (user, device, signing_key, agreement_key, models) VALUES (?, ?, ?, ?, ?)",
+                """
+                INSERT INTO client_device (user, device, signing_key, agreement_key, models, kem)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
                 [
                     user.text, entry.device.text, Data(entry.signingKey), Data(entry.agreementKey),
-                    PhraseModelNumbers(entry.models).text,
+                    PhraseModelNumbers(entry.models).text, entry.kem,
                 ])
             arrived.append(.device(user, entry.device))
         }
@@ -61,21 +66,34 @@ extension ClientTransaction {
     // MARK: Looking up
 
     /// Asks the user's home node for keys, once.
-    func lookUp(_ user: UserID) throws {
-        guard try row("SELECT 1 FROM client_lookup WHERE user = ?", [user.text]) == nil else { return }
+    ///
+    /// - Parameter refresh: there are sessions, and only the newest signed pre-keys are wanted. Asked once a day at most.
+    func lookUp(_ user: UserID, refresh: Bool = false) throws {
+        if let row = try row("SELECT refresh, asked FROM client_lookup WHERE user = ?", [user.text]) {
+            // A question for more goes out beside the one for less.
+            guard row["refresh"] as Bool else { return }
+            guard try !refresh || exactAge() - (row["asked"] as Int64) >= Self.refreshPause else { return }
+        }
         let lookup = UserLookup(
-            userID: user, requestingNode: context.user.node, requester: context.party, at: now)
+            userID: user, requestingNode: context.user.node, requester: context.party, at: now, isRefresh: refresh)
         let item = try enqueue(lookup.object, nonce: nextCounter())
         try run(
-            "INSERT INTO client_lookup (user, item, since, asked) VALUES (?, ?, ?, ?)",
-            [user.text, Data(item), now.milliseconds, try age()])
+            "INSERT OR REPLACE INTO client_lookup (user, item, since, asked, refresh) VALUES (?, ?, ?, ?, ?)",
+            [user.text, Data(item), now.milliseconds, try refresh ? exactAge() : age(), refresh])
     }
+
+    /// A refresh stays noted for so long, answered or not, in milliseconds of age.
+    static let refreshPause: Int64 = 86_400_000
 
     func take(_ result: UserLookupResult) throws {
         guard result.requester == context.party else {
             throw Rejected(.misdirected, "The answer to another device's lookup arrived here.")
         }
-        try run("DELETE FROM client_lookup WHERE user = ?", [result.userID.text])
+        guard !result.isRefresh else {
+            try takeRefresh(result)
+            return
+        }
+        try run("DELETE FROM client_lookup WHERE user = ? AND refresh = 0", [result.userID.text])
         guard let found = result.found else {
             try failWaiting(
                 for: .user(result.userID),
@@ -87,7 +105,7 @@ extension ClientTransaction {
         do {
             try inSavepoint {
                 try self.introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
-                try self.openSession(with: found)
+                try self.openSessions(with: found)
             }
         } catch let rejected as Rejected {
             try failWaiting(for: result.userID, rejected)

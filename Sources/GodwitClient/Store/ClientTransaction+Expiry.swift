@@ -20,6 +20,8 @@ extension ClientTransaction {
         try repeatLookups()
         try repeatCreations()
         try repeatEpochs()
+        try renewPreKeys()
+        try pruneSessions()
     }
 
     /// - Returns: milliseconds since the last call, as far as the machine can tell.

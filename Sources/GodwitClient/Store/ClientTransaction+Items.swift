@@ -51,6 +51,7 @@ extension ClientTransaction {
         case .readMarker(let marker): try take(marker)
         // News of the moment, of which a store is no place.
         case .presence, .typing: return
+        case .preKeyStock(let stock): try take(stock)
         case .command, .lookup, .erasure:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }

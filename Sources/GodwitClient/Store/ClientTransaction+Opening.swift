@@ -67,13 +67,11 @@ extension ClientTransaction {
             try store(session, with: message.author, message.device)
             return Opened(content: try self.unpack(padded), starts: false)
         }
-        var (session, oneTime) = try answeringSession(to: message, initiator: known)
-        let padded = try session.decrypt(sealed, aad: message.associatedData)
-        try store(session, with: message.author, message.device)
-        if let oneTime { try run("DELETE FROM client_one_time_key WHERE id = ?", [Int64(oneTime)]) }
-        arrived.append(.session(session.id))
+        var answer = try answeringSession(to: message, initiator: known)
+        let padded = try answer.decrypt(sealed, aad: message.associatedData)
+        try keep(answer, with: message.author, message.device)
         // The first message of a session at another place than the first: it was opened for a device that came later.
-        return Opened(content: try self.unpack(padded), starts: position == 0)
+        return Opened(content: try self.unpack(padded), starts: position == 0 && answer.parent == nil)
     }
 
     /// - Throws: `ProtocolError` 9000 when a phrase model that this device has named is gone: the message must come

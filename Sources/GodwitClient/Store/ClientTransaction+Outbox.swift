@@ -59,7 +59,7 @@ extension ClientTransaction {
             throw ProtocolError(
                 .userNotFound, "A direct message goes to somebody else.", hint: "Check the address.")
         case .user(let user):
-            if try sendingSession(with: user) == nil { try lookUp(user) }
+            if try !hasSession(with: user) { try lookUp(user) }
         }
     }
 
@@ -93,7 +93,9 @@ extension ClientTransaction {
             "UPDATE client_outbox SET state = 'refused', error = ? WHERE hash = ? AND state <> 'delivered'",
             [error, Data(refusal.item)])
         if database.changesCount > 0 { return }
-        if let row = try row("SELECT user FROM client_lookup WHERE item = ?", [Data(refusal.item)]) {
+        if let row = try row("SELECT user, refresh FROM client_lookup WHERE item = ?", [Data(refusal.item)]) {
+            // Nothing waits for a refresh.
+            guard row["refresh"] as Bool == false else { return }
             let user: String = row["user"]
             try run("DELETE FROM client_lookup WHERE user = ?", [user])
             try failWaiting(for: .user(try UserID(user)), refusal.error)

@@ -11,114 +11,106 @@ extension ClientTransaction {
         ).map { row in try Self.stored { try Session(decoding: row.blob("state")) } }
     }
 
-    /// The session on which a user is written to: of all with devices that the user still lists, the one with the
-    /// smallest id. Two devices that open sessions towards each other at the same time so come to agree on one.
-    func sendingSession(with user: UserID) throws -> (device: DeviceID, session: Session)? {
-        let candidates = try rows(
-            """
-            SELECT s.device, s.state FROM client_session s
-              JOIN client_device d ON d.user = s.user AND d.device = s.device
-            WHERE s.user = ? ORDER BY s.session
-            """, [user.text])
-        for row in candidates {
-            let session = try Self.stored { try Session(decoding: row.blob("state")) }
-            guard session.ratchet.canSend else { continue }
-            return (try Self.stored { try DeviceID(row["device"] as String) }, session)
-        }
-        return nil
-    }
-
-    func store(_ session: Session, with user: UserID, _ device: DeviceID) throws {
+    /// - Parameter parent: the session that it follows from.
+    func store(_ session: Session, with user: UserID, _ device: DeviceID, parent: String? = nil) throws {
         try run(
             """
-            INSERT INTO client_session (user, device, session, state, used) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (user, device, session) DO UPDATE SET state = excluded.state, used = excluded.used
-            """, [user.text, device.text, session.id, Data(session.encoded()), now.milliseconds])
+            INSERT INTO client_session
+              (user, device, session, state, used, generation, parent, ratchet_key, position, since, last)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)
+            ON CONFLICT (user, device, session) DO UPDATE SET state = excluded.state, used = excluded.used,
+              since = CASE WHEN ratchet_key = excluded.ratchet_key AND position > 0 THEN since ELSE excluded.since END,
+              ratchet_key = excluded.ratchet_key, position = excluded.position, last = excluded.last
+            """,
+            [
+                user.text, device.text, session.id, Data(session.encoded()), now.milliseconds,
+                Int64(session.generation), parent, Data(session.ratchet.ratchetKey.bytes),
+                Int64(session.ratchet.sendingPosition), try exactAge(),
+            ])
     }
 
-    /// First contact (X3DH) with the device whose pre-key a lookup brought, unless there is a session already.
-    func openSession(with found: UserLookupResult.Found) throws {
-        let (user, preKey) = (found.deviceList.userID, found.signedPreKey)
-        guard try sendingSession(with: user) == nil else { return }
-        guard preKey.userID == user, let known = try device(user, preKey.device) else {
+    // MARK: First contact
+
+    /// First contact with each device whose pre-keys a lookup brought and with which there is no session.
+    ///
+    /// - Throws: the first failure, if there is a session with no device of the user then. Others are warnings.
+    func openSessions(with found: UserLookupResult.Found) throws {
+        let user = found.deviceList.userID
+        var failure: Rejected?
+        for bundle in found.bundles {
+            do {
+                try inSavepoint { try self.openSession(with: bundle, of: user) }
+            } catch let rejected as Rejected {
+                failure = failure ?? rejected
+            } catch let error as ProtocolError where !error.isOfStore {
+                failure = failure ?? Rejected(error)
+            } catch is CryptoError {
+                failure = failure ?? Rejected(.malformed, "The keys that a lookup brought cannot be used.")
+            }
+        }
+        guard let failure else { return }
+        guard try hasSession(with: user) else { throw failure }
+        try warn(failure, about: user.text)
+    }
+
+    /// The newest signed pre-keys of a user with whose devices there are sessions.
+    func takeRefresh(_ result: UserLookupResult) throws {
+        guard let found = result.found else { return }
+        try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+        for bundle in found.bundles {
+            guard let known = try device(result.userID, bundle.device) else { continue }
+            try keepPreKey(of: bundle, result.userID, known)
+        }
+    }
+
+    /// Checks a device's signed pre-key and remembers it.
+    @discardableResult
+    private func keepPreKey(
+        of bundle: DeviceBundle, _ user: UserID, _ known: KnownDevice
+    ) throws -> AgreementPublicKey {
+        let preKey = bundle.signedPreKey
+        guard preKey.userID == user else {
             throw Rejected(.malformed, "The looked-up pre-key belongs to no listed device of the user.")
         }
         try KeyChecks.verify(preKey.object, signedBy: known.signingKey, purpose: .preKey)
-        let bundle = X3DH.Bundle(
-            identity: try AgreementPublicKey(known.agreementKey), signedPreKey: try AgreementPublicKey(preKey.key),
-            oneTimePreKey: try found.oneTimePreKey.map { try AgreementPublicKey($0.key) })
+        let key = try AgreementPublicKey(preKey.key)
+        try run(
+            """
+            INSERT INTO client_peer_key (user, device, id, key, came, received) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (user, device) DO UPDATE SET id = excluded.id, key = excluded.key, came = excluded.came,
+              received = excluded.received WHERE excluded.id >= id
+            """,
+            [user.text, bundle.device.text, Int64(preKey.id), Data(key.bytes), try exactAge(), now.milliseconds])
+        return key
+    }
+
+    /// First contact with one device (PQXDH, or X3DH where the device's entry names no KEM), unless there is a session
+    /// already.
+    private func openSession(with bundle: DeviceBundle, of user: UserID) throws {
+        guard let known = try device(user, bundle.device) else {
+            throw Rejected(.malformed, "The looked-up pre-key belongs to no listed device of the user.")
+        }
+        let signed = try keepPreKey(of: bundle, user, known)
+        guard try !hasSession(with: user, bundle.device) else { return }
         let session = try Session.initiate(
-            identity: context.agreement, bundle: bundle, signedPreKeyID: preKey.id,
-            oneTimePreKeyID: found.oneTimePreKey?.id)
-        try store(session, with: user, preKey.device)
+            identity: context.agreement,
+            bundle: X3DH.Bundle(
+                identity: try AgreementPublicKey(known.agreementKey), signedPreKey: signed,
+                oneTimePreKey: try bundle.oneTimePreKey.map { try AgreementPublicKey($0.key) }),
+            signedPreKeyID: bundle.signedPreKey.id, oneTimePreKeyID: bundle.oneTimePreKey?.id,
+            kem: try kem(of: bundle, user, known))
+        try store(session, with: user, bundle.device)
     }
 
-    /// The session of a first message, made from this device's pre-keys. The caller stores it, and drops the one-time
-    /// pre-key, once the message was decrypted.
-    func answeringSession(to message: Message, initiator: KnownDevice) throws -> (session: Session, oneTime: UInt32?) {
-        let header = try SessionHeader(message.encryption.header)
-        guard let use = header.preKey else { throw Waiting(.session(message.encryption.keyID)) }
-        guard let signedPreKey = try signedPreKey(use.signedPreKeyID) else {
-            throw Rejected(.unreadable, "A first message uses a pre-key that this device does not have.")
+    /// The KEM pre-key that must be used: none, only if the device's signed entry names no KEM.
+    private func kem(of bundle: DeviceBundle, _ user: UserID, _ known: KnownDevice) throws -> KEMBundle? {
+        guard known.kem != nil else { return nil }
+        guard known.kem == KEMPreKey.kind, let preKey = bundle.kemPreKey, preKey.userID == user else {
+            throw Rejected(
+                .downgrade, "A device has a post-quantum key, and none that can be used came with its pre-keys.",
+                hint: "Somebody on the way may have left it out, or the device speaks a newer version.")
         }
-        var oneTime: AgreementKey?
-        if let id = use.oneTimePreKeyID {
-            guard
-                let row = try row("SELECT secret FROM client_one_time_key WHERE id = ?", [Int64(id)])
-            else { throw Rejected(.unreadable, "A first message uses a one-time pre-key for the second time.") }
-            oneTime = try Self.stored { try AgreementKey(Secret(row.blob("secret"))) }
-        }
-        let session = try Session.respond(
-            identity: context.agreement, signedPreKey: signedPreKey, oneTimePreKey: oneTime,
-            initiator: try AgreementPublicKey(initiator.agreementKey), preKey: use)
-        guard session.id == message.encryption.keyID else {
-            throw Rejected(.unreadable, "A first message names another session than its keys give.")
-        }
-        return (session, use.oneTimePreKeyID)
-    }
-
-    // MARK: Pre-keys
-
-    func signedPreKey(_ id: UInt32) throws -> AgreementKey? {
-        try row("SELECT secret FROM client_signed_pre_key WHERE id = ?", [Int64(id)])
-            .map { row in try Self.stored { try AgreementKey(Secret(row.blob("secret"))) } }
-    }
-
-    /// The newest signed pre-key, as it is published.
-    func currentPreKey() throws -> SignedPreKey {
-        guard let row = try row("SELECT object FROM client_signed_pre_key ORDER BY id DESC LIMIT 1") else {
-            throw ProtocolError(
-                .internalError, "The device's store has no pre-key.",
-                hint: "The store is damaged; enrol as a new device.")
-        }
-        return try Self.stored { try SignedPreKey(JSONObject.parse(row.blob("object"))) }
-    }
-
-    /// Makes a signed pre-key and one-time pre-keys.
-    func makePreKeys(oneTime count: Int) throws {
-        let key = try AgreementKey.generate()
-        try run(
-            "INSERT INTO client_signed_pre_key (secret, object) VALUES (?, ?)",
-            [Data(key.secret.copyBytes()), Data()])
-        let id = database.lastInsertedRowID
-        let unsigned: JSONObject = [
-            "user_id": .string(context.user.text), "device": .string(context.device.text), "id": .integer(id),
-            "key": .string(key.publicKey.text), "created": .string(now.description),
-        ]
-        let object = context.signing.signed(unsigned, purpose: .preKey)
-        try run(
-            "UPDATE client_signed_pre_key SET object = ? WHERE id = ?", [Data(object.canonicalBytes()), id])
-        for _ in 0..<count {
-            try run(
-                "INSERT INTO client_one_time_key (secret) VALUES (?)",
-                [Data(try AgreementKey.generate().secret.copyBytes())])
-        }
-    }
-
-    func oneTimePreKeys() throws -> [OneTimePreKey] {
-        try rows("SELECT id, secret FROM client_one_time_key ORDER BY id").map { row in
-            let key = try AgreementKey(Secret(row.blob("secret")))
-            return OneTimePreKey(id: UInt32(row["id"] as Int64), key: key.publicKey.bytes)
-        }
+        try KeyChecks.verify(preKey.object, signedBy: known.signingKey, purpose: .preKey)
+        return KEMBundle(id: preKey.id, key: try KEMPublicKey(preKey.key))
     }
 }

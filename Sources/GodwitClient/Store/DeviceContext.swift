@@ -15,6 +15,8 @@ struct DeviceContext: Sendable {
     let salt: NonceSalt
     /// How contents are padded that go out over the link to the home node.
     var padding = Padding.steps
+    /// Of the link to the home node.
+    var tier = Tier.ultraLow
     /// The phrase models at hand.
     var models = PhraseModelLibrary.shared
 
@@ -31,7 +33,10 @@ struct DeviceContext: Sendable {
 
 extension Padding {
     /// D-9: steps at Tier 1, where bytes are dear; Padmé from Tier 2 up.
-    init(over link: Profile) {
-        self = (link.tierUp ?? Tier(rate: link.bandwidthUp)) == .ultraLow ? .steps : .padme
-    }
+    init(over link: Profile) { self = Tier(over: link) == .ultraLow ? .steps : .padme }
+}
+
+extension Tier {
+    /// Of what a device sends over its link.
+    init(over link: Profile) { self = link.tierUp ?? Tier(rate: link.bandwidthUp) }
 }

@@ -1,7 +1,9 @@
 /// The stored form: a version byte, the fields in order, counts checked against the limits. It holds keys in the clear;
 /// the store that keeps it protects it, and leaves it out of backups (D-6).
 extension RatchetState {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
+    /// The first version: associated data of 64 bytes, without its length.
+    private static let fixedVersion: UInt8 = 1
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -18,6 +20,7 @@ extension RatchetState {
 
     func encode(into writer: inout ByteWriter) {
         writer.append(Self.version)
+        writer.append(UInt8(associatedData.count))
         writer.append(associatedData)
         writer.append(root)
         writer.append(own.secret)
@@ -35,8 +38,11 @@ extension RatchetState {
     }
 
     init(from reader: inout ByteReader) throws(CryptoError) {
-        guard try reader.byte() == Self.version else { throw .malformed }
-        associatedData = try reader.take(64)
+        switch try reader.byte() {
+        case Self.version: associatedData = try reader.take(Int(reader.byte()))
+        case Self.fixedVersion: associatedData = try reader.take(64)
+        default: throw .malformed
+        }
         root = try reader.secret()
         own = try AgreementKey(try reader.secret())
         let flags = try reader.byte()

@@ -51,6 +51,8 @@ public struct RatchetState: Sendable, Equatable {
     public var canSend: Bool { sending != nil }
     /// Position of the next message in the sending chain.
     public var sendingPosition: UInt64 { sending?.position ?? 0 }
+    /// The own ratchet key: another one stands for a new sending chain.
+    public var ratchetKey: AgreementPublicKey { own.publicKey }
     /// Number of skipped keys that are kept.
     public var skippedCount: Int { skipped.reduce(0) { $0 + $1.keys.count } }
 

@@ -1,13 +1,20 @@
-/// A pairwise session: what X3DH agreed, the ratchet, and whether the first answer has come.
+/// A pairwise session: what was agreed at first contact or made of an earlier session, the ratchet, and whether the
+/// first answer has come.
 ///
 /// A value; the rules of `RatchetState` about storing before sending hold here too. One device may have several sessions
 /// with another; `id` is what `encryption.key_id` names.
 public struct Session: Sendable, Equatable {
     /// 16 characters of base32, the same on both sides.
     public let id: String
+    /// How many rotations lie before it, over both sides: 0 after first contact.
+    public let generation: UInt32
+    /// What a session that follows from this one is made of. Nil in sessions that an earlier version made.
+    let export: Secret?
     public private(set) var ratchet: RatchetState
     /// The initiator's keys, repeated in each header until the first answer arrives.
     public private(set) var pendingPreKey: PreKeyUse?
+    /// The same of a rotation.
+    public private(set) var pendingRotation: RotationUse?
 
     /// An encrypted message, as it stands in `content` and `encryption`.
     public struct Sealed: Hashable, Sendable {
@@ -22,49 +29,20 @@ public struct Session: Sendable, Equatable {
         }
     }
 
-    /// Opens a session towards the device of `bundle`, whose signatures were checked before.
-    ///
-    /// - Parameters:
-    ///   - signedPreKeyID: id of `bundle.signedPreKey`.
-    ///   - oneTimePreKeyID: id of `bundle.oneTimePreKey`; 1 or more, nil where the bundle has none.
-    /// - Throws: `invalidKey` for keys of small order; `parameters` when key and id of the one-time pre-key do not go
-    ///   together.
-    public static func initiate(
-        identity: AgreementKey, bundle: X3DH.Bundle, signedPreKeyID: UInt32, oneTimePreKeyID: UInt32?,
-        from random: some RandomSource = SystemRandom()
-    ) throws(CryptoError) -> Session {
-        guard (bundle.oneTimePreKey == nil) == (oneTimePreKeyID == nil), oneTimePreKeyID != 0 else {
-            throw .parameters
-        }
-        let ephemeral = try AgreementKey.generate(from: random)
-        let agreement = try X3DH.initiate(identity: identity, ephemeral: ephemeral, bundle: bundle)
-        return Session(
-            id: agreement.sessionID,
-            ratchet: try RatchetState(initiating: agreement, remote: bundle.signedPreKey, from: random),
-            pendingPreKey: PreKeyUse(
-                ephemeral: ephemeral.publicKey, signedPreKeyID: signedPreKeyID, oneTimePreKeyID: oneTimePreKeyID))
+    init(
+        _ agreement: X3DH.Agreement, generation: UInt32 = 0, ratchet: RatchetState, pendingPreKey: PreKeyUse? = nil,
+        pendingRotation: RotationUse? = nil
+    ) {
+        id = agreement.sessionID
+        self.generation = generation
+        export = KeyDerivation.key(agreement.sharedKey, info: Array("DCP1:session-export".utf8))
+        self.ratchet = ratchet
+        self.pendingPreKey = pendingPreKey
+        self.pendingRotation = pendingRotation
     }
 
-    /// The session of a first message whose header has form 2. Keep it only if `decrypt` of that message succeeds, and
-    /// delete the one-time pre-key then.
-    ///
-    /// - Parameters:
-    ///   - initiator: the agreement key of the author's signed device entry.
-    ///   - preKey: from the header; the private keys are those of its ids.
-    /// - Throws: `parameters` when the header names a one-time pre-key and none is given, or the other way round;
-    ///   `invalidKey`.
-    public static func respond(
-        identity: AgreementKey, signedPreKey: AgreementKey, oneTimePreKey: AgreementKey?,
-        initiator: AgreementPublicKey, preKey: PreKeyUse
-    ) throws(CryptoError) -> Session {
-        guard (oneTimePreKey == nil) == (preKey.oneTimePreKeyID == nil) else { throw .parameters }
-        let agreement = try X3DH.respond(
-            identity: identity, signedPreKey: signedPreKey, oneTimePreKey: oneTimePreKey, initiator: initiator,
-            ephemeral: preKey.ephemeral)
-        return Session(
-            id: agreement.sessionID, ratchet: RatchetState(responding: agreement, signedPreKey: signedPreKey),
-            pendingPreKey: nil)
-    }
+    /// True until the first answer has come, on the side that opened the session.
+    public var isUnanswered: Bool { pendingPreKey != nil || pendingRotation != nil }
 
     /// Encrypts the next message. Store the session before the result leaves (D-6).
     ///
@@ -74,15 +52,15 @@ public struct Session: Sendable, Equatable {
         _ content: [UInt8], salt: NonceSalt, aad: (_ header: [UInt8], _ nonce: [UInt8]) -> [UInt8]
     ) throws(CryptoError) -> Sealed {
         var header: [UInt8] = []
-        let preKey = pendingPreKey
+        let (preKey, rotation) = (pendingPreKey, pendingRotation)
         let message = try ratchet.encrypt(content, salt: salt) { ratchetHeader, nonce in
-            header = SessionHeader(ratchet: ratchetHeader, preKey: preKey).bytes
+            header = SessionHeader(ratchet: ratchetHeader, preKey: preKey, rotation: rotation).bytes
             return aad(header, nonce.bytes)
         }
         return Sealed(header: header, nonce: message.nonce.bytes, ciphertext: message.ciphertext)
     }
 
-    /// Decrypts a message of this session; the first one that succeeds ends form 2 of the headers.
+    /// Decrypts a message of this session; the first one that succeeds ends the longer forms of the headers.
     ///
     /// - Throws: as `RatchetState.decrypt`, `malformed` for header or nonce; the session is unchanged then.
     public mutating func decrypt(
@@ -93,34 +71,45 @@ public struct Session: Sendable, Equatable {
             header: header.ratchet, nonce: try MessageNonce(sealed.nonce), ciphertext: sealed.ciphertext)
         let content = try ratchet.decrypt(message, aad: aad, from: random)
         pendingPreKey = nil
+        pendingRotation = nil
         return content
     }
 }
 
 extension Session {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
+    /// The first version, without generation, export and the newer headers.
+    private static let plainVersion: UInt8 = 1
     private static let idCount = 16
 
     /// The stored form, with keys in the clear; see `RatchetState.encoded()`.
     public func encoded() -> [UInt8] {
         var writer = ByteWriter([Self.version])
         writer.append(id)
-        writer.append(pendingPreKey == nil ? 0 : 1)
+        writer.append(bigEndian: generation)
+        let flags: UInt8 =
+            (pendingPreKey == nil ? 0 : 1) | (pendingPreKey?.kem == nil ? 0 : 2) | (pendingRotation == nil ? 0 : 4)
+            | (export == nil ? 0 : 8)
+        writer.append(flags)
         pendingPreKey?.encode(into: &writer)
+        pendingRotation?.encode(into: &writer)
+        if let export { writer.append(export) }
         ratchet.encode(into: &writer)
         return writer.bytes
     }
 
-    /// - Throws: `malformed` for anything that `encoded()` does not write.
+    /// - Throws: `malformed` for anything that `encoded()` of this or the first version does not write.
     public init(decoding bytes: [UInt8]) throws(CryptoError) {
         var reader = ByteReader(bytes)
-        guard try reader.byte() == Self.version else { throw .malformed }
+        let version = try reader.byte()
+        guard version == Self.version || version == Self.plainVersion else { throw .malformed }
         id = String(decoding: try reader.take(Self.idCount), as: UTF8.self)
-        switch try reader.byte() {
-        case 0: pendingPreKey = nil
-        case 1: pendingPreKey = try PreKeyUse(from: &reader)
-        default: throw .malformed
-        }
+        generation = version == Self.plainVersion ? 0 : try reader.integer()
+        let flags = try reader.byte()
+        guard flags < (version == Self.plainVersion ? 2 : 16), flags & 3 != 2 else { throw .malformed }
+        pendingPreKey = flags & 1 == 0 ? nil : try PreKeyUse(from: &reader, hasKEM: flags & 2 != 0)
+        pendingRotation = flags & 4 == 0 ? nil : try RotationUse(from: &reader)
+        export = flags & 8 == 0 ? nil : try reader.secret()
         ratchet = try RatchetState(from: &reader)
         try reader.finish()
     }

@@ -8,7 +8,7 @@ public enum X3DH {
     public struct Agreement: Sendable, Equatable {
         /// 32 bytes, the first root key of the ratchet.
         public let sharedKey: Secret
-        /// `IK_A ‖ IK_B`, 64 bytes.
+        /// `IK_A ‖ IK_B`, 64 bytes; with a KEM the digest of its key and ciphertext besides, 96 bytes.
         public let associatedData: [UInt8]
 
         /// Name of the session: 16 characters of base32.
@@ -39,13 +39,9 @@ public enum X3DH {
     public static func initiate(
         identity: AgreementKey, ephemeral: AgreementKey, bundle: Bundle
     ) throws(CryptoError) -> Agreement {
-        var results = [
-            try identity.agree(with: bundle.signedPreKey),
-            try ephemeral.agree(with: bundle.identity),
-            try ephemeral.agree(with: bundle.signedPreKey),
-        ]
-        if let oneTime = bundle.oneTimePreKey { results.append(try ephemeral.agree(with: oneTime)) }
-        return agreement(results, initiator: identity.publicKey, responder: bundle.identity)
+        agreement(
+            try results(identity: identity, ephemeral: ephemeral, bundle: bundle), initiator: identity.publicKey,
+            responder: bundle.identity)
     }
 
     /// The responder's side.
@@ -56,23 +52,48 @@ public enum X3DH {
         identity: AgreementKey, signedPreKey: AgreementKey, oneTimePreKey: AgreementKey?,
         initiator: AgreementPublicKey, ephemeral: AgreementPublicKey
     ) throws(CryptoError) -> Agreement {
+        agreement(
+            try results(
+                identity: identity, signedPreKey: signedPreKey, oneTimePreKey: oneTimePreKey, initiator: initiator,
+                ephemeral: ephemeral),
+            initiator: initiator, responder: identity.publicKey)
+    }
+
+    static func results(
+        identity: AgreementKey, ephemeral: AgreementKey, bundle: Bundle
+    ) throws(CryptoError) -> [Secret] {
+        var results = [
+            try identity.agree(with: bundle.signedPreKey),
+            try ephemeral.agree(with: bundle.identity),
+            try ephemeral.agree(with: bundle.signedPreKey),
+        ]
+        if let oneTime = bundle.oneTimePreKey { results.append(try ephemeral.agree(with: oneTime)) }
+        return results
+    }
+
+    static func results(
+        identity: AgreementKey, signedPreKey: AgreementKey, oneTimePreKey: AgreementKey?,
+        initiator: AgreementPublicKey, ephemeral: AgreementPublicKey
+    ) throws(CryptoError) -> [Secret] {
         var results = [
             try signedPreKey.agree(with: initiator),
             try identity.agree(with: ephemeral),
             try signedPreKey.agree(with: ephemeral),
         ]
         if let oneTimePreKey { results.append(try oneTimePreKey.agree(with: ephemeral)) }
-        return agreement(results, initiator: initiator, responder: identity.publicKey)
+        return results
     }
 
-    private static func agreement(
-        _ results: [Secret], initiator: AgreementPublicKey, responder: AgreementPublicKey
+    /// - Parameter binding: follows the identity keys in the associated data.
+    static func agreement(
+        _ results: [Secret], initiator: AgreementPublicKey, responder: AgreementPublicKey,
+        info: String = "DCP1:x3dh", binding: [UInt8] = []
     ) -> Agreement {
         // The 32 bytes of 0xFF keep the input apart from any encoding of a key (X3DH, section 2.2).
         let input = Secret.joining([Secret([UInt8](repeating: 0xFF, count: 32))] + results)
         return Agreement(
-            sharedKey: KeyDerivation.key(input, info: Array("DCP1:x3dh".utf8)),
-            associatedData: initiator.bytes + responder.bytes)
+            sharedKey: KeyDerivation.key(input, info: Array(info.utf8)),
+            associatedData: initiator.bytes + responder.bytes + binding)
     }
 }
 

@@ -60,7 +60,7 @@ struct CommandDesk: Sendable {
         let party = try device(session)
         let list = try DeviceList(data.value("device_list"))
         let preKey = try SignedPreKey(data.value("signed_pre_key"))
-        let oneTime = try NodeTransaction.oneTimeKeys(data)
+        let (kem, oneTime) = (try NodeTransaction.kemPreKey(data), try NodeTransaction.oneTimeKeys(data))
         guard list.userID == session.user, case .device(_, let device) = party else {
             throw ProtocolError(.insufficientPermissions, "The device list is another user's.")
         }
@@ -69,7 +69,7 @@ struct CommandDesk: Sendable {
                 throw ProtocolError(.userNotFound, "The user is not registered.")
             }
             try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
-            return try transaction.publish(preKey, oneTime: oneTime, of: session.user, device)
+            return try transaction.publish(preKey, kem: kem, oneTime: oneTime, of: session.user, device)
         }
         guard taken > 0 || oneTime.isEmpty else { throw ProtocolError.oneTimeKeysFull(taken: 0) }
         return ["one_time_pre_keys": .integer(Int64(taken))]

@@ -116,7 +116,7 @@ struct SessionDesk: Sendable {
         let id = try data.userID("user_id")
         let body: @Sendable (NodeTransaction) throws -> JSONObject = { transaction in
             try Self.devices(of: id, transaction)
-                .setting("bundles", .array(transaction.bundles(of: id, claim: claim).map { .object($0) }))
+                .setting("bundles", .array(transaction.bundles(of: id, claim: claim).map { .object($0.object) }))
         }
         return try await claim ? core.write(body) : core.read(body)
     }

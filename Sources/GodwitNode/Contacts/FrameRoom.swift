@@ -33,7 +33,7 @@ enum FrameRoom {
     /// - Throws: `ProtocolError` 2001.
     static func check(_ object: JSONObject, keeping room: Int) throws(ProtocolError) {
         let body = object.canonicalBytes()
-        try checkEvent(body)
+        try checkEvent(body, keeping: room)
         guard body.count + room > safe else { return }
         try check(
             BatchItem(kind: .object, body: body, created: Timestamp(milliseconds: 0), age: ageMax, priority: .control),
@@ -41,8 +41,8 @@ enum FrameRoom {
     }
 
     /// For what goes to a device: it may come over a socket.
-    static func checkEvent(_ body: [UInt8]) throws(ProtocolError) {
-        let most = SocketLimits.messageMax - eventMax
+    static func checkEvent(_ body: [UInt8], keeping room: Int = 0) throws(ProtocolError) {
+        let most = SocketLimits.messageMax - eventMax - room
         guard body.count <= most else {
             throw .tooLarge("The item is too large for a socket.", actual: body.count, firstRefused: most + 1)
         }

@@ -35,6 +35,7 @@ enum NodeSchema {
         migrator.registerMigration("node lookups") { database in
             for index in lookups { try database.execute(sql: index) }
         }
+        registerPreKeys(in: &migrator)
     }
 
     /// For what is asked with each connection and each account that ends.

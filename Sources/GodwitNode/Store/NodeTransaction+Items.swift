@@ -80,6 +80,8 @@ extension NodeTransaction {
         case .typing(let notice): try accept(notice, from: source)
         case .readMarker(let marker): try accept(marker, from: source)
         case .erasure(let erasure): try accept(erasure, from: source)
+        case .preKeyStock:
+            throw ProtocolError(.insufficientPermissions, "A device learns of its stock from its own node.")
         }
     }
 
@@ -138,7 +140,9 @@ extension NodeTransaction {
         case "publish_keys":
             let oneTime = try Self.oneTimeKeys(fields)
             let taken = try publish(
-                SignedPreKey(fields.value("signed_pre_key")), oneTime: oneTime, of: command.userID, command.device)
+                SignedPreKey(fields.value("signed_pre_key")), kem: Self.kemPreKey(fields), oneTime: oneTime,
+                of: command.userID, command.device)
+            if oneTime.isEmpty { try tellLowStock(of: command.userID, command.device) }
             guard taken < oneTime.count else { return }
             // What could be taken stays: only the rest is refused.
             try refuse(
@@ -150,6 +154,10 @@ extension NodeTransaction {
             throw ProtocolError.malformed(
                 "The command is unknown.", member: "command", hint: "The sender may speak a newer version.")
         }
+    }
+
+    static func kemPreKey(_ fields: ObjectReader) throws(ProtocolError) -> KEMPreKey? {
+        try fields.optionalObject("kem_pre_key").map { reader throws(ProtocolError) in try KEMPreKey(reader.object) }
     }
 
     static func oneTimeKeys(_ fields: ObjectReader) throws(ProtocolError) -> [OneTimePreKey] {

@@ -66,9 +66,9 @@ extension NodeTransaction {
         }
         guard list.version > known?.listVersion ?? 0 else { return }
         try KeyChecks.verify(list, signedBy: publicKey)
-        // A lookup's answer holds pre-keys besides the list.
+        // A lookup's answer holds the pre-keys of one device at least besides the list.
         try FrameRoom.check(
-            Introduction(userID: id, publicKey: publicKey, deviceList: list).object, keeping: 2 * Self.preKeyMax)
+            Introduction(userID: id, publicKey: publicKey, deviceList: list).object, keeping: Self.bundleMax)
         let body = Data(list.object.canonicalBytes())
         if known == nil {
             try run(
@@ -117,79 +117,6 @@ extension NodeTransaction {
         var devices: [DeviceID] = []
         try statement.each { devices.append(try DeviceID($0.text(0))) }
         return devices
-    }
-
-    /// Stores what a device publishes. The signed pre-key must be the device's own. Of the one-time pre-keys those are
-    /// taken, from the first, for which there is room; none that is here is given up for another.
-    ///
-    /// - Returns: how many of `oneTime` are here now.
-    func publish(
-        _ signedPreKey: SignedPreKey, oneTime: [OneTimePreKey], of user: UserID, _ device: DeviceID
-    ) throws -> Int {
-        guard signedPreKey.userID == user, signedPreKey.device == device,
-            let key = try signingKey(of: user, device)
-        else {
-            throw ProtocolError(
-                .insufficientPermissions, "Keys can be published for one's own listed device only.",
-                hint: "Publish the device list first.")
-        }
-        try KeyChecks.verify(signedPreKey.object, signedBy: key, purpose: .preKey)
-        let body = signedPreKey.object.canonicalBytes()
-        guard body.count <= Self.preKeyMax else {
-            throw ProtocolError.tooLarge(
-                "The pre-key is too large.", actual: body.count, firstRefused: Self.preKeyMax + 1)
-        }
-        try run(
-            "UPDATE node_device SET signed_pre_key = ? WHERE user = ? AND device = ?",
-            [Data(body), user.text, device.text])
-        var here = Set(
-            try rows("SELECT id FROM node_one_time_key WHERE user = ? AND device = ?", [user.text, device.text])
-                .map { $0["id"] as Int64 })
-        var taken = 0
-        for oneTimeKey in oneTime {
-            let id = Int64(oneTimeKey.id)
-            guard here.contains(id) || here.count < Self.oneTimeKeysMax else { break }
-            here.insert(id)
-            taken += 1
-            try run(
-                "INSERT OR REPLACE INTO node_one_time_key (user, device, id, key) VALUES (?, ?, ?, ?)",
-                [user.text, device.text, id, Data(oneTimeKey.key)])
-        }
-        return taken
-    }
-
-    /// One-time pre-keys of a device, over all its publications.
-    static let oneTimeKeysMax = 200
-    /// Bytes of a signed pre-key; without members that this version does not know it has some 330.
-    static let preKeyMax = 1024
-
-    /// The answer to a lookup of a user of this node; takes one one-time pre-key out of the store.
-    func lookUp(_ lookup: UserLookup) throws -> UserLookupResult {
-        var result = UserLookupResult(userID: lookup.userID, requester: lookup.requester, asOf: now, found: nil)
-        guard let known = try user(lookup.userID), known.isLocal, let list = known.deviceList,
-            let device = list.devices.first?.device,
-            let row = try row(
-                "SELECT signed_pre_key FROM node_device WHERE user = ? AND device = ?",
-                [lookup.userID.text, device.text]),
-            let stored: Data = row["signed_pre_key"]
-        else { return result }
-        result.found = UserLookupResult.Found(
-            publicKey: known.publicKey, deviceList: list,
-            signedPreKey: try SignedPreKey(JSONObject.parse([UInt8](stored))),
-            oneTimePreKey: try takeOneTimeKey(of: lookup.userID, device))
-        return result
-    }
-
-    func takeOneTimeKey(of user: UserID, _ device: DeviceID) throws -> OneTimePreKey? {
-        guard
-            let row = try row(
-                "SELECT id, key FROM node_one_time_key WHERE user = ? AND device = ? ORDER BY id LIMIT 1",
-                [user.text, device.text])
-        else { return nil }
-        let id: Int64 = row["id"]
-        try run(
-            "DELETE FROM node_one_time_key WHERE user = ? AND device = ? AND id = ?", [user.text, device.text, id])
-        return OneTimePreKey(id: UInt32(id), key: [UInt8](row["key"] as Data))
     }
 
     /// Checks that a command's counter grows and stores it with the state that the command changes (D-8).

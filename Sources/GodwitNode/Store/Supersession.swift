@@ -11,13 +11,14 @@ enum Supersession {
         switch object {
         case .introduction(let introduction): "introduction/\(introduction.userID.text)"
         case .receipt(let receipt): "receipt/\(receipt.from.text)/\(receipt.to.text)"
-        case .lookup(let lookup): "lookup/\(lookup.requester.text)/\(lookup.userID.text)"
+        case .lookup(let lookup):
+            "lookup/\(lookup.requester.text)/\(lookup.userID.text)" + (lookup.isRefresh ? "/refresh" : "")
         // An empty list is a question.
         case .memberList(let list): list.devices.isEmpty ? "question/\(list.channel.text)" : nil
         case .presence(let notice): "presence/\(notice.userID.text)"
         case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
         case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
-            .readMarker, .erasure:
+            .readMarker, .erasure, .preKeyStock:
             nil
         }
     }

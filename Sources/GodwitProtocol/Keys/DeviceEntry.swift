@@ -12,6 +12,9 @@ public struct DeviceEntry: Hashable, Sendable {
     public let created: Timestamp
     /// Numbers of the phrase models that the device holds (D-9), as `docs/protocol.md` gives them away.
     public let models: Set<UInt8>
+    /// Kind of the device's post-quantum pre-keys; nil if it has none. A device that has some is never written to
+    /// without them (G-101), also where its kind is unknown here.
+    public let kem: String?
 
     public init(_ object: JSONObject) throws(ProtocolError) {
         let fields = ObjectReader(object, what: "device entry")
@@ -23,11 +26,18 @@ public struct DeviceEntry: Hashable, Sendable {
         created = try fields.canonicalTimestamp("created")
         _ = try fields.key("signature", prefix: "ed25519", count: 64)
         models = try fields.models("models")
+        kem = try fields.optionalString("kem")
+        guard kem.map({ (1...Self.kemNameMax).contains($0.utf8.count) }) ?? true else {
+            throw .malformed("The kind of a device's KEM has 1 to 32 bytes.", member: "kem")
+        }
         guard device == Self.id(of: signingKey) else {
             throw .malformed("The device id does not follow from the signing key.", member: "device")
         }
         self.object = object
     }
+
+    /// Longest name of a kind of KEM, in bytes.
+    public static let kemNameMax = 32
 
     /// `docs/protocol.md` §2.
     public static func id(of signingKey: [UInt8]) -> DeviceID {
@@ -70,49 +80,5 @@ public struct DeviceList: Hashable, Sendable {
         }
         self.devices = devices
         self.object = object
-    }
-}
-
-/// A medium-term X25519 key of a device. Signed by the device, purpose `pre-key`.
-public struct SignedPreKey: Hashable, Sendable {
-    public let object: JSONObject
-    public let userID: UserID
-    public let device: DeviceID
-    public let id: UInt32
-    /// X25519, 32 bytes.
-    public let key: [UInt8]
-    public let created: Timestamp
-
-    public init(_ object: JSONObject) throws(ProtocolError) {
-        let fields = ObjectReader(object, what: "signed pre-key")
-        userID = try fields.userID("user_id")
-        device = try fields.deviceID("device")
-        id = UInt32(try fields.integer("id", in: 1...Int64(UInt32.max)))
-        key = try fields.key("key", prefix: "x25519", count: 32)
-        created = try fields.canonicalTimestamp("created")
-        _ = try fields.key("signature", prefix: "ed25519", count: 64)
-        self.object = object
-    }
-}
-
-/// A pre-key that is used once. Not signed by itself: what delivers it is.
-public struct OneTimePreKey: Hashable, Sendable {
-    public let id: UInt32
-    /// X25519, 32 bytes.
-    public let key: [UInt8]
-
-    public init(id: UInt32, key: [UInt8]) {
-        self.id = id
-        self.key = key
-    }
-
-    public init(_ object: JSONObject) throws(ProtocolError) {
-        let fields = ObjectReader(object, what: "one-time pre-key")
-        id = UInt32(try fields.integer("id", in: 1...Int64(UInt32.max)))
-        key = try fields.key("key", prefix: "x25519", count: 32)
-    }
-
-    public var object: JSONObject {
-        ["id": .integer(Int64(id)), "key": .string(PublicKeyText.text(x25519: key))]
     }
 }

@@ -19,6 +19,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case typing(TypingNotice)
     case readMarker(ReadMarker)
     case erasure(Erasure)
+    case preKeyStock(PreKeyStock)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -47,6 +48,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "typing": self = .typing(try TypingNotice(object))
         case "read_marker": self = .readMarker(try ReadMarker(object))
         case "erasure": self = .erasure(try Erasure(object))
+        case "pre_key_stock": self = .preKeyStock(try PreKeyStock(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -72,6 +74,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .typing(let value): value.object
         case .readMarker(let value): value.object
         case .erasure(let value): value.object
+        case .preKeyStock(let value): value.object
         }
     }
 }

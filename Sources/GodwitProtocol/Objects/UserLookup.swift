@@ -6,12 +6,15 @@ public struct UserLookup: Sendable, Hashable {
     public var requester: Party
     /// When it was asked. Tells one question from the next: equal objects are duplicates on the way.
     public var at: Timestamp
+    /// The asker has sessions and wants the newest signed pre-keys only: no one-time pre-key is given out for it.
+    public var isRefresh: Bool
 
-    public init(userID: UserID, requestingNode: NodeID, requester: Party, at: Timestamp) {
+    public init(userID: UserID, requestingNode: NodeID, requester: Party, at: Timestamp, isRefresh: Bool = false) {
         self.userID = userID
         self.requestingNode = requestingNode
         self.requester = requester
         self.at = at
+        self.isRefresh = isRefresh
     }
 
     init(_ object: JSONObject) throws(ProtocolError) {
@@ -20,16 +23,19 @@ public struct UserLookup: Sendable, Hashable {
         requestingNode = try fields.nodeID("requesting_node")
         requester = try fields.party("requester")
         at = try fields.canonicalTimestamp("at")
+        isRefresh = try object["refresh"] == nil ? false : fields.bool("refresh")
         guard case .device(let user, _) = requester, user.node == requestingNode else {
             throw .malformed("The requester is a device of the requesting node.", member: "requester")
         }
     }
 
     public var object: JSONObject {
-        [
+        var object: JSONObject = [
             "type": "user_lookup", "user_id": .string(userID.text), "requesting_node": .string(requestingNode.text),
             "requester": .string(requester.text), "at": .string(at.description),
         ]
+        if isRefresh { object["refresh"] = true }
+        return object
     }
 }
 
@@ -38,30 +44,30 @@ public struct UserLookupResult: Sendable, Hashable {
     public var userID: UserID
     public var requester: Party
     public var asOf: Timestamp
+    /// Answers a lookup of that kind.
+    public var isRefresh: Bool
     /// Nil: not found.
     public var found: Found?
 
-    /// What is needed to write to one device of the user.
+    /// What is needed to write to the user's devices.
     public struct Found: Sendable, Hashable {
         public var publicKey: [UInt8]
         public var deviceList: DeviceList
-        public var signedPreKey: SignedPreKey
-        public var oneTimePreKey: OneTimePreKey?
+        /// Of each listed device that has published keys; 1 to 16.
+        public var bundles: [DeviceBundle]
 
-        public init(
-            publicKey: [UInt8], deviceList: DeviceList, signedPreKey: SignedPreKey, oneTimePreKey: OneTimePreKey?
-        ) {
+        public init(publicKey: [UInt8], deviceList: DeviceList, bundles: [DeviceBundle]) {
             self.publicKey = publicKey
             self.deviceList = deviceList
-            self.signedPreKey = signedPreKey
-            self.oneTimePreKey = oneTimePreKey
+            self.bundles = bundles
         }
     }
 
-    public init(userID: UserID, requester: Party, asOf: Timestamp, found: Found?) {
+    public init(userID: UserID, requester: Party, asOf: Timestamp, isRefresh: Bool = false, found: Found?) {
         self.userID = userID
         self.requester = requester
         self.asOf = asOf
+        self.isRefresh = isRefresh
         self.found = found
     }
 
@@ -70,6 +76,7 @@ public struct UserLookupResult: Sendable, Hashable {
         userID = try fields.userID("user_id")
         requester = try fields.party("requester")
         asOf = try fields.canonicalTimestamp("as_of")
+        isRefresh = try object["refresh"] == nil ? false : fields.bool("refresh")
         guard try fields.bool("found") else {
             found = nil
             return
@@ -80,7 +87,14 @@ public struct UserLookupResult: Sendable, Hashable {
         }
         found = Found(
             publicKey: try fields.ed25519Key("public_key"), deviceList: deviceList,
-            signedPreKey: try SignedPreKey(fields.value("signed_pre_key")),
+            bundles: try object["bundles"] == nil ? [Self.onlyBundle(fields)] : DeviceBundle.list(fields))
+    }
+
+    /// The earlier form, which brings the pre-keys of one device.
+    private static func onlyBundle(_ fields: ObjectReader) throws(ProtocolError) -> DeviceBundle {
+        let preKey = try SignedPreKey(fields.value("signed_pre_key"))
+        return DeviceBundle(
+            device: preKey.device, signedPreKey: preKey,
             oneTimePreKey: try fields.optionalObject("one_time_pre_key").map { reader throws(ProtocolError) in
                 try OneTimePreKey(reader.object)
             })
@@ -91,11 +105,11 @@ public struct UserLookupResult: Sendable, Hashable {
             "type": "user_lookup_result", "user_id": .string(userID.text), "requester": .string(requester.text),
             "as_of": .string(asOf.description), "found": .bool(found != nil),
         ]
+        if isRefresh { object["refresh"] = true }
         guard let found else { return object }
         object["public_key"] = .string(PublicKeyText.text(ed25519: found.publicKey))
         object["device_list"] = .object(found.deviceList.object)
-        object["signed_pre_key"] = .object(found.signedPreKey.object)
-        object["one_time_pre_key"] = found.oneTimePreKey.map { .object($0.object) } ?? .null
+        object["bundles"] = .array(found.bundles.map { .object($0.object) })
         return object
     }
 }

@@ -57,6 +57,7 @@ enum APIComponents {
                     .object([
                         .needed("device", .deviceID), .needed("signed_pre_key", .anyObject),
                         .needed("one_time_pre_key", .nullable(.named("OneTimeKey"))),
+                        .optional("kem_pre_key", .anyObject),
                     ]))),
         ]),
         "Channel": .object([

@@ -136,6 +136,7 @@ enum APITable {
             body: .object([
                 .needed("device_list", .anyObject), .needed("signed_pre_key", .anyObject),
                 .needed("one_time_pre_keys", .list(.named("OneTimeKey"), most: 1_000)),
+                .optional("kem_pre_key", .anyObject),
             ]),
             answer: .object([.needed("one_time_pre_keys", .integer(0...200))]),
             failures: [.insufficientPermissions, .userNotFound]),

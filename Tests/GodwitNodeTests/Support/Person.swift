@@ -39,8 +39,13 @@ final class Person: Sendable {
         ]
     }
 
-    func deviceList(version: Int64 = 1, with others: [Person] = []) -> JSONObject {
-        let entries = ([self] + others).map { JSONValue.object(identityKey.signed($0.entry(of: id), purpose: .device)) }
+    /// - Parameter kem: what the entries name as the kind of their KEM.
+    func deviceList(version: Int64 = 1, with others: [Person] = [], kem: String? = nil) -> JSONObject {
+        let entries = ([self] + others).map { person -> JSONValue in
+            var entry = person.entry(of: id)
+            if let kem { entry["kem"] = .string(kem) }
+            return .object(identityKey.signed(entry, purpose: .device))
+        }
         return identityKey.signed(
             [
                 "user_id": .string(id.text), "version": .integer(version),
@@ -63,6 +68,17 @@ final class Person: Sendable {
                 "user_id": .string(id.text), "device": .string(device.text), "id": .integer(number),
                 "key": .string(agreementKey.publicKey.text), "created": .string(TestTime.start.description),
             ], purpose: .preKey)
+    }
+
+    /// - Parameter pad: bytes of a member that this version does not know.
+    func kemPreKey(_ number: Int64 = 1, pad: Int = 0) -> JSONObject {
+        let key = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: KEMPreKey.keyCount)
+        var object: JSONObject = [
+            "user_id": .string(id.text), "device": .string(device.text), "id": .integer(number),
+            "key": .string("mlkem768:" + Base64.encode(key)), "created": .string(TestTime.start.description),
+        ]
+        if pad > 0 { object["pad"] = .string(String(repeating: "x", count: pad)) }
+        return deviceKey.signed(object, purpose: .preKey)
     }
 
     static func oneTimeKeys(_ numbers: Range<Int64>) -> JSONValue {
