@@ -83,7 +83,9 @@ import Testing
         }
     }
 
-    @Test("thousands of ratchet messages cross with doubleratchet out of order (E2E-04)", arguments: [true, false])
+    @Test(
+        "thousands of ratchet messages cross with doubleratchet out of order, some lost, some twice (E2E-04)",
+        arguments: [true, false])
     func ratchet(_ weInitiate: Bool) throws {
         let signed = try AgreementKey.generate(from: random)
         let agreement = X3DH.Agreement(
@@ -98,9 +100,11 @@ import Testing
         var toThem: [(RatchetMessage, [UInt8])] = []
         var theyCanSend = !weInitiate
         var crossed = 0
-        while crossed < 2_000 {
+        while crossed < 3_000 {
             let text = random.bytes(random.below(80))
             switch random.below(4) {
+            case 2 where !toThem.isEmpty && random.below(40) == 0: toThem.remove(at: random.below(toThem.count))
+            case 3 where !toUs.isEmpty && random.below(40) == 0: toUs.remove(at: random.below(toUs.count))
             case 0 where ours.canSend && toThem.count < 30: toThem.append((try ours.send(text), text))
             case 1 where theyCanSend && toUs.count < 30: toUs.append((try python.encrypt(text, random.bytes(4)), text))
             case 2 where !toThem.isEmpty:
@@ -108,12 +112,16 @@ import Testing
                 #expect(try python.decrypt(message) == text)
                 theyCanSend = true
                 crossed += 1
+                if random.below(20) == 0 { #expect(throws: PythonPeer.Failure.self) { try python.decrypt(message) } }
             case 3 where !toUs.isEmpty:
                 let (message, text) = toUs.remove(at: random.below(toUs.count))
                 // A message that waited through more than five chains is lost by our bound; theirs is wider.
                 do {
                     #expect(try ours.read(message, from: random) == text)
                     crossed += 1
+                    if random.below(20) == 0 {
+                        #expect(throws: CryptoError.self) { try ours.read(message, from: random) }
+                    }
                 } catch CryptoError.authenticationFailed, CryptoError.keyGone {
                     python.lost += 1
                 }

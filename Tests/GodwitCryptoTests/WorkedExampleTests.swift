@@ -63,6 +63,55 @@ private func repeated(_ value: UInt8) -> Secret { Secret([UInt8](repeating: valu
         expect("ciphertext", Hex.encode(sealed.ciphertext))
     }
 
+    private var bundle: X3DH.Bundle {
+        get throws {
+            X3DH.Bundle(
+                identity: try AgreementKey(repeated(3)).publicKey,
+                signedPreKey: try AgreementKey(repeated(4)).publicKey,
+                oneTimePreKey: try AgreementKey(repeated(5)).publicKey)
+        }
+    }
+
+    @Test("the first message of a session with a KEM (G-101)")
+    func hybridSession() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+        var parts: [String: [UInt8]] = [:]
+        for line in try TextFile.lines(root + "/Tests/Vectors/pqxdh.txt") where line.first != "#" {
+            let fields = line.split(separator: " ")
+            let bytes = try #require(Base64.decode(String(fields[1])))
+            parts[String(fields[0])] = bytes
+        }
+        let kem = try KEMKey(Secret([UInt8](repeating: 0x0D, count: 64)))
+        let ciphertext = try #require(parts["ciphertext"])
+        #expect(parts["key"] == kem.publicKey.bytes)
+        let secret = try kem.decapsulate(ciphertext)
+        #expect(parts["secret"] == secret.copyBytes())
+        expect("SHA-256 of the KEM key", Hex.encode(SHA256Digest.of(kem.publicKey.bytes)))
+        expect("SHA-256 of the KEM ciphertext", Hex.encode(SHA256Digest.of(ciphertext)))
+        expect("KEM secret", Hex.encode(secret.copyBytes()))
+        var session = try Session.initiate(
+            identity: try AgreementKey(repeated(1)), bundle: bundle, signedPreKeyID: 7, oneTimePreKeyID: 9,
+            kem: KEMBundle(id: 11, key: kem.publicKey),
+            encapsulation: .init(secret: secret, ciphertext: ciphertext), from: RepeatedBytes(2, 6))
+        let sealed = try session.encrypt(Array("godwit".utf8), salt: try .fixed()) { header, _ in header }
+        expect("session id, PQXDH", session.id)
+        expect("SHA-256 of the header, PQXDH", Hex.encode(SHA256Digest.of(sealed.header)))
+        expect("ciphertext, PQXDH", Hex.encode(sealed.ciphertext))
+    }
+
+    @Test("the first message after a rotation (E2E-11)")
+    func rotation() throws {
+        let before = try Session.initiate(
+            identity: try AgreementKey(repeated(1)), bundle: bundle, signedPreKeyID: 7, oneTimePreKeyID: 9,
+            from: RepeatedBytes(2, 6))
+        var session = try before.rotated(
+            generation: 1, signedPreKey: bundle.signedPreKey, signedPreKeyID: 7, from: RepeatedBytes(0x0F, 0x10))
+        let sealed = try session.encrypt(Array("godwit".utf8), salt: try .fixed()) { header, _ in header }
+        expect("session id, rotated", session.id)
+        expect("header, rotated", Hex.encode(sealed.header))
+        expect("ciphertext, rotated", Hex.encode(sealed.ciphertext))
+    }
+
     @Test("an epoch")
     func epoch() throws {
         let secret = try EpochSecret(repeated(7))

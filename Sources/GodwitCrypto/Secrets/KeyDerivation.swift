@@ -39,12 +39,15 @@ public enum KeyDerivation {
     }
 
     /// HMAC-SHA-256 (RFC 2104) over one byte: a step of a symmetric chain.
-    static func hmac(_ key: Secret, _ byte: UInt8) -> Secret {
+    static func hmac(_ key: Secret, _ byte: UInt8) -> Secret { hmac(key, [byte]) }
+
+    /// HMAC-SHA-256 (RFC 2104).
+    static func hmac(_ key: Secret, _ bytes: [UInt8]) -> Secret {
         Secret(count: Int(crypto_auth_hmacsha256_BYTES)) { (output: UnsafeMutablePointer<UInt8>) in
             var state = crypto_auth_hmacsha256_state()
             defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
             _ = key.withPointer { crypto_auth_hmacsha256_init(&state, $0, key.count) }
-            _ = withUnsafePointer(to: byte) { crypto_auth_hmacsha256_update(&state, $0, 1) }
+            crypto_auth_hmacsha256_update(&state, bytes, UInt64(bytes.count))
             crypto_auth_hmacsha256_final(&state, output)
         }
     }
