@@ -16,6 +16,7 @@ import Testing
         #expect(machine.receive([1]) == .record([1], isFirst: true))
         #expect(machine.receive([2, 3]) == .record([2, 3], isFirst: false))
         #expect(machine.receive([]) == .requestEnded)
+        machine.ends()
         #expect(machine.answered(somethingWaits: true) == false)
         #expect(machine.receive([4]) == .record([4], isFirst: true))
         #expect(machine.receive([]) == .requestEnded)
@@ -29,6 +30,23 @@ import Testing
         #expect(Self.refusal(third.receive([])) == .invalidMessageFormat, "a second end")
     }
 
+    @Test("the caller may begin anew as soon as it has the end of the answer, and is told nothing in between")
+    func quickCaller() {
+        var machine = LiveMachine(bodyMax: 100)
+        #expect(machine.receive([1]) == .record([1], isFirst: true))
+        machine.accepted()
+        #expect(machine.receive([]) == .requestEnded)
+        machine.ends()
+        // The end is out, and what waits is still being looked for.
+        #expect(machine.noticed() == false)
+        #expect(machine.receive([2]) == .record([2], isFirst: true))
+        #expect(machine.answered(somethingWaits: true) == false)
+        #expect(machine.receive([]) == .requestEnded)
+        machine.ends()
+        #expect(machine.answered(somethingWaits: true) == false)
+        #expect(machine.noticed())
+    }
+
     @Test("a request has its limit at its edge, and the next one the whole of it again")
     func size() {
         var machine = LiveMachine(bodyMax: 10)
@@ -37,6 +55,7 @@ import Testing
             #expect(machine.receive(first) == .record(first, isFirst: true))
             #expect(machine.receive([1, 1, 1, 1]) == .record([1, 1, 1, 1], isFirst: false))
             #expect(machine.receive([]) == .requestEnded)
+            machine.ends()
             _ = machine.answered(somethingWaits: false)
         }
         _ = machine.receive([UInt8](repeating: 1, count: 10))
@@ -65,6 +84,7 @@ import Testing
                 case 3 where stage == 2:
                     let waits = Bool.random(using: &random)
                     let tells = isKnown && isNew && waits
+                    machine.ends()
                     #expect(machine.answered(somethingWaits: waits) == tells)
                     (stage, isNew) = (0, isNew && waits)
                     isTold = isTold || tells

@@ -122,6 +122,8 @@ final class LiveLink: Sendable {
             guard state.withLock({ $0.isWhole }), !Task.isCancelled else { return }
             while let record = try await running.session.next() { try await add(record, to: &held) }
             held.append([])
+            // Before it is written: the caller's next exchange may be here before the write is known to be over.
+            state.withLock { $0.machine.ends() }
             try await flush(&held)
             await answered(running.session)
         } catch is Gone {

@@ -10,7 +10,8 @@ struct LiveMachine: Sendable, Hashable {
         /// The caller does not keep to the order of messages, or to a limit.
         case refuse(ProtocolError)
     }
-    private enum Phase: Hashable { case idle, request, answer, over }
+    /// `ended`: the end of the answer goes out. The caller may begin anew as soon as it has it.
+    private enum Phase: Hashable { case idle, request, answer, ended, over }
 
     /// Bytes of the records of one request.
     let bodyMax: Int
@@ -30,13 +31,13 @@ struct LiveMachine: Sendable, Hashable {
         switch phase {
         case .over: return .refuse(Self.outOfTurn)
         case .answer: return refuse(Self.outOfTurn)
-        case .idle where message.isEmpty: return refuse(Self.empty)
-        case .idle, .request:
+        case .idle where message.isEmpty, .ended where message.isEmpty: return refuse(Self.empty)
+        case .idle, .ended, .request:
             guard !message.isEmpty else {
                 phase = .answer
                 return .requestEnded
             }
-            let isFirst = phase == .idle
+            let isFirst = phase != .request
             if isFirst { (phase, size, hasNotice, hasAnnounced) = (.request, 0, false, false) }
             size += message.count
             guard size <= bodyMax else {
@@ -59,10 +60,13 @@ struct LiveMachine: Sendable, Hashable {
     /// The exchange failed here.
     mutating func failed() { phase = .over }
 
+    /// The end of the answer is about to go out.
+    mutating func ends() { if phase == .answer { phase = .ended } }
+
     /// The end of the answer is out. True: the caller is told now that something waits.
     /// - Parameter somethingWaits: it did not go with the answer.
     mutating func answered(somethingWaits: Bool) -> Bool {
-        guard phase == .answer else { return false }
+        guard phase == .ended else { return false }
         phase = .idle
         hasNotice = hasNotice && somethingWaits
         return announces()
