@@ -58,7 +58,7 @@ CREATE TABLE node_device (
   noise_key BLOB NOT NULL CHECK (length(noise_key) = 32),
   signed_pre_key BLOB,
   counter INTEGER NOT NULL DEFAULT 0,
-  last_seen INTEGER,
+  last_seen INTEGER, kem_pre_key BLOB,
   PRIMARY KEY (user, device)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_epoch (
