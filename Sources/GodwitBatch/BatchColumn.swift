@@ -88,7 +88,7 @@ public enum BatchColumn: String, CaseIterable, Hashable, Sendable {
         case 18: self = .form
         case 20: self = .link
         case 21: self = .salt
-        case 22, 23: self = .recipients
+        case 22, 23, 30...34: self = .recipients
         case 24: self = .lifetime
         case 25: self = .priority
         case 26: self = .signature

@@ -29,6 +29,11 @@ struct ColumnReader {
     private var conversationsRead = 0
     private var formsRead = 0
     private var runs: SignatureRuns?
+    private var wrapCounts: ColumnCursor<UInt32>
+    private var wrapCodes: ColumnCursor<UInt32>
+    private var wrapUsers: ColumnCursor<UInt32>
+    private var wrapHeaders: ColumnCursor<UInt32>
+    private var wrapPositions: ColumnCursor<Int64>
     private let linksGiven: Set<Int>
     private let saltsGiven: Set<Int>
     private let recipientsAt: Set<Int>
@@ -85,6 +90,11 @@ struct ColumnReader {
         covers = ColumnCursor(wire.covers)
         knownFrames = ColumnCursor(wire.knownFrames)
         knownEntries = ColumnCursor(wire.knownEntries)
+        wrapCounts = ColumnCursor(wire.wrapCounts)
+        wrapCodes = ColumnCursor(wire.wraps)
+        wrapUsers = ColumnCursor(wire.wrapUsers)
+        wrapHeaders = ColumnCursor(wire.wrapHeaders)
+        wrapPositions = ColumnCursor(wire.wrapPositions)
         self.contexts = contexts
         runs = wire.signatures == 1 ? SignatureRuns() : nil
     }
@@ -137,6 +147,7 @@ struct ColumnReader {
             .form: forms.size,
             .key: keys.size + keyMarks.size + headerLengths.size, .sequence: sequences.size,
             .position: positions.size, .length: lengths.size, .bodyLength: bodyLengths.size,
+            .recipients: wrapCounts.size + wrapCodes.size + wrapUsers.size + wrapHeaders.size + wrapPositions.size,
         ]
     }
 
@@ -215,6 +226,8 @@ struct ColumnReader {
             && chainDevices.isAtEnd && chainConversations.isAtEnd && forms.isAtEnd && keys.isAtEnd && keyMarks.isAtEnd
             && headerLengths.isAtEnd && sequences.isAtEnd && positions.isAtEnd && lengths.isAtEnd
             && bodyLengths.isAtEnd && covers.isAtEnd && knownFrames.isAtEnd && knownEntries.isAtEnd
+            && wrapCounts.isAtEnd && wrapCodes.isAtEnd && wrapUsers.isAtEnd && wrapHeaders.isAtEnd
+            && wrapPositions.isAtEnd
             && recipientsRead == wire.recipients.count && authorsRead == wire.authors.count
             && conversationsRead == wire.conversations.count && formsRead == wire.forms.count
     }
@@ -291,7 +304,7 @@ struct ColumnReader {
             device: state.devices[device], conversation: state.conversations[state.chains[chain].conversation],
             form: state.forms[form], key: state.keys[key], salt: salt, position: position, sequence: sequence,
             previous: previous, time: time, ciphertext: ciphertext,
-            recipients: try recipients())
+            recipients: try recipients(in: chain, salt: salt))
         let rebuilt = row.rebuild()
         if let signature { inlineProofs.append(MessageProof(of: rebuilt.hash, signature: signature)) }
         runs?.append(chain: chain, hash: rebuilt.hash, previous: previous)
@@ -307,13 +320,48 @@ struct ColumnReader {
         return MessageHash(try take(32, .link))
     }
 
-    private mutating func recipients() throws(ProtocolError) -> JSONValue? {
+    private mutating func recipients(in chain: Int, salt: [UInt8]) throws(ProtocolError) -> JSONValue? {
         guard recipientsAt.contains(messages) else { return nil }
+        let count = Int(wrapCounts.next())
+        guard count == 0 else { return try wraps(count, in: chain, salt: salt) }
         guard recipientsRead < wire.recipients.count else { throw .malformed("recipients of a message are missing") }
         defer { recipientsRead += 1 }
         noteEntry(recipientsRead, field: 23, .recipients)
         return try JSONValue.parse(
             wire.recipients[recipientsRead], limits: JSONLimits(bytes: FrameLimits.messageMax))
+    }
+
+    private mutating func wraps(_ count: Int, in chain: Int, salt: [UInt8]) throws(ProtocolError) -> JSONValue {
+        guard count <= BodyWrap.countMax else { throw .malformed("a message of the frame has too many recipients") }
+        let author = state.devices[state.chains[chain].device].author
+        let reader = String(state.conversations[state.chains[chain].conversation].name.dropFirst())
+        var (used, entries): ([Int], [JSONValue]) = ([], [])
+        for place in 0..<count {
+            let entry = try wrapKey(usual: state.wraps.usual(place, in: chain))
+            let position = state.wraps.expectedPosition(entry) &+ UInt64(bitPattern: wrapPositions.next())
+            let wrap = WrapRow(
+                key: state.wraps.keys[entry], position: position, wrapped: try take(BodyWrap.wrappedCount, .recipients))
+            state.wraps.walked(wrap, entry: entry)
+            used.append(entry)
+            entries.append(.object(wrap.object(user: wrap.key.isAuthors ? author : reader, salt: salt)))
+        }
+        state.wraps.last[chain] = used
+        return .array(entries)
+    }
+
+    private mutating func wrapKey(usual: Int?) throws(ProtocolError) -> Int {
+        if case .entry(let known) = try TableCode.read(wrapCodes.next(), usual: usual, count: state.wraps.keys.count) {
+            return known
+        }
+        let (user, header) = (wrapUsers.next(), Int(wrapHeaders.next()))
+        guard user <= 1, header <= BodyWrap.headerMax else {
+            throw .malformed("a recipient of the frame is of no user, or its header too long")
+        }
+        let names = try take(WrapRow.namesCount, .recipients)
+        return state.wraps.keys.append(
+            WrapRow.Key(
+                isAuthors: user == 1, device: Array(names.prefix(WrapRow.deviceCount)),
+                session: Array(names.dropFirst(WrapRow.deviceCount)), header: try take(header, .recipients)))
     }
 
     private mutating func chain() throws(ProtocolError) -> Int {

@@ -28,6 +28,7 @@ struct ColumnState {
     var chains = Table<Chain>()
     var forms = Table<MessageRow.Form>()
     var keys = Table<MessageRow.Key>()
+    var wraps = WrapState()
     private(set) var ends: [Int: ChainEnd] = [:]
     private(set) var salts: [Int: [UInt8]] = [:]
     private var positions: [Sending: UInt64] = [:]

@@ -72,10 +72,35 @@ struct ColumnWriter {
         opaque += row.ciphertext
         if let recipients = row.recipients {
             recipientsAt.append(messages)
-            columns.recipients.append(recipients.canonicalText)
+            append(row.wraps, or: recipients, in: chain)
         }
         state.walked(row, hash: message.hash, chain: chain, form: form, key: key)
         messages += 1
+    }
+
+    private mutating func append(_ wraps: [WrapRow]?, or recipients: JSONValue, in chain: Int) {
+        columns.wrapCounts.append(UInt32(wraps?.count ?? 0))
+        guard let wraps else { return columns.recipients.append(recipients.canonicalText) }
+        var used: [Int] = []
+        for (place, wrap) in wraps.enumerated() {
+            let usual = state.wraps.usual(place, in: chain)
+            let entry: Int
+            if let known = state.wraps.keys.index(of: wrap.key) {
+                columns.wraps.append(TableCode.code(for: known, usual: usual))
+                entry = known
+            } else {
+                columns.wraps.append(TableCode.new(usual: usual))
+                columns.wrapUsers.append(wrap.key.isAuthors ? 1 : 0)
+                columns.wrapHeaders.append(UInt32(wrap.key.header.count))
+                opaque += wrap.key.device + wrap.key.session + wrap.key.header
+                entry = state.wraps.keys.append(wrap.key)
+            }
+            columns.wrapPositions.append(Int64(bitPattern: wrap.position &- state.wraps.expectedPosition(entry)))
+            opaque += wrap.wrapped
+            state.wraps.walked(wrap, entry: entry)
+            used.append(entry)
+        }
+        state.wraps.last[chain] = used
     }
 
     private mutating func chain(of row: MessageRow) -> Int {
@@ -201,6 +226,11 @@ struct ColumnWriter {
         result.covers.trim()
         result.knownFrames.trim()
         result.knownEntries.trim()
+        result.wrapCounts.trim()
+        result.wraps.trim()
+        result.wrapUsers.trim()
+        result.wrapHeaders.trim()
+        result.wrapPositions.trim()
         return result
     }
 }

@@ -57,6 +57,8 @@ struct MessageRow: Hashable, Sendable {
     var time: Int64
     var ciphertext: [UInt8]
     var recipients: JSONValue?
+    /// `recipients` taken apart, where columns rebuild them.
+    var wraps: [WrapRow]?
 }
 
 extension MessageRow {
@@ -90,6 +92,7 @@ extension MessageRow {
         time = message.timestamp.milliseconds
         ciphertext = message.ciphertext
         recipients = message.object["recipients"]
+        wraps = WrapRow.take(message)
     }
 
     /// A message but for its proof.

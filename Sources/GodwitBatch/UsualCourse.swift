@@ -22,6 +22,7 @@ struct UsualCourse: Hashable, Sendable {
         switch row.form.type {
         case "voice": priority = .voice
         case "media": priority = .document
+        case "system" where row.conversation.name == "@" + row.device.author: priority = .bulk
         default: priority = row.conversation.name.first == "@" ? .directText : .channelText
         }
     }

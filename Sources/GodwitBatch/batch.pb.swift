@@ -259,6 +259,35 @@ package nonisolated struct WireColumns: @unchecked Sendable {
     set {_uniqueStorage()._knownEntries = newValue}
   }
 
+  /// Per message of `recipients_at`: how many wraps in columns it has; 0: its recipients are the next text of 23.
+  package var wrapCounts: [UInt32] {
+    get {_storage._wrapCounts}
+    set {_uniqueStorage()._wrapCounts = newValue}
+  }
+
+  /// Per wrap: a reference into the table of wrap keys.
+  package var wraps: [UInt32] {
+    get {_storage._wraps}
+    set {_uniqueStorage()._wraps = newValue}
+  }
+
+  /// Per wrap key: 0 a device of the reader, 1 of the author; bytes of its header.
+  package var wrapUsers: [UInt32] {
+    get {_storage._wrapUsers}
+    set {_uniqueStorage()._wrapUsers = newValue}
+  }
+
+  package var wrapHeaders: [UInt32] {
+    get {_storage._wrapHeaders}
+    set {_uniqueStorage()._wrapHeaders = newValue}
+  }
+
+  /// Per wrap.
+  package var wrapPositions: [Int64] {
+    get {_storage._wrapPositions}
+    set {_uniqueStorage()._wrapPositions = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -528,7 +557,7 @@ nonisolated extension WireAcknowledgement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Columns"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}known_frames\0\u{1}covers\0\u{3}known_entries\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}known_frames\0\u{1}covers\0\u{3}known_entries\0\u{3}wrap_counts\0\u{1}wraps\0\u{3}wrap_users\0\u{3}wrap_headers\0\u{3}wrap_positions\0")
 
   fileprivate class _StorageClass {
     var _kinds: [UInt32] = []
@@ -559,6 +588,11 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _knownFrames: [UInt32] = []
     var _covers: [UInt32] = []
     var _knownEntries: [UInt32] = []
+    var _wrapCounts: [UInt32] = []
+    var _wraps: [UInt32] = []
+    var _wrapUsers: [UInt32] = []
+    var _wrapHeaders: [UInt32] = []
+    var _wrapPositions: [Int64] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -597,6 +631,11 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       _knownFrames = source._knownFrames
       _covers = source._covers
       _knownEntries = source._knownEntries
+      _wrapCounts = source._wrapCounts
+      _wraps = source._wraps
+      _wrapUsers = source._wrapUsers
+      _wrapHeaders = source._wrapHeaders
+      _wrapPositions = source._wrapPositions
     }
   }
 
@@ -643,6 +682,11 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 27: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._knownFrames) }()
         case 28: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._covers) }()
         case 29: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._knownEntries) }()
+        case 30: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wrapCounts) }()
+        case 31: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wraps) }()
+        case 32: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wrapUsers) }()
+        case 33: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wrapHeaders) }()
+        case 34: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._wrapPositions) }()
         default: break
         }
       }
@@ -735,6 +779,21 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._knownEntries.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._knownEntries, fieldNumber: 29)
       }
+      if !_storage._wrapCounts.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._wrapCounts, fieldNumber: 30)
+      }
+      if !_storage._wraps.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._wraps, fieldNumber: 31)
+      }
+      if !_storage._wrapUsers.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._wrapUsers, fieldNumber: 32)
+      }
+      if !_storage._wrapHeaders.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._wrapHeaders, fieldNumber: 33)
+      }
+      if !_storage._wrapPositions.isEmpty {
+        try visitor.visitPackedSInt64Field(value: _storage._wrapPositions, fieldNumber: 34)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -772,6 +831,11 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._knownFrames != rhs_storage._knownFrames {return false}
         if _storage._covers != rhs_storage._covers {return false}
         if _storage._knownEntries != rhs_storage._knownEntries {return false}
+        if _storage._wrapCounts != rhs_storage._wrapCounts {return false}
+        if _storage._wraps != rhs_storage._wraps {return false}
+        if _storage._wrapUsers != rhs_storage._wrapUsers {return false}
+        if _storage._wrapHeaders != rhs_storage._wrapHeaders {return false}
+        if _storage._wrapPositions != rhs_storage._wrapPositions {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -14,7 +14,8 @@ struct Godwit: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self, ChannelCommand.self,
+            NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self, DeviceCommand.self,
+            ChannelCommand.self,
             SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SyncCommand.self,
             SpoolCommand.self, LinkCommand.self,
             DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,

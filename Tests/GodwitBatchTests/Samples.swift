@@ -34,6 +34,8 @@ struct SampleTalk {
     var ciphertextLength: () -> Int = { 64 }
     /// Members that are added to every message before it is hashed.
     var extra: JSONObject = [:]
+    /// Messages with wraps so far.
+    var wraps: UInt64 = 0
 
     init(seed: UInt64, authors count: Int) {
         random = SplitMix(seed: seed)
@@ -43,6 +45,17 @@ struct SampleTalk {
                 Author(
                     user: ["a7f3k9m2", "b8x1n5p4", "q2w3e4r5"][index % 3] + ".person-\(index)",
                     device: Base32.encode(random.bytes(5)), salt: random.bytes(4)))
+        }
+    }
+
+    /// Wraps for so many devices of a user.
+    static func wraps(for user: String, _ count: Int, seed: UInt64 = 1) throws -> [BodyWrap] {
+        var random = SplitMix(seed: seed)
+        return try (0..<count).map { _ in
+            BodyWrap(
+                user: try UserID(user), device: try DeviceID(Base32.encode(random.bytes(5))),
+                session: Base32.encode(random.bytes(10)), header: random.bytes(37), nonce: random.bytes(12),
+                wrapped: random.bytes(48))
         }
     }
 
@@ -113,7 +126,9 @@ struct SampleTalk {
             switch random.below(12) {
             case 0: return object()
             case 1: return receipt()
-            case 2: return item(author, to: "@b8x1n5p4.bob", length: random.below(20) * 8 + 16)
+            case 2:
+                let direct = object(author, to: "@b8x1n5p4.bob", length: random.below(20) * 8 + 16)
+                return Self.item(authors[author].position.isMultiple(of: 2) ? wrapping(direct, by: author) : direct)
             case 3: return item(author, type: ["voice", "media", "system"][random.below(3)])
             case 4:
                 var unusual = item(author)
@@ -135,6 +150,27 @@ struct SampleTalk {
             default: return item(author, to: "#general", length: random.below(20) * 8 + 16)
             }
         }
+    }
+
+    /// The message with wraps for so many devices of its reader and another one of its author, as devices make them: each
+    /// session goes on from message to message.
+    mutating func wrapping(_ object: JSONObject, by author: Int, devices: Int = 1, salted: Bool = true) -> JSONObject {
+        let position = wraps
+        wraps += 1
+        let salt = salted ? authors[author].salt : [9, 9, 9, 9]
+        let entries = (0...devices).map { device -> JSONValue in
+            var keys = SplitMix(seed: UInt64(author * 64 + device))
+            let header = keys.bytes(37)
+            let user = device == devices ? authors[author].user : String((object["channel"]?.string ?? "@").dropFirst())
+            var bodies = SplitMix(seed: position << 8 | UInt64(device))
+            let nonce = salt + (0..<8).map { UInt8(truncatingIfNeeded: position >> (56 - 8 * $0)) }
+            return [
+                "user_id": .string(user), "device": .string(Base32.encode(keys.bytes(5))),
+                "session": .string(Base32.encode(keys.bytes(10))), "header": .string(Base64.encode(header)),
+                "nonce": .string(Base64.encode(nonce)), "wrapped": .string(Base64.encode(bodies.bytes(48))),
+            ]
+        }
+        return object.setting("recipients", .array(entries))
     }
 
     private mutating func object() -> BatchItem {

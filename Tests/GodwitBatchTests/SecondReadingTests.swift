@@ -185,16 +185,18 @@ struct SecondReadingTests {
         let numbers: [WritableKeyPath<WireColumns, [UInt32]>] = [
             \.kinds, \.keyIDLengths, \.headerLengths, \.chains, \.lengths, \.bodyLengths, \.chainDevices,
             \.chainConversations, \.messageForms, \.messageKeys, \.linksGiven, \.saltsGiven, \.recipientsAt,
-            \.priorities, \.covers, \.knownFrames, \.knownEntries,
+            \.priorities, \.covers, \.knownFrames, \.knownEntries, \.wrapCounts, \.wraps, \.wrapUsers, \.wrapHeaders,
         ]
-        let signed: [WritableKeyPath<WireColumns, [Int64]>] = [\.times, \.ages, \.sequences, \.positions]
-        switch random.below(24) {
+        let signed: [WritableKeyPath<WireColumns, [Int64]>] = [
+            \.times, \.ages, \.sequences, \.positions, \.wrapPositions,
+        ]
+        switch random.below(28) {
         case let index where index < numbers.count: bend(&columns[keyPath: numbers[index]], &random)
-        case 17...18: bend(&columns[keyPath: signed[random.below(4)]], &random)
-        case 19: bend(&columns.lifetimes, &random)
-        case 20: columns.signatures = UInt32(random.below(3))
-        case 21: columns.authors.append("a7f3k9m2.mallory")
-        case 22: if !columns.forms.isEmpty { columns.forms[0].metadata = random.below(2) == 0 ? "[]" : "{\"a\":1}" }
+        case 21...22: bend(&columns[keyPath: signed[random.below(5)]], &random)
+        case 23: bend(&columns.lifetimes, &random)
+        case 24: columns.signatures = UInt32(random.below(3))
+        case 25: columns.authors.append("a7f3k9m2.mallory")
+        case 26: if !columns.forms.isEmpty { columns.forms[0].metadata = random.below(2) == 0 ? "[]" : "{\"a\":1}" }
         default: if !columns.conversations.isEmpty { columns.conversations[0].node = "." }
         }
     }

@@ -64,7 +64,7 @@ struct VerbatimTests {
         var talk = SampleTalk(seed: 4, authors: 1)
         talk.extra = ["lifetime": 60_000]
         let object = talk.object(0, to: "@b8x1n5p4.bob", header: [UInt8](repeating: 3, count: 37))
-            .setting("recipients", [["device": "abcdefgh", "wrap": "AAAA"]])
+            .setting("recipients", BodyWrap.list(try SampleTalk.wraps(for: "b8x1n5p4.bob", 2)))
         let body = object.canonicalBytes()
         let (row, message) = try #require(MessageRow.take(body))
         #expect(row.recipients != nil && row.form.lifetime == 60_000)

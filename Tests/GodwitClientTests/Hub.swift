@@ -137,6 +137,10 @@ actor Hub {
                 introduce([deletion.userID], to: party)
                 push(deletion.object, to: party)
             }
+        case .readMarker(let marker):
+            for party in publications.keys where party.user == marker.userID && party != source {
+                push(marker.object, to: party)
+            }
         default: Issue.record("a device sent what it must not send")
         }
     }
@@ -145,16 +149,12 @@ actor Hub {
         let targets: [Party] =
             switch message.conversation {
             case .channel(let id): (channels[id]?.members ?? []).filter { $0 != source }
-            case .direct:
-                publications.keys.filter { party in
-                    guard case .device(let user, _) = party, case .direct(let address) = message.address else {
-                        return false
-                    }
-                    return user == address.user
-                }
+            case .direct: directTargets(of: message, from: source)
             }
         for target in targets {
             introduce([message.author], to: target)
+            var item = item
+            item.body = message.forParty(target).canonicalBytes
             push(item, to: target)
         }
     }

@@ -63,6 +63,25 @@ private func repeated(_ value: UInt8) -> Secret { Secret([UInt8](repeating: valu
         expect("ciphertext", Hex.encode(sealed.ciphertext))
     }
 
+    @Test("a body for several devices, and its key wrapped through that session")
+    func bodyKey() throws {
+        let key = try BodyKey(repeated(9))
+        let body = try key.seal(Array("godwit".utf8), salt: try .fixed()) { _ in [] }
+        expect("key id of the body", key.keyID)
+        expect("ciphertext of the body", Hex.encode(body.ciphertext))
+        var session = try Session.initiate(
+            identity: try AgreementKey(repeated(1)),
+            bundle: X3DH.Bundle(
+                identity: try AgreementKey(repeated(3)).publicKey,
+                signedPreKey: try AgreementKey(repeated(4)).publicKey,
+                oneTimePreKey: try AgreementKey(repeated(5)).publicKey), signedPreKeyID: 7, oneTimePreKeyID: 9,
+            from: RepeatedBytes(2, 6))
+        let hash = try #require(MessageHash([UInt8](repeating: 10, count: 32)))
+        expect(
+            "wrapped key of the body",
+            Hex.encode(try key.wrapped(through: &session, of: hash, salt: try .fixed()).ciphertext))
+    }
+
     private var bundle: X3DH.Bundle {
         get throws {
             X3DH.Bundle(

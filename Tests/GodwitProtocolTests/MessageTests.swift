@@ -81,11 +81,16 @@ struct MessageTests {
     func size() throws {
         let largest = Sample.identified(Sample.channelMessage.padded(to: 65_535))
         #expect(try Message(largest).canonicalBytes.count == 65_535)
-        let recipients = JSONValue.array([.string(String(repeating: "r", count: 10_000))])
-        #expect(try Message(largest.setting("recipients", recipients)).hash == Message(largest).hash)
         let error = read(Sample.identified(Sample.channelMessage.padded(to: 65_536)))
         #expect(error?.code == .messageTooLarge)
         #expect(error?.details == ["max_size": 65_536, "actual_size": 65_536])
+    }
+
+    @Test("recipients do not count towards the 65,535 bytes (D-13)")
+    func sizeWithRecipients() throws {
+        let largest = Sample.identified(Sample.directMessage.padded(to: 65_535))
+        let recipients = BodyWrap.list([Sample.wrap(1), Sample.wrap(2, user: Sample.alice)])
+        #expect(try Message(largest.setting("recipients", recipients)).hash == Message(largest).hash)
     }
 
     @Test("a direct message has neither epoch nor channel_node", arguments: ["epoch", "channel_node"])

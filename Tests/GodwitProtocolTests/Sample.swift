@@ -43,6 +43,13 @@ enum Sample {
             directMessage.setting("channel", "#general").setting("channel_node", "a7f3k9m2").setting("epoch", hash(8)))
     }
 
+    static func wrap(_ seed: Int, user: String = bob, header: Int = 37) -> BodyWrap {
+        guard let user = try? UserID(user) else { preconditionFailure("the samples' user ids are well-formed") }
+        return BodyWrap(
+            user: user, device: DeviceEntry.id(of: bytes(seed)), session: "abcdefghijklmnop",
+            header: bytes(7, header), nonce: bytes(6, 12), wrapped: bytes(seed, 48))
+    }
+
     static func deviceEntry(_ seed: Int, user: String = alice) -> JSONObject {
         [
             "user_id": .string(user), "device": device(seed), "signing_key": ed25519(seed),

@@ -18,8 +18,9 @@ REACH = 128  # numbers that a frame may go back for a context
 TIMES = (-62_167_219_200_000, 253_402_300_799_999)  # years 0000 and 9999
 
 # Fields of `Columns`: numbers, numbers with a sign, byte strings, texts, messages. Other fields are ignored.
-PLAIN = (1, 7, 8, 9, 12, 13, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29)
-SIGNED = (2, 3, 10, 11)
+PLAIN = (1, 7, 8, 9, 12, 13, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29,
+         30, 31, 32, 33)
+SIGNED = (2, 3, 10, 11, 34)
 
 
 class Wrong(Exception):
@@ -235,8 +236,8 @@ class Reader:
         classes += [0] * (len(kinds) - len(classes))
         count = kinds.count(0)
         self.links, self.salts_at, self.recipients_at = (gaps(self.columns[tag], count) for tag in (20, 21, 22))
-        self.devices, self.talks, self.chains, self.forms, self.keys = (Table() for _ in range(5))
-        self.salts, self.positions, self.ends = {}, {}, {}
+        self.devices, self.talks, self.chains, self.forms, self.keys, self.wraps = (Table() for _ in range(6))
+        self.salts, self.positions, self.ends, self.wrap_ends, self.wrap_next = {}, {}, {}, {}, {}
         self.last_chain = self.last_form = self.last_key = None
         self.messages, found, total = [], [], 0
         created = age = 0
@@ -304,7 +305,8 @@ class Reader:
         if epoch:
             made["epoch"] = b64(epoch)
         if index in self.recipients_at:
-            made["recipients"] = parsed(self.entry(23))
+            count = self.next(30)
+            made["recipients"] = self.recipients(made, chain, self.salts[device], count) if count else parsed(self.entry(23))
         digest = message_hash(made)
         made["id"] = "msg_" + b32(digest[:10])
         if signature:
@@ -313,6 +315,28 @@ class Reader:
         self.last_chain, self.last_form, self.last_key = chain, form, key
         self.messages.append({"message": made, "hash": digest, "chain": chain})
         return made
+
+    def recipients(self, made, chain, salt, count):
+        need(count <= 32, "too many recipients")
+        before, used, found = self.wrap_ends.get(chain, []), [], []
+        for place in range(count):
+            usual = before[place] if place < len(before) else None
+            entry = self.wraps.refer(self.next(31), usual, self.new_wrap)
+            user, device, session, header = self.wraps.entries[entry]
+            position = (self.wrap_next.get(entry, 0) + self.next(34)) % 2 ** 64
+            self.wrap_next[entry] = (position + 1) % 2 ** 64
+            used.append(entry)
+            found.append({
+                "user_id": made["author"] if user else made["channel"][1:], "device": b32(device),
+                "session": b32(session), "header": b64(header), "nonce": b64(salt + struct.pack(">Q", position)),
+                "wrapped": b64(self.take(48))})
+        self.wrap_ends[chain] = used
+        return found
+
+    def new_wrap(self):
+        user, size = self.next(32), self.next(33)
+        need(user <= 1 and size <= 2048, "a recipient")
+        return user, self.take(5), self.take(10), self.take(size)
 
     def reached(self):
         """What the chains have come to: one context each."""

@@ -77,6 +77,7 @@ class Writer:
         self.tables = {4: [], 5: [], 6: [], 23: []}
         self.opaque = self.bodies = b""
         self.devices, self.talks, self.chains, self.forms, self.keys = (Writing() for _ in range(5))
+        self.wraps, self.wrap_ends, self.wrap_next = Writing(), {}, {}
         self.salts, self.positions, self.ends = {}, {}, {}
         self.last_chain = self.last_form = self.last_key = None
         self.created = self.age = self.messages = 0
@@ -110,6 +111,9 @@ class Writer:
         form = self.form(message, end["form"] if end else self.last_form)
         key = self.key(message, end["key"] if end else self.last_key)
         self.rest(message, device, key, end)
+        if "recipients" in message:
+            self.given[22].append(self.messages)
+            self.recipients(message, chain)
         self.ends[chain] = {"seq": message["seq"], "hash": message_hash(message), "form": form, "key": key}
         self.last_chain, self.last_form, self.last_key = chain, form, key
         self.messages += 1
@@ -176,9 +180,35 @@ class Writer:
         ciphertext = raw(message["content"]["ciphertext"])
         self.put(12, len(ciphertext))
         self.opaque += ciphertext
-        if "recipients" in message:
-            self.given[22].append(self.messages)
+
+    def recipients(self, message, chain):
+        salt, author = raw(message["encryption"]["nonce"])[:4], message["author"]
+        plain = {"user_id", "device", "session", "header", "nonce", "wrapped"}
+        usual = all(
+            set(one) == plain and len(one["session"]) == 16 and raw(one["nonce"])[:4] == salt
+            for one in message["recipients"])
+        self.put(30, len(message["recipients"]) if usual else 0)
+        if not usual:
             self.tables[23].append(jcs(message["recipients"]))
+            return
+        before, used = self.wrap_ends.get(chain, []), []
+        for place, one in enumerate(message["recipients"]):
+            device, session, header = b32_bytes(one["device"]), b32_bytes(one["session"]), raw(one["header"])
+            user = 0 if one["user_id"] == message["channel"][1:] else 1
+            last = before[place] if place < len(before) else None
+            entry, code, is_new = self.wraps.place((user, device, session, header), last)
+            self.put(31, code)
+            if is_new:
+                self.put(32, user)
+                self.put(33, len(header))
+                self.opaque += device + session + header
+            position = struct.unpack(">Q", raw(one["nonce"])[4:])[0]
+            step = (position - self.wrap_next.get(entry, 0)) % 2 ** 64
+            self.put(34, zigzag(step - 2 ** 64 if step >= 2 ** 63 else step))
+            self.wrap_next[entry] = (position + 1) % 2 ** 64
+            self.opaque += raw(one["wrapped"])
+            used.append(entry)
+        self.wrap_ends[chain] = used
 
     def columns(self):
         for tag, indices in self.given.items():

@@ -126,6 +126,7 @@ extension InboxEntry {
             sequence: row["seq"], timestamp: Timestamp(milliseconds: row["timestamp"]),
             received: Timestamp(milliseconds: row["received"]), type: MessageType(rawValue: row["type"]) ?? .text,
             content: try JSONObject.parse(row.blob("content")), followsGap: row["gap"], isRead: row["is_read"],
-            deletedBy: try (row["deleted_by"] as String?).map { text in try UserID(text) })
+            deletedBy: try (row["deleted_by"] as String?).map { text in try UserID(text) },
+            isSynced: row["synced"])
     }
 }

@@ -20,6 +20,8 @@ public struct InboxEntry: Sendable, Hashable {
     public var isRead: Bool
     /// It was taken back, by this user: its content is gone.
     public var deletedBy: UserID?
+    /// It came from another device of this user, which vouches for its text.
+    public var isSynced = false
     /// `content` is that of a later edit by its author.
     public var isEdited = false
     public var reactions: [Reaction] = []

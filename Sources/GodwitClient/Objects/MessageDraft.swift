@@ -8,6 +8,7 @@ struct MessageDraft {
     /// The member `metadata` of all messages of this client.
     static let metadata: JSONObject = ["client": "godwit/0.1.0"]
 
+    var type = MessageType.text
     var author: UserID
     var device: DeviceID
     var target: MessageTarget
@@ -20,7 +21,7 @@ struct MessageDraft {
     /// The message without `content`, `id` and `signature`: what the associated data is made of.
     func object(_ encryption: Message.Encryption) -> JSONObject {
         var object: JSONObject = [
-            "type": .string(MessageType.text.rawValue), "timestamp": .string(created.description),
+            "type": .string(type.rawValue), "timestamp": .string(created.description),
             "author": .string(author.text), "device": .string(device.text), "channel": .string(target.address.text),
             "seq": .integer(sequence), "prev": previous.map { .string($0.base64) } ?? .null,
             "encryption": .object(encryption.object), "metadata": .object(Self.metadata),

@@ -12,6 +12,8 @@ enum Awaited: Hashable {
     case epoch([UInt8])
     /// The first message of a session, by the session's id.
     case session(String)
+    /// The key of a message's body, which was not wrapped for this device.
+    case bodyKey(MessageHash)
 
     /// How it stands in the store.
     var text: String {
@@ -21,6 +23,7 @@ enum Awaited: Hashable {
         case .membership(let channel, let version): "membership:" + channel.text + " \(version)"
         case .epoch(let name): "epoch:" + Base64.encode(name)
         case .session(let id): "session:" + id
+        case .bodyKey(let hash): "key:" + hash.base64
         }
     }
 }

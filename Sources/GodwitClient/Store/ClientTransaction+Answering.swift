@@ -31,15 +31,32 @@ extension ClientTransaction {
     ///
     /// - Throws: `Waiting` for the message that makes it, or the session that it follows from, known.
     func answeringSession(to message: Message, initiator: KnownDevice) throws -> Answer {
-        let header = try SessionHeader(message.encryption.header)
-        let id = message.encryption.keyID
+        let author = Author(user: message.author, device: message.device, keys: initiator)
+        return try answeringSession(message.encryption.keyID, header: message.encryption.header, of: author)
+    }
+
+    /// The same for a key of a body, wrapped through a session.
+    func answeringSession(to wrap: BodyWrap, of message: Message, initiator: KnownDevice) throws -> Answer {
+        let author = Author(user: message.author, device: message.device, keys: initiator)
+        return try answeringSession(wrap.session, header: wrap.header, of: author)
+    }
+
+    /// Who has opened or rotated a session.
+    private struct Author {
+        var user: UserID
+        var device: DeviceID
+        var keys: KnownDevice
+    }
+
+    private func answeringSession(_ id: String, header bytes: [UInt8], of author: Author) throws -> Answer {
+        let header = try SessionHeader(bytes)
         guard header.preKey != nil || header.rotation != nil else { throw Waiting(.session(id)) }
         try requireUnopened(id)
         let answer: Answer
         if let rotation = header.rotation {
-            answer = try self.answer(rotation, header.preKey, message, initiator)
+            answer = try self.answer(rotation, header.preKey, author)
         } else if let use = header.preKey {
-            answer = Answer(use: try firstContact(use, initiator))
+            answer = Answer(use: try firstContact(use, author.keys))
         } else {
             throw Waiting(.session(id))
         }
@@ -48,15 +65,15 @@ extension ClientTransaction {
     }
 
     private func answer(
-        _ rotation: RotationUse, _ contact: PreKeyUse?, _ message: Message, _ initiator: KnownDevice
+        _ rotation: RotationUse, _ contact: PreKeyUse?, _ author: Author
     ) throws -> Answer {
         var opened: Answer.Use?
         let parent: Session
-        if let known = try session(rotation.parent, with: message.author, message.device) {
+        if let known = try session(rotation.parent, with: author.user, author.device) {
             parent = known
         } else if let contact {
             try requireUnopened(rotation.parent)
-            let use = try firstContact(contact, initiator)
+            let use = try firstContact(contact, author.keys)
             guard use.session.id == rotation.parent else { throw Rejected.otherSession }
             opened = use
             parent = use.session

@@ -61,6 +61,7 @@ extension ClientTransaction {
                 ])
             arrived.append(.device(user, entry.device))
         }
+        try followList(of: user)
     }
 
     // MARK: Looking up
@@ -95,6 +96,7 @@ extension ClientTransaction {
         }
         try run("DELETE FROM client_lookup WHERE user = ? AND refresh = 0", [result.userID.text])
         guard let found = result.found else {
+            try noteKeyless(result.userID)
             try failWaiting(
                 for: .user(result.userID),
                 ProtocolError(
@@ -106,6 +108,7 @@ extension ClientTransaction {
             try inSavepoint {
                 try self.introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
                 try self.openSessions(with: found)
+                try self.noteKeyless(result.userID)
             }
         } catch let rejected as Rejected {
             try failWaiting(for: result.userID, rejected)

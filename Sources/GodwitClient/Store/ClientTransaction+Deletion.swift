@@ -120,11 +120,11 @@ extension ClientTransaction {
         var hashes: [MessageHash] = []
         for message in found {
             hashes.append(message.hash)
-            guard message.isOwn else {
-                let conversation = message.target.conversation(of: context.user)
-                try takeBack(message.hash, conversation, by: context.user)
-                continue
+            // What another device of this user wrote stands with what has arrived.
+            if try row("SELECT 1 FROM client_outbox WHERE hash = ?", [Data(message.hash.bytes)]) == nil {
+                try takeBack(message.hash, message.target.conversation(of: context.user), by: context.user)
             }
+            guard message.isOwn else { continue }
             for row in try rows(
                 "SELECT row, hash, state FROM client_outbox WHERE hash = ? OR (relates = ? AND relation = 'edit')",
                 [Data(message.hash.bytes), Data(message.hash.bytes.prefix(10))])

@@ -24,10 +24,14 @@ extension ClientTransaction {
         context.models.announced.last { epoch.models.contains($0) }.flatMap { context.models[$0] }
     }
 
-    /// The newest model that every known device of a user can read, and that is at hand.
+    /// The newest model that every known device of a user and every other one of this user can read, and that is at hand.
     func commonModel(with user: UserID) throws -> PhraseModel? {
-        let devices = try rows("SELECT models FROM client_device WHERE user = ?", [user.text])
-            .map { PhraseModelNumbers(text: $0["models"]).numbers }
+        guard try isKnown(user) else { return nil }
+        let devices = try rows(
+            "SELECT models FROM client_device WHERE user = ?1 OR (user = ?2 AND device <> ?3)",
+            [user.text, context.user.text, context.device.text]
+        )
+        .map { PhraseModelNumbers(text: $0["models"]).numbers }
         guard !devices.isEmpty else { return nil }
         return context.models.announced.last { number in devices.allSatisfy { $0.contains(number) } }
             .flatMap { context.models[$0] }

@@ -8,7 +8,7 @@ import GodwitProtocol
 /// Reading: verify, decrypt, unpack.
 extension ClientTransaction {
     /// A message's clear content.
-    private struct Opened {
+    struct Opened {
         var content: JSONObject
         /// Nothing before it is readable here, so nothing before it is waited for.
         var starts: Bool
@@ -16,10 +16,8 @@ extension ClientTransaction {
 
     func take(_ message: Message) throws {
         let author = Party.device(message.author, message.device)
-        guard author != context.party,
-            try row("SELECT 1 FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) == nil
-        else { return }
-        if case .direct(let address) = message.address, address.user != context.user {
+        guard author != context.party, try !isTaken(message.hash) else { return }
+        if case .direct(let address) = message.address, address.user != context.user, message.author != context.user {
             throw Rejected(.misdirected, "A direct message for another user arrived here.")
         }
         guard let known = try device(message.author, message.device) else {
@@ -32,9 +30,12 @@ extension ClientTransaction {
             case .channel: try openChannel(message)
             case .direct: try openDirect(message, known)
             }
+        guard !message.isAmongOwn else { return try takeOwn(message, opened.content) }
         try insert(message, opened.content, starts: opened.starts)
         try release(message)
-        if case .direct = message.address { delivered[author, default: []].append(message.hash.bytes) }
+        if case .direct = message.address, message.author != context.user {
+            delivered[author, default: []].append(message.hash.bytes)
+        }
     }
 
     private func openChannel(_ message: Message) throws -> Opened {
@@ -59,6 +60,7 @@ extension ClientTransaction {
     }
 
     private func openDirect(_ message: Message, _ known: KnownDevice) throws -> Opened {
+        guard !BodyKey.names(message.encryption.keyID) else { return try openShared(message, known) }
         let sealed = Session.Sealed(
             header: message.encryption.header, nonce: message.encryption.nonce, ciphertext: message.ciphertext)
         let position = try MessageNonce(message.encryption.nonce).position
@@ -67,16 +69,27 @@ extension ClientTransaction {
             try store(session, with: message.author, message.device)
             return Opened(content: try self.unpack(padded), starts: false)
         }
-        var answer = try answeringSession(to: message, initiator: known)
+        var answer = try answering(message, known)
         let padded = try answer.decrypt(sealed, aad: message.associatedData)
         try keep(answer, with: message.author, message.device)
         // The first message of a session at another place than the first: it was opened for a device that came later.
         return Opened(content: try self.unpack(padded), starts: position == 0 && answer.parent == nil)
     }
 
+    /// The session that a first message opens. One that cannot be opened here may be for another device of this user, of
+    /// whose author this one was not known yet: then its key is what is missing.
+    private func answering(_ message: Message, _ known: KnownDevice) throws -> Answer {
+        do {
+            return try answeringSession(to: message, initiator: known)
+        } catch let rejected as Rejected {
+            guard rejected.code == .unreadable, try !otherDevices(of: context.user).isEmpty else { throw rejected }
+            throw Waiting(.bodyKey(message.hash))
+        }
+    }
+
     /// - Throws: `ProtocolError` 9000 when a phrase model that this device has named is gone: the message must come
     ///   again when it is back.
-    private func unpack(_ padded: [UInt8]) throws(ProtocolError) -> JSONObject {
+    func unpack(_ padded: [UInt8]) throws(ProtocolError) -> JSONObject {
         let packed = try Padding.remove(from: padded)
         do {
             return try ClearContent(decoding: try ContentCodec.unpack(packed, models: context.models)).object
@@ -92,15 +105,17 @@ extension ClientTransaction {
         try run(
             """
             INSERT INTO client_message
-              (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+              (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts, is_read)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (hash) DO UPDATE SET content = excluded.content, synced = 0
             """,
             [
                 Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
                 message.sequence, message.previous.map { Data($0.bytes) }, message.timestamp.milliseconds,
                 now.milliseconds, message.type.rawValue, Data(content.canonicalBytes()),
-                starts || message.sequence == 0,
+                starts || message.sequence == 0, message.author == context.user,
             ])
+        try keepProof(of: message)
         if let deleter = try deleter(of: message) {
             try run(
                 "UPDATE client_message SET content = ?, hole = 'deleted', deleted_by = ? WHERE hash = ?",

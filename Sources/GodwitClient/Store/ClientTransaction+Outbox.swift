@@ -59,7 +59,7 @@ extension ClientTransaction {
             throw ProtocolError(
                 .userNotFound, "A direct message goes to somebody else.", hint: "Check the address.")
         case .user(let user):
-            if try !hasSession(with: user) { try lookUp(user) }
+            _ = try readers(of: user)
         }
     }
 
@@ -98,6 +98,7 @@ extension ClientTransaction {
             guard row["refresh"] as Bool == false else { return }
             let user: String = row["user"]
             try run("DELETE FROM client_lookup WHERE user = ?", [user])
+            try noteKeyless(try UserID(user))
             try failWaiting(for: .user(try UserID(user)), refusal.error)
             return
         }

@@ -34,14 +34,8 @@ extension ClientTransaction {
         var entry = entry
         guard !entry.isDeleted else { return entry }
         let target = Data(entry.hash.bytes.prefix(10))
-        if let edit = try row(
-            """
-            SELECT content FROM client_message
-            WHERE relates = ? AND relation = 'edit' AND user = ? AND conversation = ? AND hole IS NULL
-            ORDER BY timestamp DESC, seq DESC LIMIT 1
-            """, [target, entry.author.text, entry.conversation.text])
-        {
-            entry.content = Self.edited(entry.content, by: try JSONObject.parse(edit.blob("content")))
+        if let edit = try lastEdit(of: target, by: entry.author, in: entry.conversation) {
+            entry.content = Self.edited(entry.content, by: edit)
             entry.isEdited = true
         }
         entry.reactions = try reactions(to: target, in: entry.conversation)
@@ -52,17 +46,25 @@ extension ClientTransaction {
         var entry = entry
         guard !entry.isDeleted, let hash = entry.hash else { return entry }
         let target = Data(hash.bytes.prefix(10))
-        if let edit = try row(
-            """
-            SELECT content FROM client_outbox
-            WHERE relates = ? AND relation = 'edit' AND conversation = ? AND hole IS NULL ORDER BY row DESC LIMIT 1
-            """, [target, entry.conversation.text])
-        {
-            entry.content = Self.edited(entry.content, by: try JSONObject.parse(edit.blob("content")))
+        if let edit = try lastEdit(of: target, by: context.user, in: entry.conversation) {
+            entry.content = Self.edited(entry.content, by: edit)
             entry.isEdited = true
         }
         entry.reactions = try reactions(to: target, in: entry.conversation)
         return entry
+    }
+
+    /// The latest text in place of a message's own, from whichever of the author's devices; own ones may be written here.
+    private func lastEdit(of target: Data, by author: UserID, in conversation: Conversation) throws -> JSONObject? {
+        try row(
+            """
+            SELECT content, timestamp AS at, seq AS place FROM client_message
+              WHERE relates = ?1 AND relation = 'edit' AND user = ?2 AND conversation = ?3 AND hole IS NULL
+            UNION ALL SELECT content, created, row FROM client_outbox
+              WHERE relates = ?1 AND relation = 'edit' AND ?4 AND conversation = ?3 AND hole IS NULL
+            ORDER BY at DESC, place DESC LIMIT 1
+            """, [target, author.text, conversation.text, author == context.user]
+        ).map { try JSONObject.parse($0.blob("content")) }
     }
 
     /// Text and form are those of the edit; what was answered and who was meant stays.

@@ -10,6 +10,7 @@ import GodwitSpool
 extension ClientTransaction {
     /// Seals whatever can be sealed. When the spool is full the rest waits.
     func flush() throws {
+        try flushOwn()
         let conversations = try rows("SELECT DISTINCT conversation FROM client_outbox WHERE state = 'waiting_keys'")
         for row in conversations {
             do {
@@ -48,10 +49,12 @@ extension ClientTransaction {
                 entry.content, to: entry.target, created: entry.created, model: commonModel(in: epoch))
             return try seal(draft, content, epoch: epoch.name, chain)
         case .user(let user):
-            guard let (device, session) = try sendingSession(with: user) else { return nil }
+            guard let readers = try readers(of: user) else { return nil }
             let content = try pack(
                 entry.content, to: entry.target, created: entry.created, model: try commonModel(with: user))
-            return try seal(draft, content, session, with: user, device)
+            let listed = try otherDevices(of: user).count + otherDevices(of: context.user).count
+            guard listed > 1 else { return try seal(draft, content, for: readers[0]) }
+            return try seal(draft, content, for: readers)
         }
     }
 
@@ -87,15 +90,13 @@ extension ClientTransaction {
             signedBy: context.signing)
     }
 
-    private func seal(
-        _ draft: MessageDraft, _ content: [UInt8], _ session: Session, with user: UserID, _ device: DeviceID
-    ) throws -> Message {
-        var session = session
+    private func seal(_ draft: MessageDraft, _ content: [UInt8], for reader: ReadingDevice) throws -> Message {
+        var session = reader.session
         let keyID = session.id
         let sealed = try session.encrypt(content, salt: context.salt) { header, nonce in
             draft.associatedData(Message.Encryption(keyID: keyID, nonce: nonce, header: header))
         }
-        try store(session, with: user, device)
+        try store(session, with: reader.user, reader.device)
         return try draft.sealed(
             Message.Encryption(keyID: keyID, nonce: sealed.nonce, header: sealed.header),
             ciphertext: sealed.ciphertext, signedBy: context.signing)
@@ -110,19 +111,25 @@ extension ClientTransaction {
         try run(
             "UPDATE client_outbox SET state = 'sealed', hash = ?, epoch = ? WHERE row = ?",
             [Data(message.hash.bytes), message.epoch.map { Data($0) }, entry.row])
+        try keepProof(of: message)
+        try moveHead(to: message)
+    }
+
+    /// Notes this device's last message of a conversation.
+    func moveHead(to message: Message) throws {
         try run(
             """
             INSERT INTO client_head (conversation, user, device, seq, hash) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (conversation, user, device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
             """,
             [
-                entry.conversation.text, context.user.text, context.device.text, message.sequence,
+                message.conversation.text, context.user.text, context.device.text, message.sequence,
                 Data(message.hash.bytes),
             ])
     }
 
     /// Place of this device's last message in a conversation.
-    private func ownHead(_ conversation: String) throws -> (seq: Int64, hash: MessageHash)? {
+    func ownHead(_ conversation: String) throws -> (seq: Int64, hash: MessageHash)? {
         guard
             let row = try row(
                 "SELECT seq, hash FROM client_head WHERE conversation = ? AND user = ? AND device = ?",

@@ -87,6 +87,8 @@ extension ClientTransaction {
     /// First contact with one device (PQXDH, or X3DH where the device's entry names no KEM), unless there is a session
     /// already.
     private func openSession(with bundle: DeviceBundle, of user: UserID) throws {
+        // A device writes to itself as little as it asks for its own keys.
+        guard user != context.user || bundle.device != context.device else { return }
         guard let known = try device(user, bundle.device) else {
             throw Rejected(.malformed, "The looked-up pre-key belongs to no listed device of the user.")
         }

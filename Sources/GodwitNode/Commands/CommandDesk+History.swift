@@ -11,10 +11,11 @@ extension CommandDesk {
         question.limit =
             try data.optionalInteger("limit", in: 1...HistoryQuestion.limitMax) ?? HistoryQuestion.limitUsual
         let asked = question
+        let party = session.device.map { Party.device(session.user, $0) }
         return try await core.read { transaction in
             let page = try transaction.history(asked, for: session.user)
             return [
-                "messages": .array(try page.entries.map { .object(try Self.object($0, in: transaction)) }),
+                "messages": .array(try page.entries.map { .object(try Self.object($0, for: party, in: transaction)) }),
                 "has_more": .bool(page.hasMore),
                 "next_cursor": page.next.map { .string($0.hash.id.text) } ?? .null,
             ]
@@ -39,12 +40,19 @@ extension CommandDesk {
         }
     }
 
-    static func object(_ entry: JournalEntry, in transaction: NodeTransaction) throws -> JSONObject {
+    /// - Parameter party: who asks; of `recipients` nobody gets the entries of others.
+    static func object(
+        _ entry: JournalEntry, for party: Party?, in transaction: NodeTransaction
+    ) throws -> JSONObject {
         var object: JSONObject = [
             "arrival": .integer(entry.arrival), "received_at": .string(entry.received.description),
         ]
         if let body = entry.body {
-            let message = try JSONObject.parse(body, limits: JSONLimits(bytes: ProtocolObject.bytesMax))
+            var message = try JSONObject.parse(body, limits: JSONLimits(bytes: ProtocolObject.bytesMax))
+            if message["recipients"] != nil {
+                let whole = try Message(message)
+                message = (party.map { whole.forParty($0) } ?? whole.replacingRecipients([])).object
+            }
             object["message"] = .object(message)
             if try transaction.followsGap(message) { object["follows_gap"] = true }
         } else {

@@ -68,7 +68,8 @@ struct CommandDesk: Sendable {
             guard let user = try transaction.user(session.user) else {
                 throw ProtocolError(.userNotFound, "The user is not registered.")
             }
-            try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
+            try transaction.checkSuccession(of: list, by: device)
+            try transaction.introduce(session.user, publicKey: user.publicKey, list: list, from: party)
             return try transaction.publish(preKey, kem: kem, oneTime: oneTime, of: session.user, device)
         }
         guard taken > 0 || oneTime.isEmpty else { throw ProtocolError.oneTimeKeysFull(taken: 0) }

@@ -88,7 +88,8 @@ struct SessionDesk: Sendable {
                     "A device list of this version or a later one is here already.", member: "version",
                     hint: "Fetch the list, change it, and give it the next version.")
             }
-            try transaction.introduce(session.user, publicKey: user.publicKey, list: list)
+            let source = session.device.map { Party.device(session.user, $0) }
+            try transaction.introduce(session.user, publicKey: user.publicKey, list: list, from: source)
             return ["version": .integer(list.version)]
         }
     }

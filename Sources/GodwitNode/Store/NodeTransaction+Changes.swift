@@ -50,6 +50,7 @@ extension NodeTransaction {
 
     private func carryOut(_ plan: PlannedChange, in channel: inout KnownChannel) throws {
         for joiner in plan.joining { try insertMember(joiner, into: channel) }
+        for joiner in plan.joining { try tellOthers(of: joiner.party, about: channel) }
         for case .device(let user, let device) in plan.leaving {
             try run(
                 "DELETE FROM node_member WHERE channel = ? AND user = ? AND device = ?",

@@ -179,6 +179,7 @@ extension NodeTransaction {
             throw MembershipUnknown(channel: membership.channel, version: version, needsList: true)
         }
         try insert(joined, into: channel, at: version)
+        for joiner in joined { try tellOthers(of: joiner, about: channel) }
         try apply(membership, to: channel)
         try store(membership, channel)
         if let now = try self.channel(membership.channel) { list = try memberList(of: now) }

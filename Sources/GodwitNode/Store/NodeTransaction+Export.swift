@@ -118,7 +118,9 @@ extension NodeTransaction {
         let entries = try entries(
             try chosen.compactMap { try self.row("SELECT * FROM node_message WHERE arrival = ?", [$0]) })
         return ExportPage(
-            lines: try entries.map { .object(try CommandDesk.object($0, in: self).setting("kind", "message")) },
+            lines: try entries.map {
+                .object(try CommandDesk.object($0, for: nil, in: self).setting("kind", "message"))
+            },
             next: chosen.last)
     }
 }

@@ -93,7 +93,8 @@ extension NodeTransaction {
         if case .device(let user, _) = source, user != introduction.userID {
             throw ProtocolError(.insufficientPermissions, "A device introduces its own user only.")
         }
-        try introduce(introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList)
+        try introduce(
+            introduction.userID, publicKey: introduction.publicKey, list: introduction.deviceList, from: source)
     }
 
     /// Keys of a user come from the user's home node only: whoever is first would pin them.
@@ -102,7 +103,8 @@ extension NodeTransaction {
             throw ProtocolError(.insufficientPermissions, "The answer to a lookup comes from the user's home node.")
         }
         if let found = result.found {
-            try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
+            try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList, from: source)
+            try noteGiven(found.deviceList, to: result.requester)
         }
         try forward(result.object, toDevice: result.requester)
     }
@@ -118,7 +120,9 @@ extension NodeTransaction {
         }
         guard case .device(let user, let device) = lookup.requester else { return }
         let result = try lookUp(lookup)
-        try enqueueAnew(result.object, to: hop(towards: user, device))
+        let hop = try hop(towards: user, device)
+        if let found = result.found { try noteGiven(found.deviceList, to: hop) }
+        try enqueueAnew(result.object, to: hop)
     }
 
     /// A command of a device: signature, counter, then the change (D-8).

@@ -23,6 +23,8 @@ extension NodeTransaction {
     /// - Throws: `ProtocolError`; nothing is written then. `AuthorUnknown` when the author's device is not known yet.
     @discardableResult
     func accept(_ message: Message, from source: Party, arrival: Arrival) throws -> Bool {
+        // Entries for devices that are not at home here nobody needs any more.
+        let message = message.author.node == context.id ? message : message.forParty(.node(context.id))
         guard let key = try signingKey(of: message.author, message.device) else {
             throw AuthorUnknown(user: message.author)
         }
@@ -48,7 +50,8 @@ extension NodeTransaction {
             try ensureIntroduced(message.author, to: target)
             try enqueue(
                 NewItem(
-                    id: ItemID(message.hash.bytes), kind: .message, body: body, destination: target,
+                    id: ItemID(message.hash.bytes), kind: .message,
+                    body: message.wraps.isEmpty ? body : message.forParty(target).canonicalBytes, destination: target,
                     priority: message.priority, created: message.timestamp, lifetime: message.lifetime, age: age,
                     owner: message.author.node == context.id ? .device(message.author, message.device) : nil))
         }
@@ -74,25 +77,11 @@ extension NodeTransaction {
     /// Whom the message goes to next, or why it may not.
     private func targets(of message: Message, from source: Party) throws -> [Party] {
         switch message.address {
-        case .direct(let address):
-            guard address.user.node == context.id else { return [try hop(towards: address.user)] }
-            let devices = try devices(of: address.user)
-            guard !devices.isEmpty, try isLocal(address.user) else {
-                throw ProtocolError(
-                    .userNotFound, "There is no such user on this node.", hint: "Check the address.",
-                    details: ["user_id": .string(address.user.text)])
-            }
-            guard try reaches(address.user, from: message.author) else { return [] }
-            return devices.map { .device(address.user, $0) }
+        case .direct(let address): return try directTargets(of: message, address.user)
         case .channel(let name):
             return try channelTargets(
                 of: message, ChannelID(name: name, node: message.channelNode ?? context.id), from: source)
         }
-    }
-
-    private func hop(towards user: UserID) throws -> Party {
-        try requirePeer(user.node)
-        return .node(user.node)
     }
 
     private func channelTargets(of message: Message, _ id: ChannelID, from source: Party) throws -> [Party] {

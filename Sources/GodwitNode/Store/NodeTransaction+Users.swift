@@ -57,7 +57,9 @@ extension NodeTransaction {
     ///
     /// - Throws: `ProtocolError` 1000 for another key than the pinned one or a bad signature, 2001 for a list that could
     ///   not be introduced to others.
-    func introduce(_ id: UserID, publicKey: [UInt8], list: DeviceList) throws {
+    ///
+    /// - Parameter source: who brought it, and need not be told of it.
+    func introduce(_ id: UserID, publicKey: [UInt8], list: DeviceList, from source: Party? = nil) throws {
         let known = try user(id)
         if let known, known.publicKey != publicKey {
             throw ProtocolError(
@@ -81,12 +83,16 @@ extension NodeTransaction {
                 "UPDATE node_user SET device_list = ?, list_version = ? WHERE user = ?", [body, list.version, id.text])
         }
         try replaceDevices(of: id, by: list, isLocal: known?.isLocal ?? false)
+        if known?.deviceList != nil {
+            try spread(list, of: id, publicKey: publicKey, isLocal: known?.isLocal ?? false, from: source)
+        }
         arrived.append(.user(id))
     }
 
     private func replaceDevices(of id: UserID, by list: DeviceList, isLocal: Bool) throws {
         var gone: [DeviceID] = []
-        for device in try devices(of: id) where !list.devices.contains(where: { $0.device == device }) {
+        let before = try devices(of: id)
+        for device in before where !list.devices.contains(where: { $0.device == device }) {
             try run("DELETE FROM node_device WHERE user = ? AND device = ?", [id.text, device.text])
             gone.append(device)
         }
@@ -101,6 +107,9 @@ extension NodeTransaction {
         guard isLocal else { return }
         aftermath.keysChanged = true
         for device in gone { try revoke(device, of: id) }
+        for entry in list.devices where !before.isEmpty && !before.contains(entry.device) {
+            try tellOfChannels(entry.device, of: id)
+        }
     }
 
     /// The Ed25519 key of a listed device.

@@ -33,6 +33,8 @@ public struct Message: Hashable, Sendable {
     public let bodyHash: [UInt8]
     public let hash: MessageHash
     public let proof: MessageProof
+    /// The body's key for each device; empty where the session's or epoch's key is the body's own.
+    public private(set) var wraps: [BodyWrap]
 
     /// The member `encryption` of 004 §6.1 as decision D-1 completes it.
     public struct Encryption: Hashable, Sendable {
@@ -89,6 +91,7 @@ public struct Message: Hashable, Sendable {
         ciphertext = try fields.object("content").base64("ciphertext")
         encryption = try Self.encryption(fields.object("encryption"))
         (channelNode, epoch) = try Self.channelMembers(fields, address: address)
+        wraps = try BodyWrap.read(fields, author: author, address: address)
         _ = try fields.object("metadata")
         guard sequence == 0 || previous != nil, sequence > 0 || previous == nil else {
             throw .malformed("The first message of a chain has no prev, every later one has.", member: "prev")
@@ -158,6 +161,8 @@ public struct Message: Hashable, Sendable {
     /// Its class (D-20).
     public var priority: PriorityClass {
         switch (type, address) {
+        // What own devices tell each other, such as earlier conversations.
+        case (.system, .direct(let reader)) where reader.user == author: .bulk
         case (.voice, _): .voice
         case (.media, _): .document
         case (_, .direct): .directText
@@ -165,11 +170,12 @@ public struct Message: Hashable, Sendable {
         }
     }
 
-    /// The message with what a home node adds outside the signature when it is delivered: `received_at` and `arrival`
-    /// stand beside it in the event, never in it; only `recipients` may change on the way (D-13).
-    public func replacingRecipients(_ recipients: JSONValue?) -> Message {
+    /// The message with other entries of `recipients`; nothing else may change on the way (D-13).
+    public func replacingRecipients(_ wraps: [BodyWrap]) -> Message {
         var copy = self
-        copy.object["recipients"] = recipients
+        copy.wraps = wraps
+        copy.object =
+            wraps.isEmpty ? object.omitting(["recipients"]) : object.setting("recipients", BodyWrap.list(wraps))
         copy.canonicalBytes = copy.object.canonicalBytes()
         return copy
     }

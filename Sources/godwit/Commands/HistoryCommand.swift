@@ -80,8 +80,8 @@ enum MessageLine {
             "timestamp": .string(entry.timestamp.description), "text": .string(entry.text),
         ]
         return adding(
-            to: object, entry.content, isEdited: entry.isEdited, entry.reactions,
-            deletedBy: entry.deletedBy?.text)
+            to: entry.isSynced ? object.setting("synced", true) : object, entry.content, isEdited: entry.isEdited,
+            entry.reactions, deletedBy: entry.deletedBy?.text)
     }
 
     static func text(_ entry: OutboxEntry, of device: Device) -> String {

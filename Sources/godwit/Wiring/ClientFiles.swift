@@ -74,6 +74,23 @@ struct ClientFiles {
         username: Username, displayName: String?, node: NodeDescriptor, endpoint: String?, passphrase: String,
         kdf: PassphraseKDF
     ) async throws -> IdentityFile {
+        let url = try url(of: node, endpoint: endpoint)
+        let (file, key) = try IdentityBuilder.create(
+            username: username, node: node.id, endpoint: Self.socketURL(url), nodeName: node.name,
+            displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
+        try prepare(for: node, endpoint: url)
+        let device = try await Device.create(
+            directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
+        // Closed here and now: the lock must be free for whoever opens the device next.
+        try await device.close()
+        // Last: a home with this file is complete.
+        try DurableFile.write(file.object.canonicalBytes(), to: identityPath)
+        return file
+    }
+
+    /// Base URL of a home that is not there yet.
+    /// - Throws: `ProtocolError` 2000.
+    private func url(of node: NodeDescriptor, endpoint: String?) throws -> String {
         guard !exists else {
             throw ProtocolError(
                 .invalidMessageFormat, "There is an identity in this home already.", hint: "Choose another --home.")
@@ -88,22 +105,18 @@ struct ClientFiles {
                 .invalidMessageFormat, "The node's base URL is no http or https address.",
                 hint: "Write it as https://host:port.")
         }
-        let (file, key) = try IdentityBuilder.create(
-            username: username, node: node.id, endpoint: Self.socketURL(url), nodeName: node.name,
-            displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
+        return url
+    }
+
+    /// A directory with the home node's descriptor and address, and without a device.
+    func prepare(for node: NodeDescriptor, endpoint: String?) throws {
+        let url = try url(of: node, endpoint: endpoint)
         try Wiring.makeDirectory(directory)
         // Of a run that was cut off: nobody has seen its keys.
         if Wiring.exists(devicePath) { try FileManager.default.removeItem(atPath: devicePath) }
-        let device = try await Device.create(
-            directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
-        // Closed here and now: the lock must be free for whoever opens the device next.
-        try await device.close()
         try DurableFile.write(node.object.canonicalBytes(), to: nodePath)
         try DurableFile.write(
             (["endpoint": .string(url)] as JSONObject).canonicalBytes(), to: settingsPath)
-        // Last: a home with this file is complete.
-        try DurableFile.write(file.object.canonicalBytes(), to: identityPath)
-        return file
     }
 
     /// `https://host` as `wss://host`.

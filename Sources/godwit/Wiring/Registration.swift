@@ -15,15 +15,22 @@ enum Registration {
     static func run(
         _ files: ClientFiles, device: Device, identityKey: SigningKey, invite: String?
     ) async throws {
-        let endpoint = try Endpoint(ClientFiles.socketURL(try files.endpoint()))
-        let pins = try files.node().pins.map { digest in try CertificatePin(digest: digest) }
-        let socket = try await WebSocketClient.connect(to: endpoint, pins: pins)
         let conversation = LoginConversation(
             identity: try files.identity(), key: identityKey, device: device.deviceID,
             purpose: .register(invite: invite), publication: try await device.publication())
+        try await withSocket(files) { try await talk(conversation, over: $0) }
+    }
+
+    /// Opens a socket to the home node for one conversation, and closes it.
+    static func withSocket(
+        _ files: ClientFiles, _ talk: @escaping @Sendable (WebSocketClient) async throws -> Void
+    ) async throws {
+        let endpoint = try Endpoint(ClientFiles.socketURL(try files.endpoint()))
+        let pins = try files.node().pins.map { digest in try CertificatePin(digest: digest) }
+        let socket = try await WebSocketClient.connect(to: endpoint, pins: pins)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await talk(conversation, over: socket) }
+                group.addTask { try await talk(socket) }
                 group.addTask {
                     try await Task.sleep(for: patience)
                     // Ends the other task too, which waits for the next message.
