@@ -46,6 +46,18 @@ extension EndToEnd {
             }
         }
 
+        /// What the home node knows: who is banned, and which channels there are.
+        private func lists(_ places: Places) async throws {
+            let bans = try await places.tool.json(
+                "channel", "bans", "#harbour", "--home", "carol", "--passphrase-file", "passphrase")
+            #expect(bans["bans"]?.array?.map { $0.object?["user_id"]?.string } == [places.bob])
+            #expect(bans["bans"]?.array?.first?.object?["reason"] == "noise")
+            let directory = try await places.tool.json(
+                "channel", "directory", "--home", "alice", "--passphrase-file", "passphrase")
+            let own = directory["channels"]?.array?.compactMap(\.object).first { $0["name"] == "#harbour" }
+            #expect(own?["role"] == "owner" && own?["member_count"] == 2)
+        }
+
         @Test(
             "a private channel over two nodes: an invite made offline lets in, a removal ends reading, a ban keeps out")
         func life() async throws {
@@ -81,6 +93,7 @@ extension EndToEnd {
             try await tool.json(
                 "channel", "ban", room, places.bob, "--for", "2h", "--reason", "noise", "--home", "carol")
             try await places.sync("carol", "bob", until: "bob's end") { try await state("bob") == "left" }
+            try await lists(places)
             try await tool.json("send", room, "only for two", "--home", "alice")
             try await places.sync("carol", "alice", until: "the second text") {
                 try await places.texts("carol") == ["high water at six", "only for two"]

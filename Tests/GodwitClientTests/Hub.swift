@@ -31,6 +31,10 @@ actor Hub {
     var introduced: [Party: Set<UserID>] = [:]
     /// Every item that passed, in order.
     var log: [BatchItem] = []
+    /// Requests for missing messages are answered here.
+    var keepsJournal = false
+    /// The epoch that the next one has to follow.
+    var heads: [ChannelID: [UInt8]] = [:]
     /// Members that are never named sponsor first.
     var lazySponsors: Set<Party> = []
 
@@ -120,7 +124,8 @@ actor Hub {
         }
         switch try ProtocolObject(parsing: item.body) {
         case .command(let command): try carryOut(command)
-        case .epoch(let epoch):
+        case .epoch(let start):
+            let epoch = try marked(start).map { try EpochStart($0) } ?? start
             for member in channels[epoch.channel]?.members ?? [] {
                 introduce([epoch.author], to: member)
                 push(epoch.keepingWraps { Party.device($0.userID, $0.device) == member }, to: member)
@@ -141,7 +146,7 @@ actor Hub {
             for party in publications.keys where party.user == marker.userID && party != source {
                 push(marker.object, to: party)
             }
-        default: Issue.record("a device sent what it must not send")
+        case let other: try takeResealing(other, from: source)
         }
     }
 

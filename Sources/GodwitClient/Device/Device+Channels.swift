@@ -130,7 +130,8 @@ extension Device {
                 id: id, state: channel.state,
                 settings: ChannelSettings(
                     topic: row["topic"], description: row["description"],
-                    visibility: Visibility(rawValue: row["visibility"]) ?? .private),
+                    visibility: Visibility(rawValue: row["visibility"]) ?? .private,
+                    sharesHistory: row["shares_history"]),
                 members: members, version: channel.applied,
                 waitsForEpoch: try channel.state == .member && transaction.writingEpoch(of: channel) == nil,
                 inviter: try (row["inviter"] as String?).map { text in try UserID(text) })

@@ -102,6 +102,7 @@ extension Device {
                 "client_message WHERE shown IS NOT NULL AND is_read = 0 AND relation IS NULL")
             status.held = try count("client_message WHERE shown IS NULL")
             status.pending = try count("client_pending")
+            status.wanted = try count("client_want")
             status.warnings = try count("client_warning")
             status.sessions = try count("client_session")
             status.channels = try count("client_channel")
@@ -127,6 +128,7 @@ extension InboxEntry {
             received: Timestamp(milliseconds: row["received"]), type: MessageType(rawValue: row["type"]) ?? .text,
             content: try JSONObject.parse(row.blob("content")), followsGap: row["gap"], isRead: row["is_read"],
             deletedBy: try (row["deleted_by"] as String?).map { text in try UserID(text) },
-            isSynced: row["synced"])
+            isSynced: row["synced"], hole: (row["lost"] as String?).map { MessageHole($0) },
+            late: (row["late"] as String?).map { MessageHole($0) })
     }
 }

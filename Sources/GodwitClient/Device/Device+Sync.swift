@@ -54,7 +54,9 @@ extension Device {
             try transaction.expire()
             try transaction.settleOutbox()
             try transaction.repeatJoins()
+            try transaction.lookForHoles()
             try transaction.releaseOverdue()
+            try transaction.forgetEpochs()
             try transaction.prefetch()
         }
     }

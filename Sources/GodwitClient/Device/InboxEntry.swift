@@ -25,6 +25,10 @@ public struct InboxEntry: Sendable, Hashable {
     /// `content` is that of a later edit by its author.
     public var isEdited = false
     public var reactions: [Reaction] = []
+    /// It has no content, and why.
+    public var hole: MessageHole?
+    /// It came late, sealed again by its author's device, and why.
+    public var late: MessageHole?
 
     public var isDeleted: Bool { deletedBy != nil }
     public var id: MessageID { hash.id }
@@ -72,6 +76,8 @@ public struct DeviceStatus: Sendable, Hashable {
     public var held = 0
     /// Items that wait for keys, epochs or members.
     public var pending = 0
+    /// Messages that are asked for: missing ones, and those that could not be opened.
+    public var wanted = 0
     public var warnings = 0
     /// Items waiting for the home node or in frames that it has not acknowledged.
     public var queued = 0

@@ -48,3 +48,7 @@ struct Rejected: Error {
 
 /// Thrown while a message is looked at: it was written before this device joined or after it left, and is not for it to read.
 struct BeforeJoining: Error {}
+
+/// Thrown while a message from before the own coming is looked at that is to be read all the same, for the channel shares
+/// its history: its author seals it again.
+struct EarlierEpoch: Error {}

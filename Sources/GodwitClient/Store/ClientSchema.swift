@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 7) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 9) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -31,6 +31,8 @@ enum ClientSchema {
         registerSessions(in: &migrator)
         guard version > 6 else { return }
         registerDevices(in: &migrator)
+        guard version > 8 else { return }
+        registerReseal(in: &migrator)
     }
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken

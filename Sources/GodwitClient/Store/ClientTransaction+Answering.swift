@@ -41,6 +41,12 @@ extension ClientTransaction {
         return try answeringSession(wrap.session, header: wrap.header, of: author)
     }
 
+    /// The same for a message that was sealed again.
+    func answeringSession(to resealed: ResealedMessage, initiator: KnownDevice) throws -> Answer {
+        let author = Author(user: resealed.from.user, device: resealed.from.device, keys: initiator)
+        return try answeringSession(resealed.encryption.keyID, header: resealed.encryption.header, of: author)
+    }
+
     /// Who has opened or rotated a session.
     private struct Author {
         var user: UserID

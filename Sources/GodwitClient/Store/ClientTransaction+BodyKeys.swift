@@ -73,7 +73,7 @@ extension ClientTransaction {
     func isTaken(_ hash: MessageHash) throws -> Bool {
         try row(
             """
-            SELECT 1 FROM client_message WHERE hash = ?1 AND synced = 0
+            SELECT 1 FROM client_message WHERE hash = ?1 AND synced = 0 AND lost IS NULL
             UNION ALL SELECT 1 FROM client_own_item WHERE hash = ?1 LIMIT 1
             """, [Data(hash.bytes)]) != nil
     }

@@ -109,6 +109,7 @@ extension ClientTransaction {
                 try self.introduce(result.userID, publicKey: found.publicKey, list: found.deviceList)
                 try self.openSessions(with: found)
                 try self.noteKeyless(result.userID)
+                try self.offerReturned(result.userID)
             }
         } catch let rejected as Rejected {
             try failWaiting(for: result.userID, rejected)

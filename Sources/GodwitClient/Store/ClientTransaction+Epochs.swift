@@ -11,11 +11,14 @@ struct KnownEpoch {
     var next: EpochNext?
     /// Phrase models that everybody in it can read.
     var models: Set<UInt8>
+    /// How many epochs in a row have started by time, up to this one.
+    var depth: Int64
 
     init(_ row: Row) throws {
         name = row.blob("name")
         channel = row["channel"]
         membership = row["membership"]
+        depth = row["depth"]
         models = PhraseModelNumbers(text: row["models"]).numbers
         next = try row.optionalBlob("next").map { bytes in
             try ClientTransaction.stored { try EpochNext(Secret(bytes)) }
@@ -34,8 +37,9 @@ extension ClientTransaction {
     ) throws -> KnownEpoch? {
         try row(
             """
-            SELECT * FROM client_epoch WHERE channel = ? AND membership >= ? AND membership <= ? AND next IS NOT NULL
-            ORDER BY membership DESC, created DESC LIMIT 1
+            SELECT * FROM client_epoch
+            WHERE channel = ? AND membership >= ? AND membership <= ? AND next IS NOT NULL AND side = 0
+            ORDER BY membership DESC, depth DESC, created DESC LIMIT 1
             """, [channel.row, first, version]
         ).map(KnownEpoch.init)
     }
@@ -48,7 +52,7 @@ extension ClientTransaction {
     /// An epoch's start (D-14): checked against the membership that it belongs to, then used. What does not fit is
     /// reported and never used.
     func take(_ start: EpochStart) throws {
-        guard try epoch(start.name) == nil else { return }
+        guard try epoch(start.name) == nil else { return try noteSide(start) }
         guard let channel = try channel(start.channel) else {
             throw Rejected(.misdirected, "An epoch of a channel arrived that this device has not joined.")
         }
@@ -61,6 +65,7 @@ extension ClientTransaction {
             try notePast(start.name, membership: start.membership, of: channel)
             return
         }
+        guard start.rotation == nil else { return try takeRotation(start, in: channel) }
         guard let membership = try membership(start.membership, of: channel) else {
             throw Waiting(.membership(channel.id, start.membership))
         }
@@ -97,7 +102,7 @@ extension ClientTransaction {
         arrived.append(.epoch(name))
     }
 
-    private func checkSponsor(of start: EpochStart) throws {
+    func checkSponsor(of start: EpochStart) throws {
         guard let sponsor = try device(start.author, start.device) else {
             throw Waiting(.device(start.author, start.device))
         }
@@ -119,15 +124,7 @@ extension ClientTransaction {
     private func secret(
         of start: EpochStart, _ membership: Membership, in channel: KnownChannel
     ) throws -> EpochSecret? {
-        let wrap = start.wraps.first { $0.userID == context.user && $0.device == context.device }
-        if let wrap, let preKey = try signedPreKey(wrap.preKey),
-            let secret = try? EpochWrap.unwrap(
-                wrap.wrapped, epoch: EpochName(start.name), ephemeral: AgreementPublicKey(start.ephemeral),
-                for: EpochWrap.Recipient(user: context.user, device: context.device), signedPreKey: preKey,
-                identity: context.agreement)
-        {
-            return secret
-        }
+        if let secret = try wrappedSecret(of: start) { return secret }
         guard !membership.change.isFresh else {
             try askAgain(for: channel)
             return nil
@@ -142,6 +139,16 @@ extension ClientTransaction {
                 hint: "Join the channel again.")
         }
         return try next.joined(joinHash: membership.joinHash)
+    }
+
+    /// From the wrap for this device, if there is one that it can open.
+    func wrappedSecret(of start: EpochStart) throws -> EpochSecret? {
+        let wrap = start.wraps.first { $0.userID == context.user && $0.device == context.device }
+        guard let wrap, let preKey = try signedPreKey(wrap.preKey) else { return nil }
+        return try? EpochWrap.unwrap(
+            wrap.wrapped, epoch: EpochName(start.name), ephemeral: AgreementPublicKey(start.ephemeral),
+            for: EpochWrap.Recipient(user: context.user, device: context.device), signedPreKey: preKey,
+            identity: context.agreement)
     }
 
     /// Derives all chains and `next`; the secret goes when the caller lets it go.
@@ -162,6 +169,7 @@ extension ClientTransaction {
                     Data(secret.chain(of: device, user: user, epoch: name).encoded()),
                 ])
         }
+        try noteSuccession(of: start, in: channel)
         try run(
             "UPDATE client_channel SET state = 'member', error = NULL WHERE channel = ? AND state <> 'member'",
             [channel.row])
@@ -180,5 +188,6 @@ extension ClientTransaction {
         try run(
             "UPDATE client_chain SET state = ? WHERE epoch = ? AND user = ? AND device = ?",
             [Data(chain.encoded()), Data(epoch), user.text, device.text])
+        try run("UPDATE client_epoch SET sent = sent + 1 WHERE name = ?", [Data(epoch)])
     }
 }

@@ -19,14 +19,20 @@ extension ClientTransaction {
             return waiting.awaited
         } catch is BeforeJoining {
             return nil
-        } catch let rejected as Rejected {
-            try warn(rejected, about: Self.subject(of: body))
-        } catch let error as ProtocolError where !error.isOfStore {
-            try warn(Rejected(error), about: Self.subject(of: body))
-        } catch let error as CryptoError {
-            try warn(Rejected(error), about: Self.subject(of: body))
+        } catch {
+            try note(error, of: kind, body)
         }
         return nil
+    }
+
+    private func note(_ error: any Error, of kind: BatchItem.Kind, _ body: [UInt8]) throws {
+        guard try !notesUnreadable(kind, body, error) else { return }
+        switch error {
+        case let rejected as Rejected: try warn(rejected, about: Self.subject(of: body))
+        case let error as ProtocolError where !error.isOfStore: try warn(Rejected(error), about: Self.subject(of: body))
+        case let error as CryptoError: try warn(Rejected(error), about: Self.subject(of: body))
+        default: throw error
+        }
     }
 
     private func dispatch(_ kind: BatchItem.Kind, _ body: [UInt8]) throws {
@@ -48,6 +54,10 @@ extension ClientTransaction {
         case .receipt(let receipt): try take(receipt)
         case .linkStatus(let notice): try take(notice)
         case .deletion(let deletion): try take(deletion)
+        case .messageRequest(let request): try take(request)
+        case .messageAnswer(let answer): try take(answer)
+        case .resealed(let resealed): try take(resealed)
+        case .moved(let move): try take(move)
         case .readMarker(let marker): try take(marker)
         // News of the moment, of which a store is no place.
         case .presence, .typing: return

@@ -183,8 +183,8 @@ extension ClientTransaction {
 
     private func store(_ settings: ChannelSettings, in channel: KnownChannel) throws {
         try run(
-            "UPDATE client_channel SET topic = ?, description = ?, visibility = ? WHERE channel = ?",
-            [settings.topic, settings.description, settings.visibility.rawValue, channel.row])
+            "UPDATE client_channel SET topic = ?, description = ?, visibility = ?, shares_history = ? WHERE channel = ?",
+            [settings.topic, settings.description, settings.visibility.rawValue, settings.sharesHistory, channel.row])
     }
 
     // MARK: What is known
@@ -240,6 +240,7 @@ extension ClientTransaction {
         guard keys.to == context.party, let channel = try channel(keys.channel) else {
             throw Rejected(.misdirected, "Keys for another sponsor arrived here.")
         }
+        if let upTo = keys.upTo { try takeChanged(keys, upTo: upTo, in: channel) }
         for joiner in keys.keys {
             try run(
                 """

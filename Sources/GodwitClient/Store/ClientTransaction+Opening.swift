@@ -32,7 +32,9 @@ extension ClientTransaction {
             }
         guard !message.isAmongOwn else { return try takeOwn(message, opened.content) }
         try insert(message, opened.content, starts: opened.starts)
+        try noteLink(ChainLink(message), starts: opened.starts)
         try release(message)
+        try forgetChains(before: message)
         if case .direct = message.address, message.author != context.user {
             delivered[author, default: []].append(message.hash.bytes)
         }
@@ -44,13 +46,23 @@ extension ClientTransaction {
         }
         guard try channel(id)?.state != .left else { throw BeforeJoining() }
         guard let epoch = try epoch(name) else { throw Waiting(.epoch(name)) }
-        guard epoch.next != nil else { throw BeforeJoining() }
-        guard let channel = try channel(id), epoch.channel == channel.row,
+        guard let channel = try channel(id) else { throw BeforeJoining() }
+        guard epoch.next != nil else {
+            if try sharesHistory(channel) { throw EarlierEpoch() }
+            throw BeforeJoining()
+        }
+        guard epoch.channel == channel.row,
             message.encryption.keyID == (try EpochName(name)).keyID, message.encryption.header.isEmpty
         else { throw Rejected(.epochMismatch, "A message names an epoch that is not its channel's.") }
-        guard var chain = try chain(name, of: message.author, message.device),
-            let hasSeenComing = try hasSeenComing(message.author, message.device, into: channel)
-        else { throw Rejected(.epochMismatch, "A message's author is not in its epoch.") }
+        guard let hasSeenComing = try hasSeenComing(message.author, message.device, into: channel) else {
+            throw Rejected.notInEpoch
+        }
+        guard var chain = try chain(name, of: message.author, message.device) else {
+            let members = try members(of: channel, at: epoch.membership).devices
+            guard members.contains(.device(message.author, message.device)) else { throw Rejected.notInEpoch }
+            // The chain was read to its end and has gone; what comes after that comes too late for it.
+            throw CryptoError.keyGone
+        }
         let padded = try chain.decrypt(
             SenderChain.Sealed(nonce: message.encryption.nonce, ciphertext: message.ciphertext),
             aad: message.associatedData)
@@ -107,7 +119,8 @@ extension ClientTransaction {
             INSERT INTO client_message
               (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts, is_read)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (hash) DO UPDATE SET content = excluded.content, synced = 0
+            ON CONFLICT (hash) DO UPDATE SET prev = excluded.prev, timestamp = excluded.timestamp, type = excluded.type,
+              content = excluded.content, synced = 0, lost = NULL
             """,
             [
                 Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
@@ -123,5 +136,11 @@ extension ClientTransaction {
         } else {
             try relate(message.hash, content, by: message.author)
         }
+    }
+}
+
+extension Rejected {
+    fileprivate static var notInEpoch: Rejected {
+        Rejected(.epochMismatch, "A message's author is not in its epoch.")
     }
 }

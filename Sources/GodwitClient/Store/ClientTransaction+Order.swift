@@ -27,6 +27,10 @@ extension ClientTransaction {
             Chain(conversation: message.conversation.text, user: message.author.text, device: message.device.text))
     }
 
+    func release(conversation: String, user: String, device: String) throws {
+        try release(Chain(conversation: conversation, user: user, device: device))
+    }
+
     /// A message that was taken back holds up nothing that comes after it.
     func releaseSuccessor(of hash: MessageHash, in conversation: String) throws {
         for row in try rows(
@@ -42,7 +46,7 @@ extension ClientTransaction {
     private func release(_ chain: Chain) throws {
         while true {
             if let next = try next(in: chain) {
-                try show(next, in: chain, afterGap: false)
+                try show(next, in: chain, afterGap: isHole(next, afterGapIn: chain))
                 continue
             }
             let count = try integer(
@@ -71,10 +75,16 @@ extension ClientTransaction {
             Self.held + """
                  AND (seq <= ? OR (seq = ? AND EXISTS
                   (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL))
-                  OR EXISTS (SELECT 1 FROM client_hole h
+                  OR (lost IS NOT NULL AND prev IS NULL) OR EXISTS (SELECT 1 FROM client_hole h
                     WHERE h.hash = client_message.prev AND h.conversation = client_message.conversation))
                 ORDER BY seq LIMIT 1
                 """, chain.key + [head.seq, head.seq + 1])
+    }
+
+    /// A message that will not come, with others before it of which nothing is known.
+    private func isHole(_ message: Row, afterGapIn chain: Chain) throws -> Bool {
+        guard message["lost"] as String? != nil, message.optionalBlob("prev") == nil else { return false }
+        return try message["seq"] as Int64 > (head(of: chain)?.seq ?? -1) + 1
     }
 
     private func show(_ message: Row, in chain: Chain, afterGap: Bool) throws {
@@ -86,6 +96,12 @@ extension ClientTransaction {
             WHERE hash = ?
             """, [afterGap, Data(hash)])
         if let head, seq <= head.seq {
+            // What was shown without it follows no gap any more.
+            try run(
+                """
+                UPDATE client_message SET gap = 0
+                WHERE conversation = ? AND user = ? AND device = ? AND seq = ? AND prev = ?
+                """, chain.key + [seq + 1, Data(hash)])
             try noteFork(at: seq, in: chain)
             return
         }

@@ -28,7 +28,8 @@ extension ClientTransaction {
     ///
     /// - Returns: row of the entry.
     /// - Throws: `ProtocolError` 2000, 2001, 2002, 2003; 3003 when the spool is full. Nothing is kept then.
-    func compose(_ content: JSONObject, to target: MessageTarget) throws -> Int64 {
+    func compose(_ content: JSONObject, to wanted: MessageTarget) throws -> Int64 {
+        let target = try current(wanted)
         _ = try pack(content, to: target, created: now)
         try prepare(target)
         let conversation = target.conversation(of: context.user).text
@@ -89,6 +90,7 @@ extension ClientTransaction {
             throw Rejected(.misdirected, "A refusal for another device arrived here.")
         }
         let error = Data(refusal.error.object(at: refusal.at).canonicalBytes())
+        try noteReturned(refusal)
         try run(
             "UPDATE client_outbox SET state = 'refused', error = ? WHERE hash = ? AND state <> 'delivered'",
             [error, Data(refusal.item)])

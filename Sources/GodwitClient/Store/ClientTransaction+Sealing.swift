@@ -41,7 +41,9 @@ extension ClientTransaction {
             sequence: head.map { $0.seq + 1 } ?? 0, previous: head?.hash)
         switch entry.target {
         case .channel(let id):
-            guard let channel = try channel(id), let epoch = try writingEpoch(of: channel),
+            guard let channel = try channel(id) else { return nil }
+            try rotateIfDue(channel)
+            guard let epoch = try writingEpoch(of: channel),
                 let chain = try chain(epoch.name, of: context.user, context.device)
             else { return nil }
             draft.epoch = epoch.name
@@ -112,6 +114,7 @@ extension ClientTransaction {
             "UPDATE client_outbox SET state = 'sealed', hash = ?, epoch = ? WHERE row = ?",
             [Data(message.hash.bytes), message.epoch.map { Data($0) }, entry.row])
         try keepProof(of: message)
+        try noteSealed(message, of: entry)
         try moveHead(to: message)
     }
 

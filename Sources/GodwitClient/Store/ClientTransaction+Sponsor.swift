@@ -70,9 +70,17 @@ extension ClientTransaction {
             channel: channel.id, predecessor: plan.predecessor?.name, membership: membership.version,
             deviceSet: membership.deviceSet, commitment: secret.commitment, author: context.user,
             device: context.device, created: now, models: try models(of: plan))
+        try distribute(unsigned, secret, to: plan.joiners, in: channel)
+        return true
+    }
+
+    /// Wraps the secret of a new epoch for others, queues it, and uses it here at once.
+    func distribute(
+        _ unsigned: JSONObject, _ secret: EpochSecret, to joiners: [Joiner], in channel: KnownChannel
+    ) throws {
         let ephemeral = try AgreementKey.generate()
         let wraps = try wrap(
-            secret, for: plan.joiners, epoch: EpochName(EpochStart.name(of: unsigned)), ephemeral: ephemeral)
+            secret, for: joiners, epoch: EpochName(EpochStart.name(of: unsigned)), ephemeral: ephemeral)
         let signed = context.signing.signed(unsigned, purpose: .epoch)
         // The last part goes to everybody, and so comes last.
         var last = signed.setting("wraps", .null)
@@ -85,7 +93,6 @@ extension ClientTransaction {
             item = try enqueue(last)
         }
         try adopt(try EpochStart(last), secret, in: channel, item: try item ?? enqueue(last))
-        return true
     }
 
     /// What those of the epoch before and the joiners can read, the others having been asked when they joined.

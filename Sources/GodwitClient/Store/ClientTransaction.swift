@@ -85,6 +85,8 @@ final class ClientTransaction {
             try carryOutDuties()
         } while !arrived.isEmpty
         try flush()
+        try flushReseals()
+        try sendRequests()
         try sendReceipts()
         try warnOfDropped()
     }

@@ -24,6 +24,7 @@ public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
     case update
     case deletion
     case erasure
+    case reseal
 
     /// `"DCP1:" ‖ purpose ‖ 0x00`.
     var prefix: [UInt8] { Array("DCP1:".utf8) + Array(rawValue.utf8) + [0] }
@@ -32,7 +33,8 @@ public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
     public var unsignedMembers: Set<String> {
         switch self {
         case .identityFile: ["file_signature"]
-        case .epoch: ["signature", "wraps"]
+        case .epoch: ["signature", "wraps", "side"]
+        case .reseal: ["signature", "left"]
         case .route: RouteMessage.unsignedMembers
         case .identity, .auth, .register, .message: []
         default: ["signature"]

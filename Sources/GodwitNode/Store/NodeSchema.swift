@@ -36,6 +36,7 @@ enum NodeSchema {
             for index in lookups { try database.execute(sql: index) }
         }
         registerPreKeys(in: &migrator)
+        registerEpochs(in: &migrator)
     }
 
     /// For what is asked with each connection and each account that ends.

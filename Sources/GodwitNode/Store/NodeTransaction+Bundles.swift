@@ -40,6 +40,7 @@ extension NodeTransaction {
             UPDATE node_device SET signed_pre_key = ?, kem_pre_key = coalesce(?, kem_pre_key)
             WHERE user = ? AND device = ?
             """, [body, kemBody, user.text, device.text])
+        try refreshMemberKeys(signedPreKey)
         var here = Set(
             try rows("SELECT id FROM node_one_time_key WHERE user = ? AND device = ?", [user.text, device.text])
                 .map { $0["id"] as Int64 })

@@ -64,10 +64,10 @@ extension NodeTransaction {
 
     private func save(_ channel: KnownChannel) throws {
         try run(
-            "UPDATE node_channel SET departed = ?, topic = ?, description = ?, visibility = ? WHERE channel = ?",
+            "UPDATE node_channel SET departed = ?, topic = ?, description = ?, visibility = ?, shares_history = ? WHERE channel = ?",
             [
                 channel.departed, channel.settings.topic, channel.settings.description,
-                channel.settings.visibility.rawValue, channel.row,
+                channel.settings.visibility.rawValue, channel.settings.sharesHistory, channel.row,
             ])
     }
 
@@ -210,6 +210,8 @@ extension NodeTransaction {
 
     /// Keys for a sponsor here, from the channel's node.
     func accept(_ keys: MemberKeys, from peer: Party) throws {
+        if let after = keys.after { return try answerKeys(keys, after: after, from: peer) }
+        if keys.to == .node(context.id) { return try takeKeys(keys, from: peer) }
         guard peer == .node(keys.channel.node) else {
             throw ProtocolError(.insufficientPermissions, "Members' keys come from the channel's node only.")
         }

@@ -23,7 +23,7 @@ struct KnownChannel {
         departed = row["departed"]
         settings = ChannelSettings(
             topic: row["topic"], description: row["description"],
-            visibility: Visibility(rawValue: row["visibility"]) ?? .private)
+            visibility: Visibility(rawValue: row["visibility"]) ?? .private, sharesHistory: row["shares_history"])
     }
 }
 
@@ -193,6 +193,7 @@ extension NodeTransaction {
     ///
     /// - Throws: `MembershipUnknown` where the membership of a channel of another node has not come yet.
     func accept(_ epoch: EpochStart, from peer: Party) throws {
+        guard epoch.rotation == nil else { return try acceptRotation(epoch, from: peer) }
         let known = try channel(epoch.channel)
         guard let channel = known,
             let row = try row(
@@ -233,6 +234,7 @@ extension NodeTransaction {
         try run(
             "UPDATE node_order SET epoch = ? WHERE channel = ? AND version = ?",
             [Data(epoch.object.canonicalBytes()), channel.row, epoch.membership])
+        try noteHead(epoch.name, of: channel)
         try distribute(epoch, in: channel)
     }
 

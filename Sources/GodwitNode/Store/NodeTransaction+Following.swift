@@ -27,8 +27,8 @@ extension NodeTransaction {
 
     private func save(_ settings: ChannelSettings, of channel: KnownChannel) throws {
         try run(
-            "UPDATE node_channel SET topic = ?, description = ?, visibility = ? WHERE channel = ?",
-            [settings.topic, settings.description, settings.visibility.rawValue, channel.row])
+            "UPDATE node_channel SET topic = ?, description = ?, visibility = ?, shares_history = ? WHERE channel = ?",
+            [settings.topic, settings.description, settings.visibility.rawValue, settings.sharesHistory, channel.row])
     }
 
     /// A list came in the place of changes that were missed: devices here that are not in it learn that they are out, by

@@ -61,7 +61,7 @@ extension NodeTransaction {
     }
 
     /// The arrival number after which a user may read.
-    private func firstArrival(in conversation: Conversation, for user: UserID) throws -> Int64 {
+    func firstArrival(in conversation: Conversation, for user: UserID) throws -> Int64 {
         guard case .channel(let id) = conversation else { return 0 }
         guard let channel = try channel(id),
             let since = try row(
@@ -75,7 +75,7 @@ extension NodeTransaction {
                 .channelNotFound, "The channel is not known on this node, or the user is not in it.",
                 hint: "Join it first.", details: ["channel": .string(id.name.text)])
         }
-        return since
+        return channel.settings.sharesHistory ? 0 : since
     }
 
     private func arrival(

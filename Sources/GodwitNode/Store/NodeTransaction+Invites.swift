@@ -16,7 +16,9 @@ extension NodeTransaction {
     ///   does not serve any more.
     func admit(_ user: UserID, to channel: KnownChannel, with invite: Invite?) throws {
         guard try !isMember(user, of: channel) else { return }
-        let isOpen = try !isPrivate(channel) || role(of: user, in: channel) != nil || isInvited(user, to: channel)
+        let isOpen =
+            try !isPrivate(channel) || role(of: user, in: channel) != nil || isInvited(user, to: channel)
+            || movesAlong(user, to: channel)
         let serves = try invite.map { try isGenuine($0, for: channel) } ?? false
         guard isOpen || serves else { throw ProtocolError.unknownChannel }
         if let ban = try ban(of: user, in: channel) {

@@ -80,6 +80,10 @@ extension NodeTransaction {
         case .typing(let notice): try accept(notice, from: source)
         case .readMarker(let marker): try accept(marker, from: source)
         case .erasure(let erasure): try accept(erasure, from: source)
+        case .messageRequest(let request): try take(request, from: source)
+        case .messageAnswer(let answer): try take(answer, from: source)
+        case .resealed(let resealed): try take(resealed, from: source)
+        case .moved(let move): try accept(move, from: source)
         case .preKeyStock:
             throw ProtocolError(.insufficientPermissions, "A device learns of its stock from its own node.")
         }

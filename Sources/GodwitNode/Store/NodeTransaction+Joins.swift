@@ -79,15 +79,17 @@ extension NodeTransaction {
         let above = try place(of: id, for: join.joiner.userID)
         try run(
             """
-            INSERT INTO node_channel (name, node, version, created, last_activity, topic, description, visibility)
-            VALUES (?, ?, 0, ?, ?, ?, ?, ?)
+            INSERT INTO node_channel
+              (name, node, version, created, last_activity, topic, description, visibility, shares_history)
+            VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)
             """,
             [
                 id.name.text, id.node.text, now.milliseconds, now.milliseconds, wanted.settings.topic,
-                wanted.settings.description, wanted.settings.visibility.rawValue,
+                wanted.settings.description, wanted.settings.visibility.rawValue, wanted.settings.sharesHistory,
             ])
         guard let channel = try channel(id) else { return id }
         if above == nil { try give(RoleGrant(userID: join.joiner.userID, role: .owner), in: channel) }
+        try takeOverRoles(into: channel)
         try invite(wanted.members, to: channel, by: join.joiner.userID)
         joins[id, default: []].append(join)
         return id

@@ -105,7 +105,7 @@ public struct Message: Hashable, Sendable {
         proof = try MessageProof(fields, of: hash)
     }
 
-    private static func encryption(_ fields: ObjectReader) throws(ProtocolError) -> Encryption {
+    static func encryption(_ fields: ObjectReader) throws(ProtocolError) -> Encryption {
         guard try fields.string("algorithm") == algorithm else {
             throw .malformed("Messages are sealed with chacha20-poly1305.", member: "algorithm")
         }

@@ -11,8 +11,13 @@ public struct ChannelSettings: Sendable, Hashable {
     public var topic: String
     public var description: String
     public var visibility: Visibility
+    /// Whoever joins may get what was written before (D-14). Off unless an admin sets it.
+    public var sharesHistory: Bool
 
-    public init(topic: String = "", description: String = "", visibility: Visibility = .public) {
+    public init(
+        topic: String = "", description: String = "", visibility: Visibility = .public, sharesHistory: Bool = false
+    ) {
+        self.sharesHistory = sharesHistory
         self.topic = topic
         self.description = description
         self.visibility = visibility
@@ -35,6 +40,7 @@ public struct ChannelSettings: Sendable, Hashable {
         if let text = try fields.optionalString("description") {
             description = try Self.checked(text, "description", max: Self.descriptionMax)
         }
+        if object["shares_history"] != nil { sharesHistory = try fields.bool("shares_history") }
         guard let text = try fields.optionalString("visibility") else { return }
         guard let visibility = Visibility(rawValue: text) else {
             throw .malformed("A channel is public or private.", member: "visibility")
@@ -58,6 +64,7 @@ public struct ChannelSettings: Sendable, Hashable {
         if !topic.isEmpty { object["topic"] = .string(topic) }
         if !description.isEmpty { object["description"] = .string(description) }
         if visibility != .public { object["visibility"] = .string(visibility.rawValue) }
+        if sharesHistory { object["shares_history"] = true }
         return object
     }
 }

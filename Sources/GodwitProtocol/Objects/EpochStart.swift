@@ -1,5 +1,5 @@
 /// The starting object of a channel epoch (decision D-14). Signed by the sponsor's device, purpose `epoch`, over the
-/// canonical form without `signature` and `wraps`; SHA-256 of the same bytes is the epoch's name.
+/// canonical form without `signature`, `wraps` and `side`; SHA-256 of the same bytes is the epoch's name.
 public struct EpochStart: Sendable, Hashable {
     /// Wraps that a sponsor puts into one object: so many fit a frame, whatever they hold.
     public static let wrapsPerPart = 256
@@ -20,6 +20,14 @@ public struct EpochStart: Sendable, Hashable {
     public let wraps: [Wrap]
     /// Further objects with the same signed part bring wraps for others.
     public let hasMore: Bool
+    /// Its secret is fresh though nobody has come or gone: number of such epochs in a row, itself the last, from 1. Nil:
+    /// it starts with a change of the membership.
+    public let rotation: Int64?
+    /// A node says that another epoch follows its predecessor: this one is to be read, not written in. Not signed.
+    public let isSide: Bool
+
+    /// Rotations in a row that are taken, one a day for a thousand years.
+    public static let rotationMax: Int64 = 365_000
 
     /// The epoch's secret for one device.
     public struct Wrap: Sendable, Hashable {
@@ -68,6 +76,11 @@ public struct EpochStart: Sendable, Hashable {
         device = try fields.deviceID("device")
         created = try fields.canonicalTimestamp("created")
         models = try fields.models("models")
+        rotation = try fields.optionalInteger("rotation", in: 1...Self.rotationMax)
+        guard rotation == nil || predecessor != nil else {
+            throw .malformed("A rotation follows an epoch.", member: "predecessor")
+        }
+        isSide = object["side"] == nil ? false : try fields.bool("side")
         _ = try fields.key("signature", prefix: "ed25519", count: 64)
         var wraps: [Wrap] = []
         if let distribution = try fields.optionalObject("wraps") {
@@ -89,7 +102,7 @@ public struct EpochStart: Sendable, Hashable {
     /// The part that is signed and hashed.
     public static func unsigned(
         channel: ChannelID, predecessor: [UInt8]?, membership: Int64, deviceSet: [UInt8], commitment: [UInt8],
-        author: UserID, device: DeviceID, created: Timestamp, models: Set<UInt8> = []
+        author: UserID, device: DeviceID, created: Timestamp, models: Set<UInt8> = [], rotation: Int64? = nil
     ) -> JSONObject {
         var object: JSONObject = [
             "type": "epoch", "channel": .string(channel.name.text), "channel_node": .string(channel.node.text),
@@ -99,6 +112,7 @@ public struct EpochStart: Sendable, Hashable {
             "device": .string(device.text), "created": .string(created.description),
         ]
         if !models.isEmpty { object["models"] = .array(models.sorted().map { .integer(Int64($0)) }) }
+        if let rotation { object["rotation"] = .integer(rotation) }
         return object
     }
 
@@ -117,7 +131,7 @@ public struct EpochStart: Sendable, Hashable {
     public static func name(of unsigned: JSONObject) -> [UInt8] { SHA256Digest.of(unsigned.canonicalBytes()) }
 
     /// 32 bytes.
-    public var name: [UInt8] { Self.name(of: object.omitting(["signature", "wraps"])) }
+    public var name: [UInt8] { Self.name(of: object.omitting(["signature", "wraps", "side"])) }
 
     public var sponsor: Party { .device(author, device) }
 

@@ -208,8 +208,17 @@ public struct MemberKeys: Sendable, Hashable {
     public var keys: [Joiner]
     /// Members whose pre-key the channel's node has not got: they get no wrap, and ask again.
     public var without: [Party]
+    /// A question: `to` asks for the keys that have changed since it was told this number; 0 for all.
+    public var after: Int64?
+    /// Of the answer to a question: the number to ask with the next time.
+    public var upTo: Int64?
 
-    public init(channel: ChannelID, version: Int64, to: Party, keys: [Joiner], without: [Party] = []) {
+    public init(
+        channel: ChannelID, version: Int64, to: Party, keys: [Joiner], without: [Party] = [], after: Int64? = nil,
+        upTo: Int64? = nil
+    ) {
+        self.after = after
+        self.upTo = upTo
         self.channel = channel
         self.version = version
         self.to = to
@@ -231,7 +240,8 @@ public struct MemberKeys: Sendable, Hashable {
         self.init(
             channel: ChannelID(name: try fields.channelName("channel"), node: try fields.nodeID("channel_node")),
             version: try fields.integer("version", in: 1...JSONValue.integerMax), to: try fields.party("to"),
-            keys: keys, without: missing)
+            keys: keys, without: missing, after: try fields.optionalInteger("after", in: 0...JSONValue.integerMax),
+            upTo: try fields.optionalInteger("upto", in: 0...JSONValue.integerMax))
     }
 
     public var object: JSONObject {
@@ -241,6 +251,8 @@ public struct MemberKeys: Sendable, Hashable {
             "keys": .array(keys.map { .object($0.preKey.object) }),
         ]
         if !without.isEmpty { object["without"] = .array(without.map { .string($0.text) }) }
+        if let after { object["after"] = .integer(after) }
+        if let upTo { object["upto"] = .integer(upTo) }
         return object
     }
 }

@@ -20,6 +20,10 @@ public enum ProtocolObject: Sendable, Hashable {
     case readMarker(ReadMarker)
     case erasure(Erasure)
     case preKeyStock(PreKeyStock)
+    case messageRequest(MessageRequest)
+    case messageAnswer(MessageAnswer)
+    case resealed(ResealedMessage)
+    case moved(ChannelMove)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -49,6 +53,10 @@ public enum ProtocolObject: Sendable, Hashable {
         case "read_marker": self = .readMarker(try ReadMarker(object))
         case "erasure": self = .erasure(try Erasure(object))
         case "pre_key_stock": self = .preKeyStock(try PreKeyStock(object))
+        case "message_request": self = .messageRequest(try MessageRequest(object))
+        case "message_answer": self = .messageAnswer(try MessageAnswer(object))
+        case "resealed": self = .resealed(try ResealedMessage(object))
+        case "moved": self = .moved(try ChannelMove(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -75,6 +83,10 @@ public enum ProtocolObject: Sendable, Hashable {
         case .readMarker(let value): value.object
         case .erasure(let value): value.object
         case .preKeyStock(let value): value.object
+        case .messageRequest(let value): value.object
+        case .messageAnswer(let value): value.object
+        case .resealed(let value): value.object
+        case .moved(let value): value.object
         }
     }
 }

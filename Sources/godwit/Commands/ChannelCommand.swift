@@ -10,7 +10,8 @@ struct ChannelCommand: AsyncParsableCommand {
             + "What it refuses is among the warnings of a later sync.",
         subcommands: [
             Create.self, Group.self, Join.self, Leave.self, List.self, Info.self, Log.self, Topic.self, Set.self,
-            Invite.self, Revoke.self, Kick.self, Ban.self, Unban.self, Role.self, Mute.self, Transfer.self, Delete.self,
+            Invite.self, Revoke.self, Kick.self, Ban.self, Unban.self, Role.self, Mute.self, Transfer.self, Move.self,
+            Delete.self, Directory.self, Bans.self,
         ])
 
     struct Create: AsyncParsableCommand {

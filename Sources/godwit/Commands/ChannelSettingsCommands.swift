@@ -27,17 +27,39 @@ extension ChannelCommand {
         var description: String?
         @Option(help: "public or private.")
         var visibility: String?
+        @Option(
+            name: .customLong("shares-history"),
+            help: "yes or no: whether who joins gets what was written before, from its authors' devices.")
+        var sharesHistory: String?
 
         func run() async throws {
             var changes: JSONObject = [:]
             if let description { changes["description"] = .string(description) }
             if let visibility { changes["visibility"] = .string(visibility) }
+            if let sharesHistory {
+                guard let value = ["yes": true, "no": false][sharesHistory] else {
+                    throw ProtocolError.malformed("--shares-history is yes or no.", hint: "no is usual.")
+                }
+                changes["shares_history"] = .bool(value)
+            }
             guard !changes.isEmpty else {
                 throw ProtocolError.malformed(
-                    "Nothing is to be changed.", hint: "Give --description or --visibility.")
+                    "Nothing is to be changed.", hint: "Give --description, --visibility or --shares-history.")
             }
             let wanted = changes
             try await place.queue("set_channel") { try await $0.setChannel($1, wanted) }
+        }
+    }
+
+    struct Move: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Move a channel to the home node, also when its node is dead; members follow.",
+            discussion: "For the owner. What was written stays with the members' devices.")
+
+        @OptionGroup var place: ChannelPlace
+
+        func run() async throws {
+            try await place.queue("moved") { try await $0.moveChannel($1) }
         }
     }
 
@@ -76,6 +98,7 @@ extension ChannelCommand {
             if let inviter = details.inviter { Console.out("Invited by \(inviter)") }
             if !settings.topic.isEmpty { Console.out("Topic: \(settings.topic)") }
             if !settings.description.isEmpty { Console.out(settings.description) }
+            if settings.sharesHistory { Console.out("Who joins gets what was written before.") }
             if details.waitsForEpoch {
                 Console.out("Somebody has left. Texts wait on this device until the keys without that one have come.")
             }
@@ -94,6 +117,7 @@ extension ChannelCommand {
             object["state"] = .string(details.state.rawValue)
             object["visibility"] = .string(details.settings.visibility.rawValue)
             object["version"] = .integer(details.version)
+            object["shares_history"] = .bool(details.settings.sharesHistory)
             object["waits_for_keys"] = .bool(details.waitsForEpoch)
             if let inviter = details.inviter { object["inviter"] = .string(inviter.text) }
             object["members"] = .array(

@@ -68,8 +68,11 @@ struct HistoryCommand: AsyncParsableCommand {
 /// A message as `read` and `history` show it.
 enum MessageLine {
     static func text(_ entry: InboxEntry) -> String {
-        let shown = entry.deletedBy.map { "(deleted by \($0.text))" } ?? indented(entry.text)
-        return "\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(shown)"
+        let shown =
+            entry.deletedBy.map { "(deleted by \($0.text))" } ?? entry.hole.map { "(not here: \($0.explanation))" }
+            ?? indented(entry.text)
+        let late = entry.late.map { " (came late, sealed again: \($0.cause))" } ?? ""
+        return "\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(shown)\(late)"
             + suffix(entry.isEdited, entry.reactions)
     }
 
@@ -79,9 +82,10 @@ enum MessageLine {
             "conversation": .string(entry.conversation.text), "author": .string(entry.author.text),
             "timestamp": .string(entry.timestamp.description), "text": .string(entry.text),
         ]
-        return adding(
+        let line = adding(
             to: entry.isSynced ? object.setting("synced", true) : object, entry.content, isEdited: entry.isEdited,
             entry.reactions, deletedBy: entry.deletedBy?.text)
+        return reasons(of: entry, addedTo: line)
     }
 
     static func text(_ entry: OutboxEntry, of device: Device) -> String {
@@ -101,6 +105,20 @@ enum MessageLine {
         return adding(
             to: object, entry.content, isEdited: entry.isEdited, entry.reactions,
             deletedBy: entry.isDeleted ? device.userID.text : nil)
+    }
+
+    private static func reasons(of entry: InboxEntry, addedTo line: JSONObject) -> JSONObject {
+        var line = line
+        if let hole = entry.hole {
+            line["hole"] = [
+                "reason": .string(hole.reason), "asked": .bool(hole.isAskedFor), "message": .string(hole.explanation),
+            ]
+        }
+        if let late = entry.late {
+            line["sealed_again"] = ["reason": .string(late.reason), "message": .string(late.cause)]
+        }
+        if entry.followsGap { line["follows_gap"] = true }
+        return line
     }
 
     /// Further lines are set in, so that none of them can pass for a message of somebody else.

@@ -4,6 +4,17 @@ CREATE TRIGGER node_member_came AFTER INSERT ON node_member BEGIN
     ON CONFLICT (channel, user, device) DO UPDATE SET ended = NULL,
       arrival = CASE WHEN ended = excluded.arrival THEN arrival ELSE excluded.arrival END;
 END;
+CREATE TRIGGER node_member_key_came AFTER INSERT ON node_member WHEN NEW.pre_key IS NOT NULL BEGIN
+  UPDATE node_key_count SET number = number + 1;
+  UPDATE node_member SET key_number = (SELECT number FROM node_key_count)
+    WHERE channel = NEW.channel AND user = NEW.user AND device = NEW.device;
+END;
+CREATE TRIGGER node_member_key_changed AFTER UPDATE OF pre_key ON node_member
+  WHEN NEW.pre_key IS NOT NULL AND NEW.pre_key IS NOT OLD.pre_key BEGIN
+  UPDATE node_key_count SET number = number + 1;
+  UPDATE node_member SET key_number = (SELECT number FROM node_key_count)
+    WHERE channel = NEW.channel AND user = NEW.user AND device = NEW.device;
+END;
 CREATE TRIGGER node_member_left AFTER DELETE ON node_member BEGIN
   UPDATE node_member_since SET ended = (SELECT coalesce(max(arrival), 0) FROM node_message)
     WHERE channel = OLD.channel AND user = OLD.user AND device = OLD.device;
@@ -43,7 +54,7 @@ CREATE TABLE node_channel (
   version INTEGER NOT NULL,
   created INTEGER NOT NULL,
   last_activity INTEGER NOT NULL, listed INTEGER NOT NULL DEFAULT 0, topic TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', visibility TEXT NOT NULL DEFAULT 'public'
-  CHECK (visibility IN ('public', 'private')), departed INTEGER NOT NULL DEFAULT 0,
+  CHECK (visibility IN ('public', 'private')), departed INTEGER NOT NULL DEFAULT 0, shares_history INTEGER NOT NULL DEFAULT 0 CHECK (shares_history IN (0, 1)),
   UNIQUE (name, node)
 ) STRICT;
 CREATE TABLE node_contact (
@@ -69,6 +80,10 @@ CREATE TABLE node_epoch (
   name BLOB, since INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (channel, membership)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE node_epoch_head (
+  channel INTEGER PRIMARY KEY REFERENCES node_channel (channel) ON DELETE CASCADE,
+  name BLOB NOT NULL CHECK (length(name) = 32)
+) STRICT;
 CREATE TABLE node_erased (
   name BLOB PRIMARY KEY NOT NULL CHECK (length(name) = 32)
 ) STRICT, WITHOUT ROWID;
@@ -114,6 +129,7 @@ CREATE TABLE node_invited (
   user TEXT NOT NULL,
   PRIMARY KEY (channel, user)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE node_key_count (only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL) STRICT;
 CREATE TABLE node_latest (
   party TEXT NOT NULL,
   key TEXT NOT NULL,
@@ -163,7 +179,7 @@ CREATE TABLE node_member (
   user TEXT NOT NULL,
   device TEXT NOT NULL,
   joined INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, pre_key BLOB, knows_from INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0, pre_key BLOB, knows_from INTEGER NOT NULL DEFAULT 0, key_number INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (channel, user, device)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_member_since (
@@ -188,6 +204,10 @@ CREATE TABLE "node_message" (
   hole TEXT CHECK (hole IN ('deleted', 'expired', 'erased', 'not_kept')),
   deleted_by TEXT,
   CHECK ((body IS NULL) = (hole IS NOT NULL) AND (body IS NULL) = (period IS NULL))
+) STRICT;
+CREATE TABLE node_moved (
+  channel INTEGER PRIMARY KEY REFERENCES node_channel (channel) ON DELETE CASCADE,
+  node TEXT NOT NULL
 ) STRICT;
 CREATE TABLE node_one_time_key (
   user TEXT NOT NULL,
@@ -243,6 +263,13 @@ CREATE TABLE node_role (
   before TEXT,
   PRIMARY KEY (channel, user)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE node_rotation (
+  rotation INTEGER PRIMARY KEY AUTOINCREMENT,
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  name BLOB NOT NULL CHECK (length(name) = 32),
+  side INTEGER NOT NULL CHECK (side IN (0, 1)),
+  UNIQUE (channel, name)
+) STRICT;
 CREATE TABLE node_second_factor (
   user TEXT PRIMARY KEY NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
   kind TEXT NOT NULL CHECK (kind IN ('totp', 'hotp')),

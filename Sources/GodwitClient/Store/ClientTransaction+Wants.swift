@@ -1,0 +1,442 @@
+import FoundationEssentials
+import GRDB
+import GodwitBatch
+import GodwitCrypto
+import GodwitProtocol
+
+/// A message's place in its author's chain.
+struct ChainLink {
+    var hash: MessageHash
+    var previous: MessageHash?
+    var sequence: Int64
+    var conversation: Conversation
+    var author: DeviceAddress
+    /// In channels, of a message that came as it was first sealed.
+    var epoch: [UInt8]?
+}
+
+extension ChainLink {
+    init(_ message: Message) {
+        self.init(
+            hash: message.hash, previous: message.previous, sequence: message.sequence,
+            conversation: message.conversation, author: DeviceAddress(user: message.author, device: message.device),
+            epoch: message.epoch)
+    }
+}
+
+/// Messages that this device lacks or cannot open: each is asked for, by nodes on the way or by its author's device, until
+/// it comes or somebody says why not (docs/protocol.md §7).
+extension ClientTransaction {
+    /// Milliseconds of uptime for which what is missing may still come by itself.
+    static let wantPatience: Int64 = 600_000
+    /// Milliseconds of uptime for which the start of an epoch waits for the one before.
+    static let stuckPatience: Int64 = 3_600_000
+    /// Milliseconds of uptime until a request is repeated; doubles each time.
+    static let askPatience: Int64 = 86_400_000
+    /// As long as a request lives.
+    private static let askPatienceMax = Message.defaultLifetime
+    /// Requests for one message; some eleven months.
+    static let askMax: Int64 = 15
+    /// Messages that are asked for at a time; further ones wait until some have come.
+    static let wantsMax: Int64 = 4_096
+    /// What stands in `lost` when nobody answered.
+    static let unanswered = "unanswered"
+
+    // MARK: What cannot be opened
+
+    /// What a failed message becomes: a hole with a reason in its place, and a request.
+    /// - Returns: false for what is no failure of keys.
+    func notesUnreadable(_ kind: BatchItem.Kind, _ body: [UInt8], _ error: any Error) throws -> Bool {
+        guard kind != .receipt, let reason = Self.reason(of: error) else { return false }
+        if kind == .message, let message = try? Message(parsing: body) {
+            try noteUnreadable(message, reason, due: try age(), isEarlier: error is EarlierEpoch)
+            return true
+        }
+        guard case .resealed(let resealed)? = try? ProtocolObject(parsing: body) else { return false }
+        // That session is of no use either: the next request says so.
+        try run(
+            "UPDATE client_want SET reason = ?, session = ? WHERE hash = ?",
+            [
+                MessageRequest.Reason.unknownSession.rawValue, resealed.encryption.keyID, Data(resealed.item.bytes),
+            ])
+        return database.changesCount > 0
+    }
+
+    private static func reason(of error: any Error) -> MessageRequest.Reason? {
+        switch error {
+        case is EarlierEpoch: .noEpoch
+        case let rejected as Rejected where rejected.code == .unreadable: .preKeyGone
+        case CryptoError.keyGone, CryptoError.tooFarAhead: .keyGone
+        case is CryptoError: .undecipherable
+        default: nil
+        }
+    }
+
+    /// - Precondition: the message's signature was verified.
+    ///
+    /// - Parameter isEarlier: it is from before the own coming, of which only so much is asked for.
+    private func noteUnreadable(
+        _ message: Message, _ reason: MessageRequest.Reason, due: Int64, isEarlier: Bool = false
+    ) throws {
+        let wanted = try row("SELECT reason FROM client_want WHERE hash = ?", [Data(message.hash.bytes)])
+        guard wanted == nil || wanted?["reason"] == MessageRequest.Reason.missing.rawValue else { return }
+        guard try integer("SELECT count(*) FROM client_want") ?? 0 < Self.wantsMax else {
+            return try warn(
+                Rejected(
+                    .overflow, "Too many messages are asked for at a time; one was not.",
+                    hint: "It is asked for again when some have come."), about: message.author.text)
+        }
+        try run(
+            """
+            INSERT INTO client_message
+              (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts, lost)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
+            """,
+            [
+                Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
+                message.sequence, message.previous.map { Data($0.bytes) }, message.timestamp.milliseconds,
+                now.milliseconds, message.type.rawValue, Self.emptied,
+                try message.sequence == 0 || isFirst(message), reason.rawValue,
+            ])
+        if !isEarlier { try noteLink(ChainLink(message), starts: false) }
+        if case .direct = message.address {
+            try want(message, reason, session: message.encryption.keyID, due: due)
+        } else {
+            try want(message, reason, session: nil, due: due)
+        }
+        try release(message)
+    }
+
+    /// Nothing of the chain was ever here, so that nothing before it is waited for.
+    private func isFirst(_ message: Message) throws -> Bool {
+        try row(
+            "SELECT 1 FROM client_message WHERE conversation = ? AND user = ? AND device = ? LIMIT 1",
+            [message.conversation.text, message.author.text, message.device.text]) == nil
+    }
+
+    private func want(
+        _ message: Message, _ reason: MessageRequest.Reason, session: String?, due: Int64
+    ) throws {
+        try run(
+            """
+            INSERT OR REPLACE INTO client_want (hash, conversation, user, device, seq, reason, session, due)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
+                message.sequence, reason.rawValue, session, due,
+            ])
+    }
+
+    /// What has waited for long enough for a session, an epoch or a key is asked for; it stays among what waits, for the
+    /// keys may still come.
+    private func noteWaiting() throws {
+        let rows = try rows(
+            """
+            SELECT pending, waits_for, body FROM client_pending
+            WHERE kind = ? AND came <= ? AND (waits_for LIKE 'session:%' OR waits_for LIKE 'epoch:%'
+              OR waits_for LIKE 'key:%') ORDER BY pending
+            """, [BatchItem.Kind.message.rawValue, try age() - Self.wantPatience])
+        for row in rows {
+            let message = try Self.stored { try Message(parsing: row.blob("body")) }
+            if let known = try self.row("SELECT lost FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) {
+                // It has come in another form meanwhile: nothing waits any more.
+                if known["lost"] as String? == nil {
+                    try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+                }
+                continue
+            }
+            let waits: String = row["waits_for"]
+            let reason: MessageRequest.Reason =
+                waits.hasPrefix("session:") ? .unknownSession : waits.hasPrefix("epoch:") ? .noEpoch : .noEntry
+            try noteUnreadable(message, reason, due: try age())
+        }
+    }
+
+    /// A message that was sealed again in a session that never came: the next request says so.
+    private func noteWaitingResealed() throws {
+        for row in try rows(
+            "SELECT pending, body FROM client_pending WHERE kind = ? AND came <= ? AND waits_for LIKE 'session:%'",
+            [BatchItem.Kind.object.rawValue, try age() - Self.wantPatience])
+        {
+            guard case .resealed(let resealed)? = try? ProtocolObject(parsing: row.blob("body")) else { continue }
+            try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+            try run(
+                "UPDATE client_want SET reason = ?, session = ?, due = ? WHERE hash = ?",
+                [
+                    MessageRequest.Reason.unknownSession.rawValue, resealed.encryption.keyID, try age(),
+                    Data(resealed.item.bytes),
+                ])
+        }
+    }
+
+    /// An epoch that follows from one that never came: this device asks to be let in again, which brings it the newest.
+    private func noteStuckEpochs() throws {
+        for row in try rows(
+            "SELECT pending, body FROM client_pending WHERE kind = ? AND came <= ? AND waits_for LIKE 'epoch:%'",
+            [BatchItem.Kind.object.rawValue, try age() - Self.stuckPatience])
+        {
+            guard case .epoch(let start)? = try? ProtocolObject(parsing: row.blob("body")) else { continue }
+            try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+            if let channel = try channel(start.channel) { try askAgain(for: channel) }
+        }
+    }
+
+    // MARK: What never came
+
+    /// Messages before the first one of a chain that are asked for.
+    private static let beginningMax: Int64 = 16
+
+    /// A message has come. If the one before it has not, that is asked for: in any case where an earlier one of the chain
+    /// is here, and once where none is. A message that may be read without it is shown at once, and what it follows is
+    /// asked for only if this device could have read that.
+    func noteLink(_ link: ChainLink, starts: Bool) throws {
+        let chain: StatementArguments = [
+            link.conversation.text, link.author.user.text, link.author.device.text, link.sequence,
+        ]
+        let hash = Data(link.hash.bytes)
+        // How far back the beginning of the chain is asked for, as long as it is.
+        let floor = try integer(
+            "SELECT min(seq - run + 1) FROM client_want WHERE conversation = ? AND user = ? AND device = ? AND seq >= ?",
+            chain)
+        try run("DELETE FROM client_want WHERE hash = ?", [hash])
+        guard let previous = link.previous,
+            try row(
+                """
+                SELECT 1 FROM client_message WHERE hash = ?1 UNION ALL SELECT 1 FROM client_hole WHERE hash = ?1
+                """, [Data(previous.bytes)]) == nil
+        else { return }
+        let inChain = "SELECT 1 FROM client_message WHERE conversation = ? AND user = ? AND device = ? AND seq "
+        var count: Int64 = 1
+        if try row(inChain + "< ? LIMIT 1", chain) == nil {
+            if try row(inChain + "> ? LIMIT 1", chain) == nil {
+                guard try !starts || mayHaveMissed(link) else { return }
+                count = min(Self.beginningMax, link.sequence)
+            } else {
+                // What was asked for before the beginning of the chain goes back so far and no further.
+                count = min(MessageRequest.runMax, link.sequence - (floor ?? link.sequence))
+                guard count > 0 else {
+                    return try run("UPDATE client_message SET starts = 1 WHERE hash = ?", [hash])
+                }
+            }
+        }
+        guard try integer("SELECT count(*) FROM client_want") ?? 0 < Self.wantsMax else { return }
+        try run(
+            """
+            INSERT OR IGNORE INTO client_want (hash, conversation, user, device, seq, run, reason, due)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                Data(previous.bytes), link.conversation.text, link.author.user.text, link.author.device.text,
+                link.sequence - 1, count, MessageRequest.Reason.missing.rawValue, try age() + Self.wantPatience,
+            ])
+    }
+
+    /// How many messages are missing up to this one, as far as one request goes.
+    private func run(upTo want: Row) throws -> Int64 {
+        let seq: Int64 = want["seq"]
+        let before = try integer(
+            "SELECT max(seq) FROM client_message WHERE conversation = ? AND user = ? AND device = ? AND seq < ?",
+            [want["conversation"] as String, want["user"] as String, want["device"] as String, seq])
+        guard let before else { return want["run"] }
+        return min(MessageRequest.runMax, seq - before)
+    }
+
+    /// There is another session with the author's device, or an earlier epoch in which it could have written.
+    private func mayHaveMissed(_ link: ChainLink) throws -> Bool {
+        guard let epoch = link.epoch else {
+            return try integer(
+                "SELECT count(*) FROM client_session WHERE user = ? AND device = ?",
+                [link.author.user.text, link.author.device.text]) ?? 0 > 1
+        }
+        return try row(
+            """
+            SELECT 1 FROM client_chain c JOIN client_epoch e ON e.name = c.epoch JOIN client_epoch now ON now.name = ?1
+            WHERE c.user = ?2 AND c.device = ?3 AND e.channel = now.channel
+              AND (e.membership, e.depth) < (now.membership, now.depth) LIMIT 1
+            """, [Data(epoch), link.author.user.text, link.author.device.text]) != nil
+    }
+
+    // MARK: What was written before this device came
+
+    /// Messages from before the own coming that are asked for of each author's device, where a channel shares its history.
+    static let historyMax: Int64 = 256
+
+    /// Where a channel shares its history, the messages before the first one of each chain.
+    private func noteEarlier() throws {
+        for row in try rows(
+            """
+            SELECT m.conversation, m.user, m.device, min(m.seq) AS seq, max(m.seq) AS last, m.prev
+            FROM client_channel c JOIN client_message m ON m.conversation = c.name || ':' || c.node
+            WHERE c.shares_history = 1 AND c.state = 'member' GROUP BY m.conversation, m.user, m.device
+            """)
+        {
+            let seq: Int64 = row["seq"]
+            guard seq > 0, row["last"] as Int64 - seq < Self.historyMax, let prev = row.optionalBlob("prev"),
+                try integer("SELECT count(*) FROM client_want") ?? 0 < Self.wantsMax
+            else { continue }
+            try run(
+                """
+                INSERT OR IGNORE INTO client_want (hash, conversation, user, device, seq, run, reason, due)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    Data(prev), row["conversation"] as String, row["user"] as String, row["device"] as String, seq - 1,
+                    min(MessageRequest.runMax, seq), MessageRequest.Reason.missing.rawValue, try age(),
+                ])
+        }
+    }
+
+    /// Whether what was written before the own coming is read as well.
+    func sharesHistory(_ channel: KnownChannel) throws -> Bool {
+        try integer("SELECT shares_history FROM client_channel WHERE channel = ?", [channel.row]) == 1
+    }
+
+    // MARK: Asking
+
+    /// What is due by age: call once a contact.
+    func lookForHoles() throws {
+        try noteWaiting()
+        try noteWaitingResealed()
+        try noteStuckEpochs()
+        try noteEarlier()
+        try giveUp()
+    }
+
+    private struct Group: Hashable {
+        var conversation: String
+        var user: String
+        var device: String
+        var reason: String
+    }
+
+    /// Asks for what is due, one object for each author's device, conversation and reason.
+    func sendRequests() throws {
+        // What has come meanwhile is not asked for.
+        try run(
+            """
+            DELETE FROM client_want WHERE due <= ?1 AND EXISTS
+              (SELECT 1 FROM client_message m WHERE m.hash = client_want.hash AND m.lost IS NULL)
+            """, [try age()])
+        let due = try rows(
+            "SELECT * FROM client_want WHERE due <= ? AND attempts < ? ORDER BY conversation, user, device, seq",
+            [try age(), Self.askMax])
+        guard !due.isEmpty else { return }
+        let groups = Dictionary(grouping: due) { row in
+            Group(
+                conversation: row["conversation"], user: row["user"], device: row["device"], reason: row["reason"])
+        }
+        for (group, rows) in groups.sorted(by: {
+            $0.value[0].blob("hash").lexicographicallyPrecedes($1.value[0].blob("hash"))
+        }) {
+            for start in stride(from: 0, to: rows.count, by: MessageRequest.itemsMax) {
+                let part = Array(rows[start..<min(rows.count, start + MessageRequest.itemsMax)])
+                do {
+                    try inSavepoint { try self.ask(for: part, group) }
+                } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                    // Asked again once there is room. A contact, which makes room, must not fail for it.
+                    return
+                }
+            }
+        }
+    }
+
+    private func ask(for part: [Row], _ group: Group) throws {
+        let conversation = try Self.stored {
+            try Conversation(stored: group.conversation, home: context.home.id)
+        }
+        var question = try Self.stored {
+            MessageRequest.Question(
+                from: DeviceAddress(user: context.user, device: context.device),
+                to: DeviceAddress(user: try UserID(group.user), device: try DeviceID(group.device)),
+                name: ConversationName(conversation, of: context.user),
+                reason: MessageRequest.Reason(rawValue: group.reason) ?? .missing, items: [])
+        }
+        question.items = part.map { Array($0.blob("hash").prefix(10)) }
+        question.runs = try part.map { try run(upTo: $0) }
+        if question.reason.endsSessions {
+            let sessions = Set(part.compactMap { $0["session"] as String? }).sorted()
+            question.sessions = Array(sessions.prefix(MessageRequest.sessionsMax))
+        }
+        let unsigned = MessageRequest.unsigned(question, number: try nextCounter(), at: now)
+        try enqueue(context.signing.signed(unsigned, purpose: .reseal))
+        for row in part {
+            let attempts: Int64 = row["attempts"]
+            let patience = min(Self.askPatience << min(attempts, 16), Self.askPatienceMax)
+            try run(
+                "UPDATE client_want SET attempts = attempts + 1, due = ? WHERE hash = ?",
+                [try age() + patience, row["hash"] as Data])
+        }
+    }
+
+    /// Whether a chain is shown from the message after this one on.
+    private func showsFrom(_ want: Row) throws -> Bool {
+        try row(
+            """
+            SELECT 1 FROM client_message WHERE conversation = ? AND user = ? AND device = ? AND seq = ? AND starts = 1
+            """,
+            [
+                want["conversation"] as String, want["user"] as String, want["device"] as String,
+                want["seq"] as Int64 + 1,
+            ]) != nil
+    }
+
+    /// Nobody has answered for most of a year.
+    private func giveUp() throws {
+        for row in try rows(
+            "SELECT hash FROM client_want WHERE due <= ? AND attempts >= ?", [try age(), Self.askMax])
+        {
+            try close(row.blob("hash"), Self.unanswered)
+        }
+    }
+
+    // MARK: Answers
+
+    /// The messages themselves, or why they do not come.
+    func take(_ answer: MessageAnswer) throws {
+        guard answer.to.party == context.party else {
+            throw Rejected(.misdirected, "An answer for another device arrived here.")
+        }
+        if case .device = answer.from {
+            guard let known = try device(answer.author.user, answer.author.device) else {
+                throw Waiting(.device(answer.author.user, answer.author.device))
+            }
+            try KeyChecks.verify(answer.object, signedBy: known.signingKey, purpose: .reseal)
+        }
+        for message in answer.messages where message.author == answer.author.user {
+            try take(.message, message.canonicalBytes)
+        }
+        for (item, reason) in answer.holes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            // Another time the way may be open.
+            guard reason != .unreachable else { continue }
+            let wanted = try row(
+                "SELECT hash FROM client_want WHERE hash BETWEEN ? AND ? AND user = ? AND device = ?",
+                [
+                    Data(item + [UInt8](repeating: 0, count: 22)), Data(item + [UInt8](repeating: 255, count: 22)),
+                    answer.author.user.text, answer.author.device.text,
+                ])
+            if let wanted { try close(wanted.blob("hash"), reason.rawValue) }
+        }
+    }
+
+    /// It will not come: its place is a hole with a reason, and holds up nothing.
+    private func close(_ hash: [UInt8], _ reason: String) throws {
+        guard let want = try row("SELECT * FROM client_want WHERE hash = ?", [Data(hash)]) else { return }
+        try run("DELETE FROM client_want WHERE hash = ?", [Data(hash)])
+        // What was written before this device came is no hole.
+        if reason == HoleReason.notAllowed.rawValue, try showsFrom(want) { return }
+        try run(
+            """
+            INSERT INTO client_message
+              (hash, conversation, user, device, seq, timestamp, received, type, content, starts, lost)
+            VALUES (?1, ?2, ?3, ?4, ?5, coalesce((SELECT timestamp FROM client_message
+                WHERE conversation = ?2 AND user = ?3 AND device = ?4 AND seq = ?5 + 1 AND prev = ?1), ?6), ?6, ?7, ?8, 1, ?9)
+            ON CONFLICT (hash) DO UPDATE SET lost = excluded.lost WHERE lost IS NOT NULL
+            """,
+            [
+                Data(hash), want["conversation"] as String, want["user"] as String, want["device"] as String,
+                want["seq"] as Int64, now.milliseconds, MessageType.text.rawValue, Self.emptied, reason,
+            ])
+        try release(conversation: want["conversation"], user: want["user"], device: want["device"])
+    }
+}
