@@ -14,9 +14,10 @@ struct Godwit: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self, DeviceCommand.self,
-            ChannelCommand.self,
-            SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SyncCommand.self,
+            ChatCommand.self, NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self,
+            DeviceCommand.self, ChannelCommand.self,
+            SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SearchCommand.self,
+            ContactCommand.self, OutboxCommand.self, SyncCommand.self,
             SpoolCommand.self, LinkCommand.self,
             DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,
         ])

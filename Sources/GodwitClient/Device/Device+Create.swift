@@ -32,6 +32,7 @@ extension Device {
             let store = DeviceStore(spool: spool, context: context, time: time)
             try await store.write { transaction in
                 try transaction.storeIdentity()
+                try transaction.takePreferences()
                 try transaction.introduce(identity.userID, publicKey: identity.publicKey, list: list)
                 try transaction.makePreKeys(oneTime: oneTimePreKeyCount)
             }

@@ -18,6 +18,7 @@ extension Device {
                 """
                 SELECT * FROM client_message
                 WHERE shown > ?1 AND (?2 IS NULL OR conversation = ?2) AND is_read <= ?3 AND relation IS NULL
+                  AND user NOT IN (SELECT user FROM client_block)
                 ORDER BY shown LIMIT ?4
                 """, [row, conversation?.text, onlyUnread ? 0 : 1, max(0, limit)]
             ).map { try transaction.related(InboxEntry($0, home: transaction.context.home.id)) }
@@ -45,7 +46,7 @@ extension Device {
                 """
                 SELECT conversation, count(*) AS messages, sum(unread) AS unread, max(at) AS latest FROM (
                   SELECT conversation, timestamp AS at, 1 - is_read AS unread FROM client_message
-                    WHERE shown IS NOT NULL AND relation IS NULL
+                    WHERE shown IS NOT NULL AND relation IS NULL AND user NOT IN (SELECT user FROM client_block)
                   UNION ALL SELECT conversation, created, 0 FROM client_outbox WHERE relation IS NULL)
                 GROUP BY conversation ORDER BY latest DESC, conversation
                 """
@@ -99,7 +100,10 @@ extension Device {
             }
             status.inbox = try count("client_message WHERE shown IS NOT NULL AND relation IS NULL")
             status.unread = try count(
-                "client_message WHERE shown IS NOT NULL AND is_read = 0 AND relation IS NULL")
+                """
+                client_message WHERE shown IS NOT NULL AND is_read = 0 AND relation IS NULL
+                  AND user NOT IN (SELECT user FROM client_block)
+                """)
             status.held = try count("client_message WHERE shown IS NULL")
             status.pending = try count("client_pending")
             status.wanted = try count("client_want")

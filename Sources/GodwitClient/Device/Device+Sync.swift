@@ -58,6 +58,7 @@ extension Device {
             try transaction.releaseOverdue()
             try transaction.forgetEpochs()
             try transaction.prefetch()
+            _ = try transaction.indexBacklog()
         }
     }
 

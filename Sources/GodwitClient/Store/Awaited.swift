@@ -39,10 +39,13 @@ struct Rejected: Error {
     let code: ClientWarning.Code
     let message: String
     let hint: String?
-    init(_ code: ClientWarning.Code, _ message: String, hint: String? = nil) {
+    /// What `keyChanged` is about.
+    let change: KeyChange?
+    init(_ code: ClientWarning.Code, _ message: String, hint: String? = nil, change: KeyChange? = nil) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.change = change
     }
 }
 

@@ -31,6 +31,9 @@ enum ClientSchema {
         registerSessions(in: &migrator)
         guard version > 6 else { return }
         registerDevices(in: &migrator)
+        guard version > 7 else { return }
+        registerSearch(in: &migrator)
+        registerContacts(in: &migrator)
         guard version > 8 else { return }
         registerReseal(in: &migrator)
     }

@@ -36,9 +36,12 @@ extension ClientTransaction {
     func introduce(_ user: UserID, publicKey: [UInt8], list: DeviceList) throws {
         let known = try row("SELECT public_key, version FROM client_contact WHERE user = ?", [user.text])
         if let known, known.blob("public_key") != publicKey {
+            // A list that the other key has not signed is nothing that could be accepted.
+            let isSigned = (try? KeyChecks.verify(list, signedBy: publicKey)) != nil
             throw Rejected(
                 .keyChanged, "A user shows another identity key than before; the first one is kept.",
-                hint: "Compare the keys with the user over another way before you trust the new one.")
+                hint: "Compare the keys with the user over another way before you trust the new one.",
+                change: isSigned ? KeyChange(user: user, publicKey: publicKey, list: list) : nil)
         }
         guard list.version > known?["version"] as Int64? ?? 0 else { return }
         try KeyChecks.verify(list, signedBy: publicKey)

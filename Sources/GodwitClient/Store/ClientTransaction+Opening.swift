@@ -35,7 +35,7 @@ extension ClientTransaction {
         try noteLink(ChainLink(message), starts: opened.starts)
         try release(message)
         try forgetChains(before: message)
-        if case .direct = message.address, message.author != context.user {
+        if case .direct = message.address, message.author != context.user, try !isBlocked(message.author) {
             delivered[author, default: []].append(message.hash.bytes)
         }
     }
@@ -135,6 +135,7 @@ extension ClientTransaction {
                 [Self.emptied, deleter, Data(message.hash.bytes)])
         } else {
             try relate(message.hash, content, by: message.author)
+            try noteVouch(message, content)
         }
     }
 }

@@ -10,13 +10,15 @@ extension ClientTransaction {
         let read = try rows(
             """
             SELECT hash, conversation, user, device, shown FROM client_message
-            WHERE shown <= ?1 AND is_read = 0 AND (?2 IS NULL OR conversation = ?2) ORDER BY shown
+            WHERE shown <= ?1 AND is_read = 0 AND (?2 IS NULL OR conversation = ?2)
+              AND user NOT IN (SELECT user FROM client_block) ORDER BY shown
             """, [row, conversation?.text])
         guard !read.isEmpty else { return }
         try run(
             """
             UPDATE client_message SET is_read = 1
             WHERE shown <= ?1 AND is_read = 0 AND (?2 IS NULL OR conversation = ?2)
+              AND user NOT IN (SELECT user FROM client_block)
             """, [row, conversation?.text])
         var last: [String: [UInt8]] = [:]
         var receipts: [Party: [[UInt8]]] = [:]

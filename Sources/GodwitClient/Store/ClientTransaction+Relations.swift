@@ -79,6 +79,7 @@ extension ClientTransaction {
             """
             SELECT user, content, timestamp AS at, seq FROM client_message
               WHERE relates = ?1 AND relation = 'reaction' AND conversation = ?2 AND hole IS NULL
+                AND user NOT IN (SELECT user FROM client_block)
             UNION ALL SELECT ?3, content, created, row FROM client_outbox
               WHERE relates = ?1 AND relation = 'reaction' AND conversation = ?2 AND hole IS NULL
                 AND state NOT IN ('refused', 'expired')

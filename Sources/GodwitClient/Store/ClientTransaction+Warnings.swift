@@ -7,6 +7,7 @@ extension ClientTransaction {
     static let warningsMax: Int64 = 1_000
 
     func warn(_ rejected: Rejected, about subject: String? = nil) throws {
+        if let change = rejected.change { try note(change) }
         try run(
             "INSERT INTO client_warning (at, code, message, hint, subject) VALUES (?, ?, ?, ?, ?)",
             [now.milliseconds, rejected.code.rawValue, rejected.message, rejected.hint, subject])

@@ -89,6 +89,7 @@ final class ClientTransaction {
         try sendRequests()
         try sendReceipts()
         try warnOfDropped()
+        try purgeIndex()
     }
 }
 

@@ -48,15 +48,18 @@ struct ChannelCommand: AsyncParsableCommand {
             abstract: "Make a private channel with some users; its name is drawn at random.")
 
         @OptionGroup var home: HomeOptions
-        @Argument(help: "User ids, 1 to 64; they are told, and may join.")
+        @Argument(help: "User ids or aliases, 1 to 64; they are told, and may join.")
         var users: [String]
         @Option(help: "What it is about, at most 256 characters. Nodes can read it.")
         var topic = ""
 
         func run() async throws {
-            let named = try users.map { text throws(ProtocolError) in try ChannelPlace.user(text) }
-            let about = topic
-            let id = try await ClientFiles(home).withDevice { try await $0.createGroup(with: named, topic: about) }
+            let (texts, about) = (users, topic)
+            let id = try await ClientFiles(home).withDevice { device in
+                let book = try await device.addressBook()
+                let named = try texts.map { text throws(ProtocolError) in try book.user(text) }
+                return try await device.createGroup(with: named, topic: about)
+            }
             if home.json { return Console.json(["queued": "create_channel", "channel": .string(id.text)]) }
             Console.out("\(id.name): queued. It is made at the next `godwit sync`; you can write to it already.")
         }
@@ -80,7 +83,7 @@ struct ChannelCommand: AsyncParsableCommand {
             let text = name
             let id = try await ClientFiles(home).withDevice { device in
                 guard let link else {
-                    let id = try ChannelID(text ?? "", defaultNode: device.userID.node)
+                    let id = try await device.channel(named: text ?? "")
                     try await device.joinChannel(id)
                     return id
                 }
@@ -119,7 +122,7 @@ struct ChannelCommand: AsyncParsableCommand {
 /// The channel that a command is about.
 struct ChannelPlace: ParsableArguments {
     @OptionGroup var home: HomeOptions
-    @Argument(help: "Name, or name:node for a channel of another node; quote it for the shell.")
+    @Argument(help: "Name, name:node for a channel of another node, or an alias; quote it for the shell.")
     var name: String
 
     /// Queues a command and says so.
@@ -128,17 +131,12 @@ struct ChannelPlace: ParsableArguments {
     ) async throws {
         let text = name
         let id = try await ClientFiles(home).withDevice { device in
-            let id = try ChannelID(text, defaultNode: device.userID.node)
+            let id = try await device.channel(named: text)
             try await body(device, id)
             return id
         }
         if home.json { return Console.json(["queued": .string(command), "channel": .string(id.text)]) }
         Console.out("Queued. It is done when the channel's node has it; a later `godwit sync` tells if it was refused.")
-    }
-
-    /// A user id, with or without the `@` of an address.
-    static func user(_ text: String) throws(ProtocolError) -> UserID {
-        try UserID(text.hasPrefix("@") ? text.dropFirst() : text[...])
     }
 
     /// Milliseconds of a time as people write it.

@@ -20,12 +20,12 @@ extension ChannelCommand {
             discussion: "For moderators and above, towards lower roles. A public channel can be joined again: see ban.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
 
         func run() async throws {
-            let target = try ChannelPlace.user(user)
-            try await place.queue("remove_member") { try await $0.removeMember(target, from: $1) }
+            let target = user
+            try await place.queue("remove_member") { try await $0.removeMember($0.user(named: target), from: $1) }
         }
     }
 
@@ -35,7 +35,7 @@ extension ChannelCommand {
             discussion: "For moderators and above, towards lower roles. It holds for the channels inside it too.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
         @Option(name: .customLong("for"), help: "For how long, such as 2h or 7d; without it until it is lifted.")
         var time: String?
@@ -43,10 +43,10 @@ extension ChannelCommand {
         var reason: String?
 
         func run() async throws {
-            let (target, why) = (try ChannelPlace.user(user), reason)
+            let (target, why) = (user, reason)
             let lifetime = try time.map(ChannelPlace.milliseconds)
             try await place.queue("ban_user") {
-                try await $0.ban(target, from: $1, lifetime: lifetime, reason: why)
+                try await $0.ban($0.user(named: target), from: $1, lifetime: lifetime, reason: why)
             }
         }
     }
@@ -55,12 +55,12 @@ extension ChannelCommand {
         static let configuration = CommandConfiguration(abstract: "Lift a ban.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
 
         func run() async throws {
-            let target = try ChannelPlace.user(user)
-            try await place.queue("unban_user") { try await $0.unban(target, in: $1) }
+            let target = user
+            try await place.queue("unban_user") { try await $0.unban($0.user(named: target), in: $1) }
         }
     }
 
@@ -70,14 +70,14 @@ extension ChannelCommand {
             discussion: "The owner makes admins, admins make moderators; moderators restrict members and end that.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
         @Argument(help: "admin, moderator, member or restricted.")
         var role: String
 
         func run() async throws {
-            let (target, role) = (try ChannelPlace.user(user), try GodwitProtocol.Role(text: role))
-            try await place.queue("set_role") { try await $0.setRole(of: target, in: $1, to: role) }
+            let (target, role) = (user, try GodwitProtocol.Role(text: role))
+            try await place.queue("set_role") { try await $0.setRole(of: $0.user(named: target), in: $1, to: role) }
         }
     }
 
@@ -86,15 +86,15 @@ extension ChannelCommand {
             abstract: "Let a member only read for a time; the role before comes back by itself.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
         @Option(name: .customLong("for"), help: "For how long, such as 10m or 1d, as long as the channel's node is up.")
         var time: String
 
         func run() async throws {
-            let (target, lifetime) = (try ChannelPlace.user(user), try ChannelPlace.milliseconds(time))
+            let (target, lifetime) = (user, try ChannelPlace.milliseconds(time))
             try await place.queue("set_role") {
-                try await $0.setRole(of: target, in: $1, to: .restricted, lifetime: lifetime)
+                try await $0.setRole(of: $0.user(named: target), in: $1, to: .restricted, lifetime: lifetime)
             }
         }
     }
@@ -104,12 +104,12 @@ extension ChannelCommand {
             abstract: "Make another member the channel's owner; you become an admin.")
 
         @OptionGroup var place: ChannelPlace
-        @Argument(help: "User id.")
+        @Argument(help: "User id or alias.")
         var user: String
 
         func run() async throws {
-            let target = try ChannelPlace.user(user)
-            try await place.queue("transfer_channel") { try await $0.transferChannel($1, to: target) }
+            let target = user
+            try await place.queue("transfer_channel") { try await $0.transferChannel($1, to: $0.user(named: target)) }
         }
     }
 
@@ -131,7 +131,7 @@ extension ChannelCommand {
             let (text, uses) = (place.name, uses)
             let invite = try await ClientFiles(place.home).withDevice { device in
                 try await device.makeInvite(
-                    to: ChannelID(text, defaultNode: device.userID.node), lifetime: lifetime, uses: uses)
+                    to: device.channel(named: text), lifetime: lifetime, uses: uses)
             }
             guard place.home.json else { return Console.out(invite.link) }
             Console.json([

@@ -90,7 +90,7 @@ extension ChannelCommand {
         func run() async throws {
             let text = place.name
             let details = try await ClientFiles(place.home).withDevice { device in
-                try await device.channelDetails(ChannelID(text, defaultNode: device.userID.node))
+                try await device.channelDetails(device.channel(named: text))
             }
             guard !place.home.json else { return Console.json(Self.object(details)) }
             let settings = details.settings
@@ -146,9 +146,8 @@ extension ChannelCommand {
         func run() async throws {
             let (text, limit) = (name, limit)
             let events = try await ClientFiles(home).withDevice { device in
-                let id = try text.map { text throws(ProtocolError) in
-                    try ChannelID(text, defaultNode: device.userID.node)
-                }
+                let book = try await device.addressBook()
+                let id = try text.map { text throws(ProtocolError) in try book.channel(text) }
                 return try await device.channelEvents(of: id, limit: limit)
             }
             for event in events.reversed() {

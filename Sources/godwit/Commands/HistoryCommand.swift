@@ -37,7 +37,7 @@ struct HistoryCommand: AsyncParsableCommand {
         discussion: "By the clocks of the authors. Does not call the node and marks nothing as read.")
 
     @OptionGroup var home: HomeOptions
-    @Argument(help: "#channel, #channel:node or @user-id.")
+    @Argument(help: "#channel, #channel:node, @user-id or an alias.")
     var conversation: String
     @Option(help: "At most so many, the newest.")
     var limit = 50
@@ -47,20 +47,16 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     private func show(_ device: Device) async throws {
-        let target = try MessageTarget(conversation, defaultNode: device.userID.node)
-        let filter = target.conversation(of: device.userID)
-        let most = Int(Int32.max)
-        let received = try await device.inbox(conversation: filter, limit: most).map {
-            (at: $0.timestamp, line: MessageLine.text($0), object: MessageLine.object($0))
-        }
-        let own = try await device.outbox(conversation: filter, limit: most).filter { $0.relatesTo == nil }
-        let written = own.map {
-            (at: $0.created, line: MessageLine.text($0, of: device), object: MessageLine.object($0, of: device))
-        }
-        // Stable: what has one time stays in the order in which it came.
-        let all = (received + written).enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
-        for (_, entry) in all.suffix(max(0, limit)) {
-            home.json ? Console.json(entry.object) : Console.out(entry.line)
+        let target = try await device.target(named: conversation)
+        for entry in try await device.history(target.conversation(of: device.userID), limit: limit) {
+            switch entry {
+            case .received(let entry):
+                home.json ? Console.json(MessageLine.object(entry)) : Console.out(MessageLine.text(entry))
+            case .written(let entry):
+                home.json
+                    ? Console.json(MessageLine.object(entry, of: device))
+                    : Console.out(MessageLine.text(entry, of: device))
+            }
         }
     }
 }
@@ -70,7 +66,7 @@ enum MessageLine {
     static func text(_ entry: InboxEntry) -> String {
         let shown =
             entry.deletedBy.map { "(deleted by \($0.text))" } ?? entry.hole.map { "(not here: \($0.explanation))" }
-            ?? indented(entry.text)
+            ?? entry.vouch.map(text) ?? indented(entry.text)
         let late = entry.late.map { " (came late, sealed again: \($0.cause))" } ?? ""
         return "\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(shown)\(late)"
             + suffix(entry.isEdited, entry.reactions)
@@ -89,7 +85,7 @@ enum MessageLine {
     }
 
     static func text(_ entry: OutboxEntry, of device: Device) -> String {
-        let shown = entry.isDeleted ? "(deleted)" : indented(entry.text)
+        let shown = entry.isDeleted ? "(deleted)" : entry.vouch.map(text) ?? indented(entry.text)
         let state = entry.wasRead ? "read" : entry.state.rawValue
         return "\(entry.created)  \(entry.conversation.text)  \(device.userID): \(shown)"
             + suffix(entry.isEdited, entry.reactions) + " [\(state)]"
@@ -121,6 +117,10 @@ enum MessageLine {
         return line
     }
 
+    static func text(_ vouch: Vouch) -> String {
+        vouch.isWithdrawn ? "(vouches no more for \(vouch.user))" : "(vouches for the key of \(vouch.user))"
+    }
+
     /// Further lines are set in, so that none of them can pass for a message of somebody else.
     private static func indented(_ text: String) -> String {
         text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).joined(separator: "\n    ")
@@ -143,6 +143,7 @@ enum MessageLine {
         if let answered = content["reply_to"], !answered.isNull { object["reply_to"] = answered }
         if let mentions = content["mentions"]?.array, !mentions.isEmpty { object["mentions"] = .array(mentions) }
         if isEdited { object["edited"] = true }
+        if let vouch = content["vouches"]?.object { object["vouches"] = .object(vouch) }
         if let deletedBy { object["deleted_by"] = .string(deletedBy) }
         if !reactions.isEmpty {
             object["reactions"] = .object(

@@ -5,8 +5,10 @@ import GodwitProtocol
 
 struct IdentityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "identity", abstract: "Make and check identity files.",
-        subcommands: [Create.self, Show.self, Verify.self])
+        commandName: "identity", abstract: "Make, check, keep and publish identity files.",
+        subcommands: [
+            Create.self, Show.self, Verify.self, Export.self, ChangePassphrase.self, Publish.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

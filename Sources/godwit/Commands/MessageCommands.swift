@@ -11,7 +11,7 @@ struct SendCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var home: HomeOptions
-    @Argument(help: "#channel, #channel:node or @user-id; quote it for the shell.")
+    @Argument(help: "#channel, #channel:node, @user-id or an alias; quote it for the shell.")
     var to: String
     @Argument(help: "The text, or - for standard input.")
     var text: String
@@ -75,8 +75,9 @@ struct SendCommand: AsyncParsableCommand {
 
     private func write(_ body: String, _ device: Device) async throws -> Device.Sent {
         let format: Device.TextFormat = markdown ? .markdown : .plain
-        let mentions = try mention.map { text throws(ProtocolError) in try UserID(text) }
-        let target = try MessageTarget(to, defaultNode: device.userID.node)
+        let book = try await device.addressBook()
+        let mentions = try mention.map { text throws(ProtocolError) in try book.user(text) }
+        let target = try book.target(to)
         if let edit, let row = Int64(edit) {
             let entry = try await device.edit(row: row, text: body, format: format, mentions: mentions)
             return Device.Sent(entries: [entry], link: nil, scalars: body.unicodeScalars.count)
@@ -138,7 +139,7 @@ struct ReadCommand: AsyncParsableCommand {
         discussion: "Does not call the node: see `godwit sync`.")
 
     @OptionGroup var home: HomeOptions
-    @Argument(help: "Only this conversation: #channel, #channel:node or @user-id.")
+    @Argument(help: "Only this conversation: #channel, #channel:node, @user-id or an alias.")
     var conversation: String?
     @Option(help: "Only what came after this row.")
     var after: Int64 = 0
@@ -152,8 +153,9 @@ struct ReadCommand: AsyncParsableCommand {
     }
 
     private func show(_ device: Device) async throws {
+        let book = try await device.addressBook()
         let filter = try conversation.map { text throws(ProtocolError) in
-            try MessageTarget(text, defaultNode: device.userID.node).conversation(of: device.userID)
+            try book.target(text).conversation(of: device.userID)
         }
         let entries = try await device.inbox(
             conversation: filter, after: after, onlyUnread: unread, limit: limit)

@@ -55,6 +55,19 @@ enum Carriers {
         return try WebSocketCarrier(configuration)
     }
 
+    /// A home node for a client that stays: over one live link, which also says when something has come, and where that
+    /// does not work over HTTP.
+    static func home(endpoint: String, pins: [[UInt8]]) throws -> any AnnouncedCarrier {
+        let profile = Profile.preset(.broadband)
+        let socket = ClientFiles.socketURL(endpoint)
+        let live = try live(endpoint: socket, pins: pins, profile: profile)
+        let batch = try batch(endpoint: endpoint, pins: pins, profile: profile)
+        return try FailoverCarrier([
+            FailoverCarrier.Way(endpoint: socket, carrier: .success(live)),
+            FailoverCarrier.Way(endpoint: endpoint, carrier: .success(batch)),
+        ])
+    }
+
     static func batch(endpoint: String, pins: [[UInt8]], profile: Profile) throws -> any Carrier {
         var configuration = HTTPCarrierConfiguration(
             endpoint: try Endpoint(endpoint), pins: try pins.map { digest in try CertificatePin(digest: digest) })

@@ -133,7 +133,7 @@ enum Passphrase {
             let text = String(decoding: try Wiring.read(file, max: 4096), as: UTF8.self)
             return text.hasSuffix("\n") ? String(text.dropLast()) : text
         }
-        if let text = ProcessInfo.processInfo.environment["GODWIT_PASSPHRASE"] { return text }
+        if let text = environment("GODWIT_PASSPHRASE") { return text }
         guard Terminal.isThere, let text = Terminal.secret("Passphrase:") else {
             throw ProtocolError(
                 .invalidCredentials, "A passphrase is needed.",
@@ -141,4 +141,5 @@ enum Passphrase {
         }
         return text
     }
+    static func environment(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
 }
