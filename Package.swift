@@ -109,6 +109,15 @@ let rooms = [
         libraries: [.grdb, .crypto, .log]),
 ]
 
+/// Whole networks in virtual time. Nothing that is shipped depends on it.
+let simulator = Room(
+    name: "GodwitSimulator",
+    rooms: [
+        "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitLink", "GodwitSpool",
+        "GodwitContact", "GodwitNode", "GodwitClient",
+    ],
+    libraries: [.grdb, .log])
+
 /// Built only for `make bench`, which says so: tests need not wait for what measures.
 let benchmarks: [Target] =
     Context.environment["GODWIT_BENCH"] == nil
@@ -121,7 +130,7 @@ let benchmarks: [Target] =
             name: "godwit-bench",
             dependencies: [
                 "CSpoolBaseline", "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitSpool",
-                "GodwitCarrier",
+                "GodwitCarrier", "GodwitContact", "GodwitClient", "GodwitSimulator",
                 .arguments, .crypto,
             ],
             path: "Benchmarks/godwit-bench", swiftSettings: strict),
@@ -164,8 +173,12 @@ let package = Package(
         .testTarget(name: "HouseTests", swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["GodwitProtocol", "GodwitCrypto"], swiftSettings: strict),
+        simulator.target,
     ] + benchmarks + rooms.map(\.target)
-        + rooms.map(\.tests).filter { tests in
+        + (rooms.map(\.tests) + [
+            .testTarget(
+                name: "SimulationTests", dependencies: ["GodwitSimulator", "GodwitProtocol"], swiftSettings: strict)
+        ]).filter { tests in
             guard let only = Context.environment["GODWIT_TESTS"] else { return true }
             return only.split(separator: ",").contains { tests.name == "\($0)Tests" }
         }

@@ -109,10 +109,8 @@ public final class HomeNode: Sendable {
             do { try await Task.sleep(for: Self.housekeeping) } catch { return }
             let now = core.time.uptime()
             do {
-                try await expire(elapsed: (now - last).milliseconds)
+                try await keepHouse(elapsed: (now - last).milliseconds)
                 last = now
-                try await links.takeOver()
-                try await authenticator.noteRefusals()
             } catch {
                 // A full disk ends no node: the time is kept and counted at the next look.
                 core.logger.error("ageing failed", metadata: ["error": "\(type(of: error))"])
@@ -143,6 +141,7 @@ public final class HomeNode: Sendable {
                         .nodeUnreachable, "The message expired before it could be delivered.",
                         details: ["destination": .string(item.destination.text)]))
             }
+            for item in expired { try transaction.followUp(lost: item) }
             let held = try transaction.expireHeld()
             let forgotten = try transaction.forgetJournal()
             try transaction.forgetTakenBack()

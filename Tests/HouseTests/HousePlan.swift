@@ -18,6 +18,10 @@ enum HousePlan {
             "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitLink", "GodwitSpool",
             "GodwitContact",
         ],
+        "GodwitSimulator": [
+            "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitLink", "GodwitSpool",
+            "GodwitContact", "GodwitNode", "GodwitClient",
+        ],
         "godwit": [
             "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitLink", "GodwitBatch", "GodwitSpool",
             "GodwitContact", "GodwitCarrier", "GodwitNode", "GodwitServer", "GodwitClient",
@@ -29,7 +33,7 @@ enum HousePlan {
         "CSodium": ["GodwitCrypto"],
         "CBrotli": ["GodwitCompression"],
         "CCurl": ["GodwitCarrier"],
-        "GRDB": ["GodwitSpool", "GodwitNode", "GodwitClient"],
+        "GRDB": ["GodwitSpool", "GodwitNode", "GodwitClient", "GodwitSimulator"],
         "GRDBSQLite": ["GodwitSpool"],
         "SwiftProtobuf": ["GodwitBatch"],
         "Hummingbird*": ["GodwitServer"],
@@ -58,7 +62,7 @@ enum HousePlan {
     ]
 
     /// Test targets that belong to no single room.
-    static let houseTests: Set<String> = ["HouseTests", "EndToEndTests"]
+    static let houseTests: Set<String> = ["HouseTests", "EndToEndTests", "SimulationTests"]
 
     /// Targets in `Benchmarks/`, which nothing imports.
     static let benchmarks: Set<String> = ["CSpoolBaseline", "godwit-bench"]

@@ -35,6 +35,7 @@ extension Device {
                 with: home, over: carrier, limits: limits, exchangesMax: exchangesMax, progress: progress)
         } catch {
             // What was acknowledged before the link broke counts.
+            await forgetUsedKeys()
             do {
                 try await settle()
             } catch let settling {
@@ -43,16 +44,20 @@ extension Device {
             throw error
         }
         try await settle()
-        // Keys that were used in this contact leave the log too (E2E-10). Where a reader is in the way the next one does it.
-        try? await store.spool.truncateLog()
+        await forgetUsedKeys()
         return report
     }
+
+    /// Keys that were used are still readable in the write-ahead log until it is folded in (E2E-10). While somebody
+    /// reads it stays, until the next contact.
+    private func forgetUsedKeys() async { try? await store.spool.truncateLog() }
 
     /// What is due by time: items that have expired, joins to repeat, messages held back for too long.
     func prepareContact() async throws {
         try await store.write { transaction in
             try transaction.expire()
             try transaction.settleOutbox()
+            try transaction.catchUp()
             try transaction.repeatJoins()
             try transaction.lookForHoles()
             try transaction.releaseOverdue()

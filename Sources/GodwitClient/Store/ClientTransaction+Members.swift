@@ -34,6 +34,7 @@ extension ClientTransaction {
             "UPDATE client_channel SET applied = ?, departed = ? WHERE channel = ?",
             [list.version, someoneLeft ? max(channel.departed, known) : channel.departed, channel.row])
         arrived += [.membership(channel.id, list.version), .channel(channel.id)]
+        try stopWaiting(forChangesOf: channel, upTo: list.version)
     }
 
     /// A change of a channel. The home node's own are verified here; those of other nodes are the home node's to check,
@@ -92,18 +93,23 @@ extension ClientTransaction {
         }
     }
 
+    /// Whoever asks again was there before: of his messages there may be some that are not for this device.
     private func noteJoined(_ membership: Membership, in channel: KnownChannel) throws {
+        if channel.state == .joining, membership.joined.contains(where: { $0.party == context.party }) {
+            try stopWaiting(forEpochsOf: channel)
+        }
         for joiner in membership.joined {
             if try !isPresent(joiner.userID, joiner.device, in: channel) {
                 try insertMember(joiner.userID, joiner.device, since: membership.version, came: true, in: channel)
             }
             try run(
                 """
-                UPDATE client_member SET came = 1, pre_key = ?, keyless = 0
+                UPDATE client_member SET came = max(came, since = ?), pre_key = ?, keyless = 0
                 WHERE channel = ? AND user = ? AND device = ? AND until IS NULL
                 """,
                 [
-                    Data(joiner.preKey.object.canonicalBytes()), channel.row, joiner.userID.text, joiner.device.text,
+                    membership.version, Data(joiner.preKey.object.canonicalBytes()), channel.row, joiner.userID.text,
+                    joiner.device.text,
                 ])
         }
     }
@@ -131,6 +137,10 @@ extension ClientTransaction {
             "DELETE FROM client_chain WHERE epoch IN (SELECT name FROM client_epoch WHERE channel = ?)", [channel.row])
         try run(
             "UPDATE client_epoch SET next = NULL, unsent = NULL, membership = 0 WHERE channel = ?", [channel.row])
+        // Whoever comes in again begins anew with each author, and waits for nothing of the time between.
+        try run(
+            "DELETE FROM client_head WHERE conversation = ? AND NOT (user = ? AND device = ?)",
+            [Conversation.channel(channel.id).text, context.user.text, context.device.text])
         try failWaiting(for: .channel(channel.id), error)
         try note(isDeleted ? "deleted" : "left", [:], in: channel.id, at: time)
         if !isOwnWish || isDeleted {

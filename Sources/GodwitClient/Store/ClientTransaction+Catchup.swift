@@ -1,0 +1,77 @@
+import FoundationEssentials
+import GRDB
+import GodwitBatch
+import GodwitProtocol
+
+/// A device that was dark for longer than items live has missed changes and epochs of its channels, and nobody sends them
+/// again. It asks to be let in again, which brings it the members and a secret.
+extension ClientTransaction {
+    /// Milliseconds of uptime after which a change that others follow does not come any more: a home node sends changes in
+    /// their order.
+    static let changePatience: Int64 = 600_000
+    /// The same for an epoch, which may be under way on a stick.
+    static let epochPatience: Int64 = 86_400_000
+
+    /// Looks for channels whose changes or epochs have not come.
+    func catchUp() throws {
+        let age = try age()
+        for row in try rows("SELECT * FROM client_channel WHERE state = 'member'") {
+            let channel = try KnownChannel(row)
+            if try missesChange(channel, since: age - Self.changePatience) { try askAgain(for: channel) }
+        }
+        let late = try rows(
+            "SELECT body FROM client_pending WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?",
+            [BatchItem.Kind.message.rawValue, age - Self.epochPatience])
+        var asked: Set<ChannelID> = []
+        for row in late {
+            guard case .channel(let id) = try Message(parsing: row.blob("body")).conversation,
+                asked.insert(id).inserted, let channel = try channel(id)
+            else { continue }
+            try askAgain(for: channel)
+        }
+    }
+
+    private func missesChange(_ channel: KnownChannel, since age: Int64) throws -> Bool {
+        let name = Awaited.membership(channel.id, 0).text.dropLast()
+        return try rows(
+            "SELECT waits_for FROM client_pending WHERE substr(waits_for, 1, ?) = ? AND came <= ?",
+            [name.count, String(name), age]
+        ).contains { row in
+            Int64((row["waits_for"] as String).dropFirst(name.count)).map { $0 > channel.applied } ?? false
+        }
+    }
+
+    /// The members came as a list: changes before it are not waited for any more.
+    func stopWaiting(forChangesOf channel: KnownChannel, upTo version: Int64) throws {
+        let name = Awaited.membership(channel.id, 0).text.dropLast()
+        for row in try rows(
+            "SELECT DISTINCT waits_for FROM client_pending WHERE substr(waits_for, 1, ?) = ?",
+            [name.count, String(name)])
+        {
+            let waited = Int64((row["waits_for"] as String).dropFirst(name.count))
+            guard let waited, waited < version else { continue }
+            arrived.append(.membership(channel.id, waited))
+        }
+    }
+
+    /// This device was let in again: what was sealed in epochs that it has missed stays unread, and its user is told.
+    func stopWaiting(forEpochsOf channel: KnownChannel) throws {
+        guard try newestEpoch(of: channel) != nil else { return }
+        var lost: [String: Int] = [:]
+        for row in try rows(
+            """
+            SELECT pending, author, body FROM client_pending
+            WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?
+            """, [BatchItem.Kind.message.rawValue, try age() - Self.epochPatience])
+        where try Message(parsing: row.blob("body")).conversation == .channel(channel.id) {
+            lost[row["author"], default: 0] += 1
+            try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+        }
+        for (author, count) in lost.sorted(by: { $0.key < $1.key }) {
+            try warn(
+                Rejected(
+                    .expired, "\(count) of an author's messages were sealed with keys that this device has missed.",
+                    hint: "Ask the author to send them again."), about: author)
+        }
+    }
+}

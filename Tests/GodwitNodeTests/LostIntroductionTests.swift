@@ -1,0 +1,35 @@
+import GodwitProtocol
+import Testing
+
+@testable import GodwitNode
+
+/// A device that is dark for longer than items live.
+@Suite("Introductions that expired")
+struct LostIntroductionTests {
+    private static let day: Int64 = 86_400_000
+
+    @Test("an introduction that expired in a queue is given again, for what waits there and for what comes later")
+    func again() async throws {
+        try await TestNode.with { node in
+            let (alice, bob) = (try await node.asker("alice"), try await node.asker("bob"))
+            await bob.client.session.closed()
+            func write() async throws {
+                #expect(try await alice.send(alice.person.message(to: "@" + bob.person.id.text), over: .batch) == nil)
+            }
+            func waiting() async throws -> [String] {
+                try await node.queue(for: bob.person.party).compactMap { $0["type"]?.string }.sorted()
+            }
+            try await write()
+            #expect(try await waiting() == ["introduction", "text"])
+            try await node.pass(20 * Self.day)
+            try await write()
+            #expect(try await waiting() == ["introduction", "text", "text"])
+            try await node.pass(11 * Self.day)
+            #expect(try await waiting() == ["introduction", "text"], "of the first message nothing is left")
+            try await node.pass(31 * Self.day)
+            #expect(try await waiting() == [])
+            try await write()
+            #expect(try await waiting() == ["introduction", "text"])
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import GodwitSimulator
+import Testing
+
+/// A year of a small network. `GODWIT_WORLD_MESSAGES` and `GODWIT_WORLD_USERS` make it larger.
+@Suite("A year")
+struct YearTests {
+    private static func number(_ name: String, _ usual: Int) -> Int {
+        ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? usual
+    }
+
+    @Test(
+        "in a year of thin links, dark months and wrong clocks every message is read by all who may and by nobody else",
+        arguments: Seeds.of([2026]))
+    func year(_ seed: UInt64) async throws {
+        var plan = WorldPlan()
+        plan.days = 365
+        plan.users = Self.number("GODWIT_WORLD_USERS", 30)
+        plan.messages = Int64(Self.number("GODWIT_WORLD_MESSAGES", 2_000))
+        (plan.nodes, plan.channels) = (3, 6)
+        plan.joining = 0.35
+        plan.deviceContacts = 48 * WorldPlan.hour
+        plan.nodeContacts = 18 * WorldPlan.hour
+        plan.housekeeping = WorldPlan.day
+        plan.idle = 15 * WorldPlan.day
+        (plan.changes, plan.darknesses, plan.darkFor) = (60, 40, 120 * WorldPlan.day)
+        (plan.restarts, plan.clockJumps, plan.sticks) = (60, 20, 40)
+        let tally = try await run(plan, seed: seed)
+        #expect(tally.written > Int(plan.messages) * 3 / 4 && tally.read > tally.written, "\(tally)")
+    }
+}
+
+/// As the year, but small enough to be run by everybody.
+@Suite("A season")
+struct SeasonTests {
+    @Test(
+        "in four months, of which devices are dark for up to two, nobody is left behind and no queue is left over (D-12, D-14)",
+        arguments: Seeds.of([7]))
+    func season(_ seed: UInt64) async throws {
+        var plan = WorldPlan()
+        (plan.days, plan.users, plan.nodes, plan.channels) = (120, 12, 2, 3)
+        (plan.messages, plan.joining) = (500, 0.5)
+        plan.deviceContacts = 24 * WorldPlan.hour
+        plan.nodeContacts = 12 * WorldPlan.hour
+        plan.housekeeping = WorldPlan.day
+        plan.idle = 10 * WorldPlan.day
+        (plan.changes, plan.darknesses, plan.darkFor) = (20, 12, 60 * WorldPlan.day)
+        (plan.restarts, plan.clockJumps, plan.sticks) = (20, 8, 12)
+        let tally = try await run(plan, seed: seed)
+        #expect(tally.written > 375 && tally.read > tally.written, "\(tally)")
+        for (table, most) in [("spool_item", 0), ("spool_frame", 0), ("client_pending", 200), ("client_lookup", 12)] {
+            #expect(tally.deviceRows[table] ?? 0 <= most, "\(table): \(tally.deviceRows[table] ?? 0)")
+        }
+        for (table, most) in [("spool_item", 50), ("spool_frame", 10), ("node_held", 0), ("node_gap", 0)] {
+            #expect(tally.nodeRows[table] ?? 0 <= most, "\(table): \(tally.nodeRows[table] ?? 0)")
+        }
+    }
+}
