@@ -274,7 +274,7 @@ struct FederationTests {
             #expect(try await other.count("node_message") == 0)
             #expect(try await one.queue(for: .node(other.id)).count == 13)
             let local = try await refusal {
-                try await bob.client.send(bob.person.message(to: "@" + bob.person.id.text))
+                try await bob.client.send(bob.person.message(to: "@" + alice.person.id.text))
             }
             #expect(local.code == .bandwidthExceeded)
             disk.isFull = false

@@ -99,10 +99,9 @@ extension NodeTransaction {
         var result = UserLookupResult(
             userID: lookup.userID, requester: lookup.requester, asOf: now, isRefresh: lookup.isRefresh, found: nil)
         guard let known = try user(lookup.userID), known.isLocal, let list = known.deviceList else { return result }
+        var bundles = try bundles(of: lookup.userID, claim: false)
         // A device that looks up its own user wants the others.
-        var bundles = try bundles(of: lookup.userID, claim: false).filter {
-            lookup.requester != .device(lookup.userID, $0.device)
-        }
+        if bundles.count > 1 { bundles.removeAll { lookup.requester == .device(lookup.userID, $0.device) } }
         if lookup.isRefresh {
             for index in bundles.indices { bundles[index].kemPreKey = nil }
         }
