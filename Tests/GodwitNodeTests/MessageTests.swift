@@ -93,9 +93,14 @@ struct MessageTests {
     @Test("a message that fits no frame is refused with 2001 instead of stopping the link behind it")
     func recipients() async throws {
         try await Self.pair { node, alice, bob in
-            let pad = Base64.encode(SystemRandom().bytes(45_000))
-            let message = alice.person.message(to: "@" + bob.person.id.text, ciphertext: 36_000)
-                .setting("recipients", ["wraps": .string(pad)])
+            let wraps = try (0..<12).map { _ in
+                BodyWrap(
+                    user: bob.person.id, device: try DeviceID(Base32.encode(SystemRandom().bytes(5))),
+                    session: "abcdefghijklmnop", header: SystemRandom().bytes(1_800),
+                    nonce: SystemRandom().bytes(12), wrapped: SystemRandom().bytes(48))
+            }
+            let message = alice.person.message(to: "@" + bob.person.id.text, ciphertext: 44_000)
+                .setting("recipients", BodyWrap.list(wraps))
             let error = try await refusal { try await alice.client.send(message) }
             #expect(error.code == .messageTooLarge)
             #expect(try await node.count("node_message") == 0)

@@ -86,7 +86,8 @@ extension Device {
         from other: DeviceID? = nil, since: Timestamp? = nil, limit: Int = 500
     ) async throws -> DeviceID {
         guard (1...HistoryRequest.limitMax).contains(limit) else {
-            throw ProtocolError.malformed("The limit is 1 to 5,000 messages.", member: "limit")
+            throw ProtocolError.malformed(
+                "A device is asked for 1 to 5,000 messages.", member: "limit", hint: "Ask again for older ones later.")
         }
         let own = deviceID
         return try await store.write { transaction in

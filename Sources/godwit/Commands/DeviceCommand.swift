@@ -123,7 +123,9 @@ struct DeviceCommand: AsyncParsableCommand {
             let files = ClientFiles(home)
             let time = try since.map { text throws(ProtocolError) in
                 guard let time = Timestamp(iso8601: text) else {
-                    throw .malformed("The time is no ISO 8601 time in UTC.", member: "since")
+                    throw .malformed(
+                        "The time is no ISO 8601 time in UTC.", member: "since",
+                        hint: "Write it as 2026-11-21T10:30:00Z.")
                 }
                 return time
             }
