@@ -95,20 +95,20 @@ struct OwnHistoryTests {
         try await scene.amina.send(text: "after", to: .user(scene.old.userID))
         try await scene.settle()
         let entry = try await scene.old.store.read { transaction in
-            try #require(try transaction.historyEntries(HistoryRequest(since: nil, limit: 10)).last)
+            try #require(try transaction.historyEntries(SyncRequest(since: nil, limit: 10)).last)
         }
         let proof = try #require(entry.proof)
         #expect(entry.text == "text 0")
-        #expect(try HistoryEntry(entry.object) == entry)
+        #expect(try SyncedMessage(entry.object) == entry)
         var forged = entry
         var signature = proof.proof.signature
         signature[3] ^= 1
         forged.proof?.proof = MessageProof(of: entry.hash, signature: signature)
         let told = forged
-        try await scene.new.store.write { try $0.take(HistoryPage([told])) }
+        try await scene.new.store.write { try $0.take(SyncedPage([told])) }
         #expect(try await scene.new.texts() == ["after"])
         #expect(try await scene.new.codes() == [.badSignature])
-        try await scene.new.store.write { try $0.take(HistoryPage([entry])) }
+        try await scene.new.store.write { try $0.take(SyncedPage([entry])) }
         #expect(try await scene.new.texts() == ["after", "text 0"])
     }
 
@@ -118,7 +118,7 @@ struct OwnHistoryTests {
     func malformed(path: String) async throws {
         let scene = try await Scene(texts: 1)
         let entry = try await scene.old.store.read { transaction in
-            try #require(try transaction.historyEntries(HistoryRequest(since: nil, limit: 10)).last)
+            try #require(try transaction.historyEntries(SyncRequest(since: nil, limit: 10)).last)
         }
         var object = entry.object
         if path == "hash" {
@@ -130,7 +130,7 @@ struct OwnHistoryTests {
             object = object.omitting([path])
         }
         let changed = object
-        #expect(throws: ProtocolError.self) { _ = try HistoryEntry(changed) }
+        #expect(throws: ProtocolError.self) { _ = try SyncedMessage(changed) }
     }
 
     @Test("a page of 256 entries is read and one more refused; a request is for 1 to 5,000")
@@ -140,14 +140,14 @@ struct OwnHistoryTests {
             "author": "a7f3k9m2.alice", "device": "abcdefgh", "timestamp": "2026-03-14T00:00:00.000Z", "type": "text",
             "content": [:], "read": true,
         ]
-        func page(_ count: Int) throws -> HistoryPage {
-            try HistoryPage(["entries": .array([JSONValue](repeating: .object(entry), count: count))])
+        func page(_ count: Int) throws -> SyncedPage {
+            try SyncedPage(["entries": .array([JSONValue](repeating: .object(entry), count: count))])
         }
         #expect(try page(256).entries.count == 256)
         #expect(throws: ProtocolError.self) { _ = try page(257) }
-        #expect(try HistoryRequest(["limit": 5_000]).limit == 5_000)
+        #expect(try SyncRequest(["limit": 5_000]).limit == 5_000)
         for limit: Int64 in [0, 5_001] {
-            #expect(throws: ProtocolError.self) { _ = try HistoryRequest(["limit": .integer(limit)]) }
+            #expect(throws: ProtocolError.self) { _ = try SyncRequest(["limit": .integer(limit)]) }
         }
     }
 
@@ -158,12 +158,12 @@ struct OwnHistoryTests {
         try await scene.families.hub.settle([scene.amina, scene.old])
         let items = await scene.families.hub.drain(scene.new.party)
         let entry = try await scene.old.store.read { transaction in
-            try #require(try transaction.historyEntries(HistoryRequest(since: nil, limit: 1)).first)
+            try #require(try transaction.historyEntries(SyncRequest(since: nil, limit: 1)).first)
         }
         var lie = entry
         lie.content = ["text": "a lie"]
         let told = lie
-        try await scene.new.store.write { try $0.take(HistoryPage([told])) }
+        try await scene.new.store.write { try $0.take(SyncedPage([told])) }
         #expect(try await scene.new.texts() == ["a lie"])
         try await scene.new.deliver(items)
         let shown = try await scene.new.inbox()
@@ -171,7 +171,7 @@ struct OwnHistoryTests {
     }
 }
 
-extension HistoryEntry {
+extension SyncedMessage {
     var text: String { content["text"]?.string ?? "" }
 }
 

@@ -85,7 +85,7 @@ extension Device {
     public func requestHistory(
         from other: DeviceID? = nil, since: Timestamp? = nil, limit: Int = 500
     ) async throws -> DeviceID {
-        guard (1...HistoryRequest.limitMax).contains(limit) else {
+        guard (1...SyncRequest.limitMax).contains(limit) else {
             throw ProtocolError.malformed(
                 "A device is asked for 1 to 5,000 messages.", member: "limit", hint: "Ask again for older ones later.")
         }
@@ -97,7 +97,7 @@ extension Device {
                     .userNotFound, "The user has no other device of that name.",
                     hint: "`godwit device list` shows them.")
             }
-            try transaction.tell(asked, ["sync_request": .object(HistoryRequest(since: since, limit: limit).object)])
+            try transaction.tell(asked, ["sync_request": .object(SyncRequest(since: since, limit: limit).object)])
             return asked
         }
     }

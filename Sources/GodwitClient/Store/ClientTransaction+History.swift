@@ -6,24 +6,24 @@ import GodwitProtocol
 /// Earlier conversations for another device of this user, in pages, the newest first (docs/protocol.md §5.4).
 extension ClientTransaction {
     /// Queues what was asked for.
-    func answer(_ request: HistoryRequest, from device: DeviceID) throws {
-        var page: [HistoryEntry] = []
+    func answer(_ request: SyncRequest, from device: DeviceID) throws {
+        var page: [SyncedMessage] = []
         var size = 0
         for entry in try historyEntries(request) {
             let bytes = entry.object.canonicalBytes().count
             // What fills a message by itself cannot be told of in one.
-            guard bytes <= 2 * HistoryPage.bytesMax else { continue }
-            if !page.isEmpty, size + bytes > HistoryPage.bytesMax || page.count == HistoryPage.entriesMax {
-                try tell(device, ["sync": .object(HistoryPage(page).object)])
+            guard bytes <= 2 * SyncedPage.bytesMax else { continue }
+            if !page.isEmpty, size + bytes > SyncedPage.bytesMax || page.count == SyncedPage.entriesMax {
+                try tell(device, ["sync": .object(SyncedPage(page).object)])
                 (page, size) = ([], 0)
             }
             page.append(entry)
             size += bytes
         }
-        if !page.isEmpty { try tell(device, ["sync": .object(HistoryPage(page).object)]) }
+        if !page.isEmpty { try tell(device, ["sync": .object(SyncedPage(page).object)]) }
     }
 
-    func historyEntries(_ request: HistoryRequest) throws -> [HistoryEntry] {
+    func historyEntries(_ request: SyncRequest) throws -> [SyncedMessage] {
         try rows(
             """
             SELECT m.*, p.body_hash, p.prev, p.seq, p.cover, p.signature FROM (
@@ -38,7 +38,7 @@ extension ClientTransaction {
         ).compactMap { row in try Self.stored { try self.entry(row) } }
     }
 
-    private func entry(_ row: Row) throws -> HistoryEntry? {
+    private func entry(_ row: Row) throws -> SyncedMessage? {
         guard let hash = MessageHash(row.blob("hash")), let type = MessageType(rawValue: row["type"]) else {
             return nil
         }
@@ -47,13 +47,13 @@ extension ClientTransaction {
             case .channel(let id): .channel(id)
             case .direct(let one, let other): .user(one == context.user ? other : one)
             }
-        var entry = HistoryEntry(
+        var entry = SyncedMessage(
             hash: hash, conversation: target, author: try UserID(row["user"] as String),
             device: try DeviceID(row["device"] as String), timestamp: Timestamp(milliseconds: row["at"]), type: type,
             content: try JSONObject.parse(row.blob("content")), isRead: row["is_read"], proof: nil)
         if let bodyHash = row.optionalBlob("body_hash") {
             let cover = row.blob("cover")
-            entry.proof = HistoryEntry.Proof(
+            entry.proof = SyncedMessage.Proof(
                 bodyHash: bodyHash, previous: row.optionalBlob("prev").flatMap { MessageHash($0) },
                 sequence: row["seq"],
                 proof: MessageProof(
@@ -65,7 +65,7 @@ extension ClientTransaction {
 
     /// Takes over what this device does not have. A text is vouched for by the device that told of it; that the author
     /// wrote a message of the hash is checked where the proof came with it and the author's device is known.
-    func take(_ page: HistoryPage) throws {
+    func take(_ page: SyncedPage) throws {
         for entry in page.entries {
             let conversation = entry.conversation.conversation(of: context.user)
             if case .direct(let one, let other) = conversation, entry.author != one, entry.author != other {
@@ -90,7 +90,7 @@ extension ClientTransaction {
             """, [Data(hash.bytes), conversation.text]) != nil
     }
 
-    private func check(_ entry: HistoryEntry) throws {
+    private func check(_ entry: SyncedMessage) throws {
         guard let proof = entry.proof, let known = try device(entry.author, entry.device) else { return }
         guard let signature = try? Signature(proof.proof.signature), let key = try? VerifyingKey(known.signingKey),
             key.verify(proof.proof.signed.bytes, signature: signature, purpose: .message)
@@ -101,7 +101,7 @@ extension ClientTransaction {
         }
     }
 
-    private func insert(_ entry: HistoryEntry, in conversation: Conversation) throws {
+    private func insert(_ entry: SyncedMessage, in conversation: Conversation) throws {
         let sequence = entry.proof?.sequence ?? 0
         try run(
             """

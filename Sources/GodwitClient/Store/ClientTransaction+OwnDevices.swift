@@ -66,9 +66,9 @@ extension ClientTransaction {
             throw Rejected(.malformed, "Devices of one user write no texts to each other.")
         }
         if let request = content["sync_request"]?.object {
-            try answer(HistoryRequest(request), from: message.device)
+            try answer(SyncRequest(request), from: message.device)
         } else if let page = content["sync"]?.object {
-            try take(HistoryPage(page))
+            try take(SyncedPage(page))
         }
         // Anything else is of a later version.
     }

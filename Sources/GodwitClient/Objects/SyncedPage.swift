@@ -1,7 +1,7 @@
 import GodwitProtocol
 
 /// Asks another device of the same user for what it has of conversations: `sync_request` of docs/protocol.md §5.4.
-struct HistoryRequest: Hashable {
+struct SyncRequest: Hashable {
     static let limitMax = 5_000
 
     /// Only messages that were written then or later.
@@ -28,14 +28,14 @@ struct HistoryRequest: Hashable {
 }
 
 /// A part of what a device has: `sync` of docs/protocol.md §5.4, the newest message first.
-struct HistoryPage: Hashable {
+struct SyncedPage: Hashable {
     static let entriesMax = 256
     /// Bytes of entries after which a page is full; one entry may be larger.
     static let bytesMax = 24_576
 
-    var entries: [HistoryEntry]
+    var entries: [SyncedMessage]
 
-    init(_ entries: [HistoryEntry]) { self.entries = entries }
+    init(_ entries: [SyncedMessage]) { self.entries = entries }
 
     init(_ object: JSONObject) throws(ProtocolError) {
         let list = try ObjectReader(object, what: "page of history").array("entries")
@@ -45,7 +45,7 @@ struct HistoryPage: Hashable {
         entries = []
         for value in list {
             guard let object = value.object else { throw .malformed("An entry is an object.", member: "entries") }
-            entries.append(try HistoryEntry(object))
+            entries.append(try SyncedMessage(object))
         }
     }
 
@@ -53,7 +53,7 @@ struct HistoryPage: Hashable {
 }
 
 /// A message as another device has it.
-struct HistoryEntry: Hashable {
+struct SyncedMessage: Hashable {
     /// What proves that the author's device wrote a message of this hash.
     struct Proof: Hashable {
         var bodyHash: [UInt8]
@@ -119,7 +119,7 @@ struct HistoryEntry: Hashable {
     }
 }
 
-extension HistoryEntry.Proof {
+extension SyncedMessage.Proof {
     /// - Throws: `ProtocolError` 2000, also where the hash does not follow from what is given.
     init(_ fields: ObjectReader, of hash: MessageHash) throws(ProtocolError) {
         bodyHash = try fields.hash("body_hash").bytes
