@@ -162,7 +162,7 @@ struct SampleTalk {
             var keys = SplitMix(seed: UInt64(author * 64 + device))
             let header = keys.bytes(37)
             let user = device == devices ? authors[author].user : String((object["channel"]?.string ?? "@").dropFirst())
-            var bodies = SplitMix(seed: position << 8 | UInt64(device))
+            var bodies = SplitMix(seed: 1 << 40 | position << 8 | UInt64(device))
             let nonce = salt + (0..<8).map { UInt8(truncatingIfNeeded: position >> (56 - 8 * $0)) }
             return [
                 "user_id": .string(user), "device": .string(Base32.encode(keys.bytes(5))),
