@@ -85,7 +85,12 @@ extension ClientTransaction {
                 .userNotFound, "The user has shown no other key.", hint: "`godwit contact show` tells what is known.")
         }
         let list = try Self.stored { try DeviceList(JSONObject.parse(row.blob("list"))) }
-        for table in ["client_verified", "client_session", "client_lookup", "client_contact", "client_key_change"] {
+        let tables = [
+            "client_verified", "client_session", "client_peer_key", "client_prefetch", "client_lookup",
+            "client_contact",
+            "client_key_change",
+        ]
+        for table in tables {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])
         }
         try introduce(user, publicKey: row.blob("public_key"), list: list)
