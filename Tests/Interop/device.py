@@ -205,7 +205,9 @@ class Client(Exchanges):
             known = [Ratchet.initiate(
                 self.agreement, key_bytes("x25519", device["agreement_key"]),
                 (pre_key["id"], key_bytes("x25519", pre_key["key"])),
-                (one_time["id"], key_bytes("x25519", one_time["key"])) if one_time else None)]
+                (one_time["id"], key_bytes("x25519", one_time["key"])) if one_time else None,
+                (bundle["kem_pre_key"]["id"], key_bytes("mlkem768", bundle["kem_pre_key"]["key"]))
+                if "kem" in device else None)]
             self.sessions[user, device["device"]] = known[0]
         session = known[0]
         header, nonce = session.next_header()

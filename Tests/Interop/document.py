@@ -236,14 +236,23 @@ class Ratchet:
         self.salt = os.urandom(4)
 
     @classmethod
-    def initiate(cls, own, other, pre_key, one_time):
-        """`own`: agreement key; `other`: the device's; `pre_key`: (id, key); `one_time`: (id, key) or None."""
+    def initiate(cls, own, other, pre_key, one_time, kem=None):
+        """`own`: agreement key; `other`: the device's; `pre_key`: (id, key); `one_time`, `kem`: the same or None."""
         ephemeral = X25519PrivateKey.generate()
         shared = b"\xff" * 32 + agree(own, pre_key[1]) + agree(ephemeral, other) + agree(ephemeral, pre_key[1])
         if one_time:
             shared += agree(ephemeral, one_time[1])
-        session = cls(hkdf(shared, b"DCP1:x3dh"), public(own) + other)
-        session.first = public(ephemeral) + struct.pack(">II", pre_key[0], one_time[0] if one_time else 0)
+        first = public(ephemeral) + struct.pack(">II", pre_key[0], one_time[0] if one_time else 0)
+        if kem:
+            from kyber_py.ml_kem import ML_KEM_768
+            secret, ciphertext = ML_KEM_768.encaps(kem[1])
+            binding = hashlib.sha256(b"DCP1:pqxdh-kem\0" + kem[1] + ciphertext).digest()
+            session = cls(
+                hkdf(shared + secret, b"DCP1:pqxdh_X25519_SHA-256_ML-KEM-768"), public(own) + other + binding)
+            session.first = b"\x03" + first + struct.pack(">I", kem[0]) + ciphertext
+        else:
+            session = cls(hkdf(shared, b"DCP1:x3dh"), public(own) + other)
+            session.first = b"\x02" + first
         session.own, session.remote = X25519PrivateKey.generate(), pre_key[1]
         session.root, session.sending = kdf_rk(session.root, agree(session.own, session.remote))
         return session
@@ -261,7 +270,7 @@ class Ratchet:
 
     def next_header(self):
         tail = public(self.own) + struct.pack(">I", self.previous)
-        header = b"\x02" + self.first + tail if self.first else b"\x01" + tail
+        header = self.first + tail if self.first else b"\x01" + tail
         nonce = self.salt + struct.pack(">Q", self.sent)
         return header, nonce
 
