@@ -49,6 +49,8 @@ extension ClientTransaction {
     func notesUnreadable(_ kind: BatchItem.Kind, _ body: [UInt8], _ error: any Error) throws -> Bool {
         guard kind != .receipt, let reason = Self.reason(of: error) else { return false }
         if kind == .message, let message = try? Message(parsing: body) {
+            // What devices of one user tell each other they ask for in another way.
+            guard !message.isAmongOwn else { return false }
             try noteUnreadable(message, reason, due: try age(), isEarlier: error is EarlierEpoch)
             return true
         }
@@ -139,9 +141,12 @@ extension ClientTransaction {
             """, [BatchItem.Kind.message.rawValue, try age() - Self.wantPatience])
         for row in rows {
             let message = try Self.stored { try Message(parsing: row.blob("body")) }
-            if let known = try self.row("SELECT lost FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) {
-                // It has come in another form meanwhile: nothing waits any more.
-                if known["lost"] as String? == nil {
+            guard !message.isAmongOwn else { continue }
+            if let known = try self.row(
+                "SELECT lost, synced FROM client_message WHERE hash = ?", [Data(message.hash.bytes)])
+            {
+                // It has come sealed again meanwhile: nothing waits any more. What another own device told stays unproven.
+                if known["lost"] as String? == nil, !(known["synced"] as Bool) {
                     try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
                 }
                 continue
