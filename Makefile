@@ -89,7 +89,6 @@ bench: build
 	@$(GODWIT_BENCH_PROGRAM) spool-scale $(if $(BENCH_LARGE),--large) --save .build/bench $(BENCH)
 	@Benchmarks/memory.sh .build/bench/memory.json $(BENCH)
 	@Benchmarks/routing.sh .build/bench/routing.json
-	@Benchmarks/client.sh .build/bench $(BENCH)
 	@$(GODWIT) demo --json > .build/bench/demo.json && cat .build/bench/demo.json
 ifneq ($(EMULATOR),)
 	@Benchmarks/links.sh $(EMULATOR) $(CORPUS_100) $(CORPUS_1000) .build/bench/links.json $(filter --json,$(BENCH))

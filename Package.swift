@@ -130,7 +130,7 @@ let benchmarks: [Target] =
             name: "godwit-bench",
             dependencies: [
                 "CSpoolBaseline", "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitSpool",
-                "GodwitCarrier", "GodwitContact", "GodwitClient", "GodwitSimulator",
+                "GodwitCarrier",
                 .arguments, .crypto,
             ],
             path: "Benchmarks/godwit-bench", swiftSettings: strict),

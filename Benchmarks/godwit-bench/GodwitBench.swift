@@ -8,7 +8,7 @@ struct GodwitBench: AsyncParsableCommand {
         discussion: "Run it as a release build on a machine that does nothing else.",
         subcommands: [
             EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self, RoutingCommand.self,
-            SessionsCommand.self, ClientCommand.self, ClientIdleCommand.self,
+            SessionsCommand.self,
         ])
 }
 

@@ -67,6 +67,34 @@ struct ReentryTests {
         withExtendedLifetime(scratches) {}
     }
 
+    @Test("where reader and author were both away, and nothing was said meanwhile, there is no gap (D-3)")
+    func bothCameBack() async throws {
+        let hub = try Hub()
+        let scratches = [try Scratch(), try Scratch(), try Scratch()]
+        var devices: [Device] = []
+        for (name, scratch) in zip(["ines", "olena", "rafiq"], scratches) {
+            devices.append(try await hub.enrol(name, in: scratch))
+        }
+        let id = try hub.channelID("#flood-response")
+        try await devices[0].createChannel(id.name)
+        try await hub.settle(devices)
+        for device in devices.dropFirst() { try await device.joinChannel(id) }
+        try await hub.settle(devices)
+        try await devices[1].send(text: "before", to: .channel(id))
+        try await hub.settle(devices)
+        for device in [devices[2], devices[1]] {
+            try await hub.remove(device, from: id, sponsor: devices[0])
+            try await hub.settle(devices)
+            try await device.joinChannel(id)
+            try await hub.settle(devices)
+        }
+        try await devices[1].send(text: "after", to: .channel(id))
+        try await hub.settle(devices)
+        let shown = try await devices[2].inbox()
+        #expect(shown.map(\.text) == ["before", "after"] && shown.allSatisfy { !$0.followsGap })
+        withExtendedLifetime(scratches) {}
+    }
+
     @Test("a device that has missed changes and epochs for good asks to be let in again, once (D-14)")
     func missed() async throws {
         let hub = try Hub()

@@ -3,8 +3,8 @@ import Testing
 
 @testable import GodwitNode
 
-/// A device that is dark for longer than items live.
-@Suite("Introductions that expired")
+/// Devices that are dark for longer than items live.
+@Suite("Introductions and refusals that expired")
 struct LostIntroductionTests {
     private static let day: Int64 = 86_400_000
 
@@ -30,6 +30,22 @@ struct LostIntroductionTests {
             #expect(try await waiting() == [])
             try await write()
             #expect(try await waiting() == ["introduction", "text"])
+        }
+    }
+
+    @Test("that a message has expired is kept for an author who is dark for as long (D-12)")
+    func refusal() async throws {
+        try await TestNode.with { node in
+            let (alice, bob) = (try await node.asker("alice"), try await node.asker("bob"))
+            for asker in [alice, bob] { await asker.client.session.closed() }
+            let message = alice.person.message(to: "@" + bob.person.id.text)
+            #expect(try await alice.send(message, over: .batch) == nil)
+            let hash = try Message(message).hash.base64
+            for _ in 0..<3 {
+                try await node.pass(31 * Self.day)
+                let waiting = try await node.queue(for: alice.person.party)
+                #expect(waiting.filter { $0["type"]?.string == "refusal" }.map { $0["item"]?.string } == [hash])
+            }
         }
     }
 }

@@ -69,7 +69,13 @@ extension ClientTransaction {
     /// What may be shown now: the successor of what was shown last, something that comes late, or the start.
     private func next(in chain: Chain) throws -> Row? {
         guard let head = try head(of: chain) else {
-            return try row(Self.held + " AND starts = 1 ORDER BY seq LIMIT 1", chain.key)
+            // Without a head, but with the one before: this device was away in between.
+            return try row(
+                Self.held + """
+                     AND (starts = 1 OR EXISTS
+                      (SELECT 1 FROM client_message p WHERE p.hash = client_message.prev AND p.shown IS NOT NULL))
+                    ORDER BY seq LIMIT 1
+                    """, chain.key)
         }
         return try row(
             Self.held + """

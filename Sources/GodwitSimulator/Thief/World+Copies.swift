@@ -14,7 +14,8 @@ extension World {
     /// Somebody copies a device's card.
     func copyCard() throws {
         let number = pick(devices.count)
-        let directory = disk.path + "/card-\(cards.count)"
+        let directory = disk.path + "/card-\(tally.cards)"
+        tally.cards += 1
         try SimulatedDisk.copy(devices[number].directory, to: directory)
         cards.append((number, directory))
     }

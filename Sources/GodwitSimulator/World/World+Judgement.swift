@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 import GodwitClient
 import GodwitNode
@@ -21,7 +22,7 @@ extension World {
         let ends = try await ends()
         let epochs = try await epochs()
         for (message, end) in zip(model.written, ends) {
-            judge(message, end, readers(of: message, end, epochs), shelves)
+            try judge(message, end, readers(of: message, end, epochs), shelves, end?.hash.flatMap { epochs[$0.bytes] })
         }
         let chains = chains(ends, epochs)
         let known = Set(model.written.map(\.text)).union(model.strays)
@@ -77,7 +78,9 @@ extension World {
         return model.written.map { boxes[$0.device][$0.row] }
     }
 
-    private func judge(_ message: WorldModel.Written, _ end: OutboxEntry?, _ readers: Readers, _ shelves: [Shelf]) {
+    private func judge(
+        _ message: WorldModel.Written, _ end: OutboxEntry?, _ readers: Readers, _ shelves: [Shelf], _ epoch: [UInt8]?
+    ) throws {
         let name = "device \(message.device) wrote to \(message.conversation.text): \(message.text)"
         // A store that was put back has given the row to something else.
         if copied.contains(message.device), end?.text != message.text { return }
@@ -94,7 +97,10 @@ extension World {
                 continue
             }
             let isTold = shelf.warned.contains(message.author.text)
-            found(isTold ? .unreadable : .lost, "device \(number) (\(end.state.rawValue)) has not read what \(name)")
+            let trace = try trace(of: epoch, at: number) + ", written on day \(message.at / WorldPlan.day)"
+            found(
+                isTold ? .unreadable : .lost,
+                "device \(number) has not read what \(name) (\(end.state.rawValue), \(trace))")
         }
         switch end.state {
         case .waitingKeys, .sealed:
@@ -102,6 +108,21 @@ extension World {
         case .refused, .expired: tally.refused += 1
         case .atNode, .delivered: break
         }
+    }
+
+    /// What a reader knows of the epoch of a message that it has not read.
+    private func trace(of epoch: [UInt8]?, at number: Int) throws -> String {
+        guard let epoch else { return "direct" }
+        let probe = try StoreProbe(devices[number].directory)
+        let rows = try probe.rows(
+            """
+            SELECT e.membership, e.next IS NOT NULL AS is_readable, c.state, c.applied,
+              (SELECT max(since) FROM client_member m WHERE m.channel = c.channel AND m.user = ?) AS since
+            FROM client_epoch e JOIN client_channel c ON c.channel = e.channel WHERE e.name = ?
+            """, [devices[number].device.userID.text, Data(epoch)])
+        try probe.close()
+        guard let row = rows.first else { return "its epoch is unknown there" }
+        return "its epoch there: " + row.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
     }
 
     private typealias Readers = (may: Set<Party>, must: Set<Party>)

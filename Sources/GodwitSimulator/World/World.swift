@@ -167,6 +167,7 @@ public struct WorldTally: Sendable, Hashable {
     public var refused = 0
     /// Readers who were told that a message came too late for them.
     public var late = 0
+    public var cards = 0
     public var copies = 0
     /// Keys with a nonce that were seen.
     public var nonces = 0

@@ -25,6 +25,8 @@ struct WorldModel {
         var started: Set<Int64> = []
         /// When a device left last, by version.
         var left: [Party: Int64] = [:]
+        /// When a device came in last, or said that it has no keys by asking again.
+        var entered: [Party: Int64] = [:]
     }
 
     private(set) var written: [Written] = []
@@ -49,6 +51,7 @@ struct WorldModel {
                 channel.left[party] = next.version
             }
             members.formUnion(next.joined.map(\.party))
+            for joiner in next.joined { channel.entered[joiner.party] = next.version }
             if next.change.isEnd { members = [] }
             channel.version = next.version
             channel.members[next.version] = members
@@ -70,13 +73,13 @@ struct WorldModel {
         channels[channel].flatMap { $0.members[$0.version] } ?? []
     }
 
-    /// Who may read a message to a channel, and who of them has stayed since and so must.
+    /// Who may read a message to a channel, and who of them must: who has neither left since nor had to ask for keys again.
     /// - Returns: nil for an epoch that the channel's node has never had.
     func readers(inEpoch epoch: [UInt8]) -> (may: Set<Party>, must: Set<Party>)? {
         guard let (id, version) = epochs[epoch], let channel = channels[id], let may = channel.members[version] else {
             return nil
         }
-        return (may, may.filter { channel.left[$0] ?? 0 <= version })
+        return (may, may.filter { channel.left[$0] ?? 0 <= version && channel.entered[$0] ?? 0 <= version })
     }
 }
 
