@@ -5,7 +5,7 @@ import Testing
 
 @testable import GodwitClient
 
-@Suite("Direct messages (D-13, E2E-03, E2E-04)")
+@Suite("Direct messages (D-13, E2E-03, E2E-04, E2E-18, E2E-19)")
 struct DirectTests {
     private struct Pair {
         var hub: Hub

@@ -117,9 +117,10 @@ struct FirstContactTests {
         try await layla.execute("DELETE FROM client_session")
         try await layla.execute("DELETE FROM client_message")
         try await layla.deliver(items)
-        #expect(try await layla.texts() == [])
+        // A hole that says why: whoever replays it does not get it read.
+        #expect(try await layla.inbox().map(\.text) == [""])
+        #expect(try await layla.inbox().first?.hole != nil)
         #expect(try await layla.status().sessions == 0)
-        #expect(try await layla.codes() == [.unreadable])
     }
 
     // MARK: Several devices

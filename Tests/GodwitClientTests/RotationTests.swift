@@ -7,7 +7,7 @@ import Testing
 
 @testable import GodwitClient
 
-@Suite("Epochs start anew by time and number (E2E-11, D-14)")
+@Suite("Epochs start anew by time and number (E2E-05, E2E-11, D-14)")
 struct RotationTests {
     struct Room {
         var hub: Hub

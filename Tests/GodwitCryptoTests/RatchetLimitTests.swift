@@ -4,7 +4,7 @@ import Testing
 @testable import GodwitCrypto
 
 /// The bounds of docs/protocol.md, section 4.2, at their edges.
-@Suite struct RatchetLimitTests {
+@Suite("Kept keys of the ratchet (E2E-12)") struct RatchetLimitTests {
     @Test("a message that skips 2,000 positions is read, one that skips 2,001 is refused and changes nothing")
     func skipInChain() throws {
         var pair = try RatchetPair(seed: 1)

@@ -20,7 +20,7 @@ private final class RepeatedBytes: RandomSource {
 private func repeated(_ value: UInt8) -> Secret { Secret([UInt8](repeating: value, count: 32)) }
 
 /// The worked examples of docs/protocol.md, section 4.6, stand there as they come out here.
-@Suite struct WorkedExampleTests {
+@Suite("Bytes of the document (E2E-08, E2E-09)") struct WorkedExampleTests {
     private let document: String
 
     init() throws {

@@ -90,17 +90,22 @@ struct MessageTests {
         }
     }
 
+    /// Entries for devices of a user, each nearly as large as one may be.
+    static func largeWraps(_ count: Int, for user: UserID) throws -> [BodyWrap] {
+        try (0..<count).map { _ in
+            BodyWrap(
+                user: user, device: try DeviceID(Base32.encode(SystemRandom().bytes(5))), session: "abcdefghijklmnop",
+                header: SystemRandom().bytes(1_800), nonce: SystemRandom().bytes(12),
+                wrapped: SystemRandom().bytes(48))
+        }
+    }
+
     @Test("a message that fits no frame is refused with 2001 instead of stopping the link behind it")
     func recipients() async throws {
-        try await Self.pair { node, alice, bob in
-            let wraps = try (0..<12).map { _ in
-                BodyWrap(
-                    user: bob.person.id, device: try DeviceID(Base32.encode(SystemRandom().bytes(5))),
-                    session: "abcdefghijklmnop", header: SystemRandom().bytes(1_800),
-                    nonce: SystemRandom().bytes(12), wrapped: SystemRandom().bytes(48))
-            }
+        // To a device goes its own entry only; to another node those of all its users.
+        try await FederationTests.nodes { node, _, alice, bob in
             let message = alice.person.message(to: "@" + bob.person.id.text, ciphertext: 44_000)
-                .setting("recipients", BodyWrap.list(wraps))
+                .setting("recipients", BodyWrap.list(try Self.largeWraps(12, for: bob.person.id)))
             let error = try await refusal { try await alice.client.send(message) }
             #expect(error.code == .messageTooLarge)
             #expect(try await node.count("node_message") == 0)

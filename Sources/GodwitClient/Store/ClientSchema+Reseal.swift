@@ -9,7 +9,23 @@ extension ClientSchema {
         migrator.registerMigration("client epochs") { database in
             for statement in epochs { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("client held") { database in
+            for statement in held { try database.execute(sql: statement) }
+        }
     }
+
+    /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither
+    /// show gaps nor hide messages (D-16). `came` is of meaning for those that are not shown.
+    private static let held = [
+        "ALTER TABLE client_message ADD COLUMN came INTEGER NOT NULL DEFAULT 0",
+        "UPDATE client_message SET came = coalesce((SELECT age FROM client_identity), 0) WHERE shown IS NULL",
+        """
+        CREATE TRIGGER client_message_came AFTER INSERT ON client_message WHEN new.shown IS NULL
+        BEGIN
+          UPDATE client_message SET came = coalesce((SELECT age FROM client_identity), 0) WHERE hash = new.hash;
+        END
+        """,
+    ]
 
     /// `lost` says why a message has no content (a `MessageRequest.Reason` while it is asked for, a `HoleReason` once
     /// that was answered, or `unanswered`), `late` why it came late, sealed again. Times are on the scale of the device's

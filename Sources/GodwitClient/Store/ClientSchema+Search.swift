@@ -55,7 +55,7 @@ extension ClientSchema {
         """
         INSERT INTO client_search (client_search, rowid, text)
           SELECT 'delete', \(id), \(text(of: content)) WHERE \(text(of: content)) <> '';
-        INSERT OR IGNORE INTO client_search_purge (only) VALUES (1);
+        INSERT INTO client_search_purge (only) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM client_search_purge);
         """
     }
 

@@ -54,7 +54,7 @@ extension ClientTransaction {
     ) throws -> [UInt8] {
         let key = try BodyKey(unwrapping: wrap, through: &session, of: message.hash)
         guard key.keyID == message.encryption.keyID else {
-            throw Rejected(.unreadable, "A message names another key than the one that it brings.")
+            throw Rejected(.malformed, "A message names another key than the one that it brings.")
         }
         return try key.open(message.ciphertext, nonce: message.encryption.nonce, aad: message.associatedData)
     }

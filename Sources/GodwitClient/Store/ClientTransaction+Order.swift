@@ -6,7 +6,7 @@ import GodwitProtocol
 extension ClientTransaction {
     /// Messages of one chain that are held back; with one more, the first of them is shown with a mark of the gap.
     static let heldMax: Int64 = 64
-    /// Milliseconds after which a message is shown though the one before never came.
+    /// Milliseconds of uptime after which a message is shown though the one before never came.
     static let heldTime: Int64 = 86_400_000
 
     /// One device's chain in one conversation.
@@ -134,8 +134,8 @@ extension ClientTransaction {
         let overdue = try rows(
             """
             SELECT DISTINCT conversation, user, device FROM client_message
-            WHERE shown IS NULL AND received <= ?
-            """, [now.milliseconds - Self.heldTime])
+            WHERE shown IS NULL AND came <= ?
+            """, [try age() - Self.heldTime])
         for row in overdue {
             let chain = Chain(conversation: row["conversation"], user: row["user"], device: row["device"])
             guard let first = try self.row(Self.held + " ORDER BY seq LIMIT 1", chain.key) else { continue }

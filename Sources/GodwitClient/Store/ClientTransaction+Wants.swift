@@ -200,10 +200,14 @@ extension ClientTransaction {
             link.conversation.text, link.author.user.text, link.author.device.text, link.sequence,
         ]
         let hash = Data(link.hash.bytes)
-        // How far back the beginning of the chain is asked for, as long as it is.
-        let floor = try integer(
-            "SELECT min(seq - run + 1) FROM client_want WHERE conversation = ? AND user = ? AND device = ? AND seq >= ?",
-            chain)
+        // How far back the beginning of the chain is asked for, as long as it is; and whether anybody was asked yet: what
+        // is only out of order comes by itself.
+        let wanted = try row(
+            """
+            SELECT min(seq - run + 1) AS floor, max(attempts) AS attempts FROM client_want
+            WHERE conversation = ? AND user = ? AND device = ? AND seq >= ?
+            """, chain)
+        let isUnasked = wanted?["attempts"] as Int64? == 0
         try run("DELETE FROM client_want WHERE hash = ?", [hash])
         guard let previous = link.previous,
             try row(
@@ -219,7 +223,10 @@ extension ClientTransaction {
                 count = min(Self.beginningMax, link.sequence)
             } else {
                 // What was asked for before the beginning of the chain goes back so far and no further.
-                count = min(MessageRequest.runMax, link.sequence - (floor ?? link.sequence))
+                let floor = wanted?["floor"] as Int64? ?? link.sequence
+                count =
+                    isUnasked
+                    ? min(Self.beginningMax, link.sequence) : min(MessageRequest.runMax, link.sequence - floor)
                 guard count > 0 else {
                     return try run("UPDATE client_message SET starts = 1 WHERE hash = ?", [hash])
                 }
@@ -247,19 +254,19 @@ extension ClientTransaction {
         return min(MessageRequest.runMax, seq - before)
     }
 
-    /// There is another session with the author's device, or an earlier epoch in which it could have written.
+    /// There is another session with the author's device, or an earlier epoch that this device was in.
     private func mayHaveMissed(_ link: ChainLink) throws -> Bool {
         guard let epoch = link.epoch else {
             return try integer(
                 "SELECT count(*) FROM client_session WHERE user = ? AND device = ?",
                 [link.author.user.text, link.author.device.text]) ?? 0 > 1
         }
+        // Later than the epoch that this device came with.
         return try row(
             """
-            SELECT 1 FROM client_chain c JOIN client_epoch e ON e.name = c.epoch JOIN client_epoch now ON now.name = ?1
-            WHERE c.user = ?2 AND c.device = ?3 AND e.channel = now.channel
-              AND (e.membership, e.depth) < (now.membership, now.depth) LIMIT 1
-            """, [Data(epoch), link.author.user.text, link.author.device.text]) != nil
+            SELECT 1 FROM client_epoch now WHERE now.name = ?1 AND (now.membership, now.depth) > (
+              (SELECT min(since) FROM client_member WHERE channel = now.channel AND user = ?2 AND device = ?3), 0)
+            """, [Data(epoch), context.user.text, context.device.text]) != nil
     }
 
     // MARK: What was written before this device came
