@@ -72,7 +72,7 @@ class RestClient(Client):
         """Over REST the answer comes at once for users of this node."""
         found = self.ask("POST", f"/users/{user}/keys").json()
         self.know(user, found["public_key"], found["device_list"])
-        return {"device_list": found["device_list"], **found["bundles"][0]}
+        return {"device_list": found["device_list"], "bundles": found["bundles"]}
 
     def wait(self, done):
         deadline = time.monotonic() + TIMEOUT
