@@ -10,6 +10,8 @@ extension World {
     private struct Shelf {
         var entries: [InboxEntry] = []
         var texts: [String: Int] = [:]
+        /// Reasons of messages without a content.
+        var holes: [MessageHash: String] = [:]
         /// Authors of whom the device could not use something.
         var warned: Set<String> = []
         /// Authors of whom it was told that something came too late for it.
@@ -43,7 +45,13 @@ extension World {
         var shelf = Shelf()
         let device = devices[number].device
         shelf.entries = try await device.inbox(limit: .max)
-        for entry in shelf.entries { shelf.texts[entry.text, default: 0] += 1 }
+        for entry in shelf.entries {
+            if let hole = entry.hole {
+                shelf.holes[entry.hash] = hole.reason
+            } else {
+                shelf.texts[entry.text, default: 0] += 1
+            }
+        }
         tally.read += shelf.entries.count
         for warning in try await device.warnings(limit: 10_000) {
             tally.warnings[warning.code.rawValue, default: 0] += 1
@@ -97,7 +105,8 @@ extension World {
                 continue
             }
             let isTold = shelf.warned.contains(message.author.text)
-            let trace = try trace(of: epoch, at: number) + ", written on day \(message.at / WorldPlan.day)"
+            let hole = end.hash.flatMap { shelf.holes[$0] }.map { ", a hole: \($0)" } ?? ""
+            let trace = try trace(of: epoch, at: number) + ", written on day \(message.at / WorldPlan.day)" + hole
             found(
                 isTold ? .unreadable : .lost,
                 "device \(number) has not read what \(name) (\(end.state.rawValue), \(trace))")
@@ -134,6 +143,15 @@ extension World {
             let probe = try StoreProbe(device.directory)
             for row in try probe.rows("SELECT hash, epoch FROM client_outbox WHERE epoch IS NOT NULL") {
                 epochs[row.bytes("hash")] = row.bytes("epoch")
+            }
+            for row in try probe.rows(
+                """
+                SELECT e.name, e.membership, c.name || ':' || c.node AS channel FROM client_epoch e
+                JOIN client_channel c ON c.channel = e.channel WHERE e.next IS NOT NULL
+                """)
+            {
+                let channel = try ChannelID(row["channel"] as String, defaultNode: device.device.homeNode.id)
+                model.rotated(to: row.bytes("name"), of: channel, row["membership"])
             }
             try probe.close()
         }

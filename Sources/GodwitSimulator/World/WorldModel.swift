@@ -64,6 +64,11 @@ struct WorldModel {
         channels[epoch.channel]?.started.insert(epoch.membership)
     }
 
+    /// An epoch that started by time, of which the channel's node keeps no more than the name.
+    mutating func rotated(to epoch: [UInt8], of channel: ChannelID, _ version: Int64) {
+        if epochs[epoch] == nil { epochs[epoch] = (channel, version) }
+    }
+
     func hasEpoch(of channel: ChannelID, _ version: Int64) -> Bool {
         channels[channel]?.started.contains(version) ?? false
     }
