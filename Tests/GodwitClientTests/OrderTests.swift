@@ -52,7 +52,7 @@ struct OrderTests {
         #expect(try await room.reader.codes() == [])
     }
 
-    @Test("a message whose predecessor does not come within a day of uptime is shown with a mark, whatever the clock says")
+    @Test("what follows a message that does not come is shown after a day of uptime, whatever the clock says")
     func overdue() async throws {
         let room = try await room()
         let items = try await messages(0..<4, in: room)
