@@ -1,4 +1,4 @@
-public import GRDB
+import GRDB
 import GRDBSQLite
 
 /// A statement that runs without the cost of arguments in boxes. The one owner of its handle; used on the queue of its
