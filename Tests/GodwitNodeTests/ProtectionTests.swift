@@ -115,7 +115,8 @@ struct ProtectionTests {
             let two = try #require(try await invite(["uses": 2])["invite"]?.string)
             try await register("first", two)
             #expect(
-                try await refusal { try await register("nobody", (two.first == "x" ? "y" : "x") + two.dropFirst()) }.code
+                try await refusal { try await register("nobody", (two.first == "x" ? "y" : "x") + two.dropFirst()) }
+                    .code
                     == .insufficientPermissions)
             try await register("second", two)
             #expect(try await refusal { try await register("third", two) }.code == .insufficientPermissions)
