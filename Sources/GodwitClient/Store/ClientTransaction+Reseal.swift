@@ -366,12 +366,14 @@ extension ClientTransaction {
                 deleter == nil ? nil : "deleted", deleter,
             ])
         if deleter == nil { try relate(hash, content, by: author.user) }
-        try run("DELETE FROM client_want WHERE hash = ?", [Data(hash.bytes)])
         if origin.reason == MessageRequest.Reason.missing.rawValue {
+            // Looks at the request first, which says how much before this one is missing, then drops it.
             try noteLink(
                 ChainLink(
                     hash: hash, previous: origin.previous, sequence: origin.sequence,
                     conversation: origin.conversation, author: author), starts: false)
+        } else {
+            try run("DELETE FROM client_want WHERE hash = ?", [Data(hash.bytes)])
         }
         try release(conversation: origin.conversation.text, user: author.user.text, device: author.device.text)
         if isDirect { delivered[author.party, default: []].append(hash.bytes) }
