@@ -16,8 +16,7 @@ extension ChannelCommand {
         func run() async throws {
             let files = ClientFiles(home)
             let key = try IdentityBuilder.unlock(files.identity(), passphrase: Passphrase.read(passphraseFile))
-            let channels = try await NodeQuestion.ask(
-                "list_channels", [:], list: "channels", files, identityKey: key)
+            let channels = try await NodeCall.list("channels", by: "list_channels", [:], files, identityKey: key)
             if home.json { return Console.json(["channels": .array(channels.map { .object($0) })]) }
             Console.table(
                 ["channel", "users", "role", "topic"],
@@ -45,8 +44,8 @@ extension ChannelCommand {
             let identity = try files.identity()
             let id = try ChannelID(place.name, defaultNode: identity.userID.node)
             let key = try IdentityBuilder.unlock(identity, passphrase: Passphrase.read(passphraseFile))
-            let bans = try await NodeQuestion.ask(
-                "list_bans", ["channel": .string(id.name.text), "channel_node": .string(id.node.text)], list: "bans",
+            let bans = try await NodeCall.list(
+                "bans", by: "list_bans", ["channel": .string(id.name.text), "channel_node": .string(id.node.text)],
                 files, identityKey: key)
             if place.home.json { return Console.json(["bans": .array(bans.map { .object($0) })]) }
             Console.table(

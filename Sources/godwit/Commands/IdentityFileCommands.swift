@@ -86,7 +86,7 @@ extension IdentityCommand {
             let key = try IdentityBuilder.unlock(identity, passphrase: Passphrase.read(passphraseFile))
             let (preferences, device) = try await files.withDevice { (try await $0.preferences(), $0.deviceID) }
             let changed = try IdentityBuilder.setting(preferences: preferences, of: identity, key: key)
-            try await AccountCommand.run(
+            try await NodeCall.ask(
                 "update_identity", ["identity_file": .object(changed.object)], files, device: device, identityKey: key)
             try await files.replaceIdentity(changed)
             if home.json { return Console.json(["published": .string(identity.userID.text)]) }

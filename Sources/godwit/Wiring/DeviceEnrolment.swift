@@ -16,7 +16,7 @@ extension Registration {
         successor: @escaping @Sendable (DeviceList) async throws -> Publication
     ) async throws {
         let conversation = DeviceListConversation(identity: identity, key: key, device: device)
-        try await withSocket(files) { socket in
+        try await NodeCall.withSocket(files) { socket in
             var conversation = conversation
             try await socket.send(conversation.start().canonicalText)
             var messages = socket.messages.makeAsyncIterator()
@@ -30,7 +30,7 @@ extension Registration {
                 case .done: return
                 }
             }
-            throw ProtocolError(.nodeUnreachable, "The node ended the conversation early.", hint: "Try again.")
+            throw NodeCall.endedEarly
         }
     }
 }

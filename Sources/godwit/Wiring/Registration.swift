@@ -18,38 +18,8 @@ enum Registration {
         let conversation = LoginConversation(
             identity: try files.identity(), key: identityKey, device: device.deviceID,
             purpose: .register(invite: invite), publication: try await device.publication())
-        try await withSocket(files) { try await talk(conversation, over: $0) }
+        try await NodeCall.withSocket(files) { try await talk(conversation, over: $0) }
     }
-
-    /// Opens a socket to the home node for one conversation, and closes it.
-    static func withSocket(
-        _ files: ClientFiles, _ talk: @escaping @Sendable (WebSocketClient) async throws -> Void
-    ) async throws {
-        let endpoint = try Endpoint(ClientFiles.socketURL(try files.endpoint()))
-        let pins = try files.node().pins.map { digest in try CertificatePin(digest: digest) }
-        let socket = try await WebSocketClient.connect(to: endpoint, pins: pins)
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await talk(socket) }
-                group.addTask {
-                    try await Task.sleep(for: patience)
-                    // Ends the other task too, which waits for the next message.
-                    await socket.close()
-                    throw ProtocolError(
-                        .nodeUnreachable, "The node did not answer within a minute.", hint: "Try again.")
-                }
-                defer { group.cancelAll() }
-                try await group.next()
-            }
-        } catch {
-            await socket.close()
-            throw error
-        }
-        await socket.close()
-    }
-
-    /// For the whole conversation.
-    private static let patience = Duration.seconds(60)
 
     private static func talk(_ start: LoginConversation, over socket: WebSocketClient) async throws {
         var conversation = start
@@ -62,6 +32,6 @@ enum Registration {
             case .done: return
             }
         }
-        throw ProtocolError(.nodeUnreachable, "The node ended the conversation early.", hint: "Try again.")
+        throw NodeCall.endedEarly
     }
 }
