@@ -49,6 +49,7 @@ struct OrderTests {
         // What was missing may still come; it is shown then, at the end.
         try await room.reader.deliver([items[1]])
         #expect(try await room.reader.texts().last == "1")
+        #expect(try await room.reader.inbox(limit: 100).filter(\.isOvertaken).map(\.text) == ["1"])
         #expect(try await room.reader.codes() == [])
     }
 

@@ -10,17 +10,23 @@ import Testing
 /// What a simulated year has brought to light.
 @Suite("Asked again, used up")
 struct ReentryTests {
-    @Test("who asks to be let in again is nobody new: a reader waits for none of what was never for it (D-3)")
-    func askedAgain() async throws {
+    private typealias Room = (hub: Hub, id: ChannelID, devices: [Device], scratches: [Scratch])
+
+    /// People with a device each, of whom the first has made a channel.
+    private func room(_ names: [String]) async throws -> Room {
         let hub = try Hub()
-        let scratches = [try Scratch(), try Scratch(), try Scratch()]
+        let scratches = try names.map { _ in try Scratch() }
         var devices: [Device] = []
-        for (name, scratch) in zip(["ines", "olena", "rafiq"], scratches) {
-            devices.append(try await hub.enrol(name, in: scratch))
-        }
+        for (name, scratch) in zip(names, scratches) { devices.append(try await hub.enrol(name, in: scratch)) }
         let id = try hub.channelID("#flood-response")
         try await devices[0].createChannel(id.name)
         try await hub.settle(devices)
+        return (hub, id, devices, scratches)
+    }
+
+    @Test("who asks to be let in again is nobody new: a reader waits for none of what was never for it (D-3)")
+    func askedAgain() async throws {
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq"])
         try await devices[1].joinChannel(id)
         try await hub.settle(devices)
         try await devices[1].send(text: "early", to: .channel(id))
@@ -41,15 +47,7 @@ struct ReentryTests {
 
     @Test("who comes in again sees the next message of each author at once, and nothing of the time between (D-3)")
     func cameBack() async throws {
-        let hub = try Hub()
-        let scratches = [try Scratch(), try Scratch(), try Scratch()]
-        var devices: [Device] = []
-        for (name, scratch) in zip(["ines", "olena", "rafiq"], scratches) {
-            devices.append(try await hub.enrol(name, in: scratch))
-        }
-        let id = try hub.channelID("#flood-response")
-        try await devices[0].createChannel(id.name)
-        try await hub.settle(devices)
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq"])
         for device in devices.dropFirst() { try await device.joinChannel(id) }
         try await hub.settle(devices)
         try await devices[1].send(text: "before", to: .channel(id))
@@ -69,15 +67,7 @@ struct ReentryTests {
 
     @Test("where reader and author were both away, and nothing was said meanwhile, there is no gap (D-3)")
     func bothCameBack() async throws {
-        let hub = try Hub()
-        let scratches = [try Scratch(), try Scratch(), try Scratch()]
-        var devices: [Device] = []
-        for (name, scratch) in zip(["ines", "olena", "rafiq"], scratches) {
-            devices.append(try await hub.enrol(name, in: scratch))
-        }
-        let id = try hub.channelID("#flood-response")
-        try await devices[0].createChannel(id.name)
-        try await hub.settle(devices)
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq"])
         for device in devices.dropFirst() { try await device.joinChannel(id) }
         try await hub.settle(devices)
         try await devices[1].send(text: "before", to: .channel(id))
@@ -97,16 +87,8 @@ struct ReentryTests {
 
     @Test("a device that has missed changes and epochs for good asks to be let in again, once (D-14)")
     func missed() async throws {
-        let hub = try Hub()
-        let scratches = [try Scratch(), try Scratch(), try Scratch(), try Scratch()]
-        var devices: [Device] = []
-        for (name, scratch) in zip(["ines", "olena", "rafiq", "layla"], scratches) {
-            devices.append(try await hub.enrol(name, in: scratch))
-        }
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq", "layla"])
         let (olena, rest) = (devices[1], [devices[0], devices[2], devices[3]])
-        let id = try hub.channelID("#flood-response")
-        try await devices[0].createChannel(id.name)
-        try await hub.settle(devices)
         try await olena.joinChannel(id)
         try await hub.settle(devices)
         // While it is dark two others come in, and what says so expires on its way to it.
@@ -141,6 +123,70 @@ struct ReentryTests {
         try await hub.settle(devices)
         #expect(await hub.commands.count { $0.name == "join_channel" && $0.userID == olena.userID } == asked)
         withExtendedLifetime(scratches) {}
+    }
+
+    @Test(
+        "an epoch from between the last known change and the list of members is read in, and not written in (D-14)",
+        arguments: [true, false])
+    func passedEpoch(isWrapped: Bool) async throws {
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq", "layla"])
+        let (ines, olena, rest) = (devices[0], devices[1], [devices[0], devices[2], devices[3]])
+        try await olena.joinChannel(id)
+        try await hub.settle(devices)
+        // While it is dark another one comes in, and an epoch starts by time: all of that is late.
+        try await devices[2].joinChannel(id)
+        try await hub.settle(rest)
+        try await ines.prepareContact()
+        hub.time.advance(ClientTransaction.epochTime)
+        try await ines.prepareContact()
+        try await ines.send(text: "asks for keys", to: .channel(id))
+        try await hub.settle(rest)
+        try await ines.send(text: "between", to: .channel(id))
+        try await hub.settle(rest)
+        let late = await hub.drain(olena.party)
+        let starts = try late.filter { item in
+            guard item.kind == .object, case .epoch(let start) = try ProtocolObject(parsing: item.body) else {
+                return false
+            }
+            return (start.rotation != nil) == isWrapped
+        }
+        let message = try #require(late.last { $0.kind == .message })
+        try #require(!starts.isEmpty)
+        // A third one's coming, and the own asking again, bring the members as a list.
+        try await devices[3].joinChannel(id)
+        try await hub.settle(rest)
+        _ = await hub.drain(olena.party)
+        for item in late {
+            guard item.kind == .object, case .introduction = try ProtocolObject(parsing: item.body) else { continue }
+            try await olena.deliver([item])
+        }
+        let joiner = try #require(await hub.joiners[olena.party])
+        try await hub.join(id, joiner)
+        try await hub.settle(devices)
+        let writes = try await olena.store.read { transaction in
+            try transaction.channel(id).flatMap { try transaction.writingEpoch(of: $0)?.name }
+        }
+        try await olena.deliver(starts + [message])
+        // Read, and held back for the one before it; or waiting for a secret.
+        let status = try await olena.status()
+        #expect(status.held == (isWrapped ? 1 : 0) && status.pending == (isWrapped ? 0 : 1))
+        #expect(try await olena.codes() == [])
+        let after = try await olena.store.read { transaction in
+            try transaction.channel(id).flatMap { try transaction.writingEpoch(of: $0)?.name }
+        }
+        #expect(after == writes && writes != nil)
+        // What cannot be read from what has come is asked for.
+        for _ in 0..<3 {
+            try await olena.prepareContact()
+            hub.time.advance(ClientTransaction.wantPatience)
+            try await olena.prepareContact()
+            try await hub.settle(devices)
+        }
+        let shown = try await olena.inbox()
+        #expect(shown.map(\.text) == ["between", "asks for keys"])
+        #expect(shown.last?.late != nil && shown.last?.isOvertaken == true)
+        withExtendedLifetime(scratches) {}
+        #expect(try await olena.codes() == [])
     }
 
     @Test("after a contact no state of a key that was used can be read in the device's files (E2E-10)")

@@ -265,6 +265,28 @@ struct ResealTests {
         #expect(try await pair.layla.status().wanted == 0)
     }
 
+    @Test("a hole that nobody had answered is asked for again when its author's device answers with keys that are gone")
+    func answeredInVain() async throws {
+        let pair = try await pair()
+        try await loseSessions(pair.layla)
+        try await pair.amina.send(text: "one", to: .user(pair.layla.userID))
+        try await pair.hub.settle(pair.all)
+        pair.hub.time.advance(ClientTransaction.wantPatience)
+        try await pair.layla.prepareContact()
+        let requests = try await pair.layla.handOver()
+        try await pair.layla.store.write { transaction in
+            try transaction.run("DELETE FROM client_want")
+            try transaction.run("UPDATE client_message SET lost = ? WHERE lost IS NOT NULL", [ClientTransaction.unanswered])
+            try transaction.run("DELETE FROM client_signed_pre_key")
+        }
+        #expect(try await pair.layla.inbox().last?.hole?.isAskedFor == false)
+        try await pair.amina.deliver(requests)
+        try await pair.hub.settle(pair.all)
+        #expect(try await pair.layla.inbox().last?.hole == MessageHole("unknown_session"))
+        #expect(try await pair.layla.status().wanted == 1)
+        #expect(try await pair.layla.codes() == [])
+    }
+
     @Test("what came back because the reader's only device was gone goes to the one that the reader has enrolled since")
     func returned() async throws {
         let pair = try await pair()

@@ -14,7 +14,7 @@ func run(_ plan: WorldPlan, seed: UInt64) async throws -> WorldTally {
     let world = try World(seed: seed, plan: plan)
     let findings = try await world.run()
     for (kind, all) in Dictionary(grouping: findings, by: \.kind) {
-        Issue.record("\(world.replay) \(all.count) × \(kind.rawValue), first \(all.prefix(3).map(\.text))")
+        Issue.record("\(world.replay) \(all.count) × \(kind.rawValue), first \(all.prefix(Int(ProcessInfo.processInfo.environment["GODWIT_FINDINGS"] ?? "3") ?? 3).map(\.text))")
     }
     return world.tally
 }

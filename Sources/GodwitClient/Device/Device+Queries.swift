@@ -133,6 +133,6 @@ extension InboxEntry {
             content: try JSONObject.parse(row.blob("content")), followsGap: row["gap"], isRead: row["is_read"],
             deletedBy: try (row["deleted_by"] as String?).map { text in try UserID(text) },
             isSynced: row["synced"], hole: (row["lost"] as String?).map { MessageHole($0) },
-            late: (row["late"] as String?).map { MessageHole($0) })
+            late: (row["late"] as String?).map { MessageHole($0) }, isOvertaken: row["overtaken"])
     }
 }

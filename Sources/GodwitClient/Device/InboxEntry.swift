@@ -29,6 +29,8 @@ public struct InboxEntry: Sendable, Hashable {
     public var hole: MessageHole?
     /// It came late, sealed again by its author's device, and why.
     public var late: MessageHole?
+    /// Later messages of its author's device were shown before it.
+    public var isOvertaken = false
 
     public var isDeleted: Bool { deletedBy != nil }
     public var id: MessageID { hash.id }

@@ -12,6 +12,9 @@ extension ClientSchema {
         migrator.registerMigration("client held") { database in
             for statement in held { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("client missed") { database in
+            for statement in missed { try database.execute(sql: statement) }
+        }
     }
 
     /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither
@@ -25,6 +28,13 @@ extension ClientSchema {
           UPDATE client_message SET came = coalesce((SELECT age FROM client_identity), 0) WHERE hash = new.hash;
         END
         """,
+    ]
+
+    /// `listed` is the version of the last list of members that this device was given, so that it knows no change before
+    /// that; `overtaken`: later messages of the same author's device were shown before.
+    private static let missed = [
+        "ALTER TABLE client_channel ADD COLUMN listed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE client_message ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0 CHECK (overtaken IN (0, 1))",
     ]
 
     /// `lost` says why a message has no content (a `MessageRequest.Reason` while it is asked for, a `HoleReason` once

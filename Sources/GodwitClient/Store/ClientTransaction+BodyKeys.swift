@@ -70,11 +70,12 @@ extension ClientTransaction {
     }
 
     /// Whether a message was read here. One of which another device has told is read when it comes itself.
-    func isTaken(_ hash: MessageHash) throws -> Bool {
+    func isTaken(_ message: Message) throws -> Bool {
+        // Under another author's name it is what somebody claims to have sealed again: the message itself is the proof.
         try row(
             """
-            SELECT 1 FROM client_message WHERE hash = ?1 AND synced = 0 AND lost IS NULL
+            SELECT 1 FROM client_message WHERE hash = ?1 AND synced = 0 AND lost IS NULL AND user = ?2 AND device = ?3
             UNION ALL SELECT 1 FROM client_own_item WHERE hash = ?1 LIMIT 1
-            """, [Data(hash.bytes)]) != nil
+            """, [Data(message.hash.bytes), message.author.text, message.device.text]) != nil
     }
 }

@@ -54,24 +54,20 @@ extension ClientTransaction {
         }
     }
 
-    /// This device was let in again: what was sealed in epochs that it has missed stays unread, and its user is told.
+    /// This device was let in again: what was sealed in epochs that it has missed waits no longer for them, for it is asked
+    /// for (`noteWaiting`).
     func stopWaiting(forEpochsOf channel: KnownChannel) throws {
         guard try newestEpoch(of: channel) != nil else { return }
-        var lost: [String: Int] = [:]
         for row in try rows(
             """
-            SELECT pending, author, body FROM client_pending
-            WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?
+            SELECT pending, body FROM client_pending WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?
             """, [BatchItem.Kind.message.rawValue, try age() - Self.epochPatience])
-        where try Message(parsing: row.blob("body")).conversation == .channel(channel.id) {
-            lost[row["author"], default: 0] += 1
+        {
+            let message = try Self.stored { try Message(parsing: row.blob("body")) }
+            guard message.conversation == .channel(channel.id),
+                try self.row("SELECT 1 FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) != nil
+            else { continue }
             try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
-        }
-        for (author, count) in lost.sorted(by: { $0.key < $1.key }) {
-            try warn(
-                Rejected(
-                    .expired, "\(count) of an author's messages were sealed with keys that this device has missed.",
-                    hint: "Ask the author to send them again."), about: author)
         }
     }
 }

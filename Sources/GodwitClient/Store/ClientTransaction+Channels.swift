@@ -13,6 +13,8 @@ struct KnownChannel {
     var applied: Int64
     /// No epoch of a lower version may be written in: it has devices that have left.
     var departed: Int64
+    /// Version of the last list of members; changes before it may have been missed.
+    var listed: Int64
 
     init(_ row: Row) throws {
         self.row = row["channel"]
@@ -22,6 +24,7 @@ struct KnownChannel {
         state = ChannelSummary.State(rawValue: row["state"]) ?? .refused
         applied = row["applied"]
         departed = row["departed"]
+        listed = row["listed"]
     }
 }
 

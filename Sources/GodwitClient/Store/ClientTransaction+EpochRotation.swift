@@ -116,6 +116,7 @@ extension ClientTransaction {
         guard channel.applied >= start.membership else { throw Waiting(.membership(channel.id, start.membership)) }
         let members = try members(of: channel, at: start.membership)
         guard members.hash == start.deviceSet else {
+            if start.membership < channel.listed { return try takeUnverified(start, in: channel) }
             throw Rejected(.epochMismatch, "An epoch is for other devices than the channel had.")
         }
         guard members.devices.contains(start.sponsor) else {
@@ -133,6 +134,22 @@ extension ClientTransaction {
                 hint: "The sponsor's device gave members different secrets, or is broken.")
         }
         try adopt(start, secret, in: channel)
+    }
+
+    /// An epoch of a membership that this device never knew, for it was dark and then got a list of the members at once.
+    /// For whom it is cannot be verified, so nothing is written in it; what others have written in it is read.
+    func takeUnverified(_ start: EpochStart, in channel: KnownChannel) throws {
+        try checkSponsor(of: start)
+        // Without a secret its messages wait for one, and are asked for.
+        guard let secret = try wrappedSecret(of: start), secret.commitment == start.commitment else { return }
+        try adoptToRead(start, secret, in: channel)
+    }
+
+    /// Reads in an epoch from whoever was a member at some time, and does not write in it.
+    func adoptToRead(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel) throws {
+        try adopt(start, secret, in: channel, members: everyMember(of: channel))
+        try putAside(start.name, in: channel)
+        try noteEnds(in: channel)
     }
 
     // MARK: Order

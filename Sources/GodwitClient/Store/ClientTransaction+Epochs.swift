@@ -67,15 +67,22 @@ extension ClientTransaction {
         }
         guard start.rotation == nil else { return try takeRotation(start, in: channel) }
         guard let membership = try membership(start.membership, of: channel) else {
+            if start.membership < channel.listed { return try takeUnverified(start, in: channel) }
             throw Waiting(.membership(channel.id, start.membership))
         }
         try check(start, against: membership, of: channel)
+        let isWhole = try members(of: channel, at: start.membership).hash == start.deviceSet
+        guard isWhole || start.membership < channel.listed else {
+            // A change in between is missing.
+            throw Waiting(.channel(channel.id))
+        }
         guard let secret = try secret(of: start, membership, in: channel) else { return }
         guard secret.commitment == start.commitment else {
             throw Rejected(
                 .epochMismatch, "An epoch's secret is not the one that its sponsor committed to.",
                 hint: "The sponsor's device gave members different secrets, or is broken.")
         }
+        guard isWhole else { return try adoptToRead(start, secret, in: channel) }
         try adopt(start, secret, in: channel)
         if start.membership == mine, let predecessor = start.predecessor, try epoch(predecessor) == nil {
             // What the epoch of the own coming follows from was never for this device.
@@ -114,10 +121,6 @@ extension ClientTransaction {
             throw Rejected(.epochMismatch, "An epoch is not by its sponsor, or for other devices than were signed.")
         }
         try checkSponsor(of: start)
-        guard try members(of: channel, at: start.membership).hash == start.deviceSet else {
-            // A change in between is missing.
-            throw Waiting(.channel(channel.id))
-        }
     }
 
     /// From the own wrap, else from the epoch before; nil for a fresh one without a wrap for this device.
@@ -152,7 +155,12 @@ extension ClientTransaction {
     }
 
     /// Derives all chains and `next`; the secret goes when the caller lets it go.
-    func adopt(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil) throws {
+    ///
+    /// - Parameter members: those of its membership, unless it says otherwise.
+    func adopt(
+        _ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil,
+        members: [Party]? = nil
+    ) throws {
         try run(
             "INSERT INTO client_epoch (name, channel, membership, next, item, created, models) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -161,7 +169,9 @@ extension ClientTransaction {
             ])
         arrived.append(.epoch(start.name))
         let name = try EpochName(start.name)
-        for case .device(let user, let device) in try members(of: channel, at: start.membership).devices {
+        for case .device(let user, let device) in try members
+            ?? self.members(of: channel, at: start.membership).devices
+        {
             try run(
                 "INSERT INTO client_chain (epoch, user, device, state) VALUES (?, ?, ?, ?)",
                 [

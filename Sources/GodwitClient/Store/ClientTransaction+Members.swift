@@ -31,7 +31,7 @@ extension ClientTransaction {
         // Which change it was is not known: none of the epochs that are known here may be written in.
         let known = try newestEpoch(of: channel).map { $0.membership + 1 } ?? 0
         try run(
-            "UPDATE client_channel SET applied = ?, departed = ? WHERE channel = ?",
+            "UPDATE client_channel SET applied = ?1, listed = ?1, departed = ?2 WHERE channel = ?3",
             [list.version, someoneLeft ? max(channel.departed, known) : channel.departed, channel.row])
         arrived += [.membership(channel.id, list.version), .channel(channel.id)]
         try stopWaiting(forChangesOf: channel, upTo: list.version)
@@ -128,7 +128,7 @@ extension ClientTransaction {
                 : isOwnWish ? "You have left the channel." : "You are no member of the channel any more.",
             hint: isDeleted ? nil : "Join it again, if it lets you in.")
         try run(
-            "UPDATE client_channel SET state = 'left', error = ?, applied = 0, departed = 0 WHERE channel = ?",
+            "UPDATE client_channel SET state = 'left', error = ?, applied = 0, listed = 0, departed = 0 WHERE channel = ?",
             [Data(error.object(at: time).canonicalBytes()), channel.row])
         for table in ["client_member", "client_membership", "client_role"] {
             try run("DELETE FROM \(table) WHERE channel = ?", [channel.row])
@@ -216,6 +216,13 @@ extension ClientTransaction {
             try Self.stored { Party.device(try UserID(row["user"] as String), try DeviceID(row["device"] as String)) }
         }
         return MemberList(channel: channel.id, version: version, devices: devices)
+    }
+
+    /// All devices that were members at some time that this device knows of.
+    func everyMember(of channel: KnownChannel) throws -> [Party] {
+        try rows("SELECT DISTINCT user, device FROM client_member WHERE channel = ?", [channel.row]).map { row in
+            try Self.stored { Party.device(try UserID(row["user"] as String), try DeviceID(row["device"] as String)) }
+        }
     }
 
     /// Whether this device has seen another come in; nil for one that never was a member.

@@ -16,7 +16,7 @@ extension ClientTransaction {
 
     func take(_ message: Message) throws {
         let author = Party.device(message.author, message.device)
-        guard author != context.party, try !isTaken(message.hash) else { return }
+        guard author != context.party, try !isTaken(message) else { return }
         if case .direct(let address) = message.address, address.user != context.user, message.author != context.user {
             throw Rejected(.misdirected, "A direct message for another user arrived here.")
         }
@@ -55,9 +55,12 @@ extension ClientTransaction {
             message.encryption.keyID == (try EpochName(name)).keyID, message.encryption.header.isEmpty
         else { throw Rejected(.epochMismatch, "A message names an epoch that is not its channel's.") }
         guard let hasSeenComing = try hasSeenComing(message.author, message.device, into: channel) else {
+            // Who was in between this device's leaving off and its list of members is not known.
+            if epoch.membership < channel.listed { throw Waiting(.epoch(name)) }
             throw Rejected.notInEpoch
         }
         guard var chain = try chain(name, of: message.author, message.device) else {
+            if epoch.membership < channel.listed { throw CryptoError.keyGone }
             let members = try members(of: channel, at: epoch.membership).devices
             guard members.contains(.device(message.author, message.device)) else { throw Rejected.notInEpoch }
             // The chain was read to its end and has gone; what comes after that comes too late for it.
@@ -120,7 +123,9 @@ extension ClientTransaction {
               (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts, is_read)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (hash) DO UPDATE SET prev = excluded.prev, timestamp = excluded.timestamp, type = excluded.type,
-              content = excluded.content, synced = 0, lost = NULL
+              content = excluded.content, synced = 0, lost = NULL,
+              shown = CASE WHEN user = excluded.user AND device = excluded.device THEN shown END,
+              conversation = excluded.conversation, user = excluded.user, device = excluded.device, seq = excluded.seq
             """,
             [
                 Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,

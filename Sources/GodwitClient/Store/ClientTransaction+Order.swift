@@ -102,6 +102,7 @@ extension ClientTransaction {
             WHERE hash = ?
             """, [afterGap, Data(hash)])
         if let head, seq <= head.seq {
+            if seq < head.seq { try run("UPDATE client_message SET overtaken = 1 WHERE hash = ?", [Data(hash)]) }
             // What was shown without it follows no gap any more.
             try run(
                 """

@@ -273,9 +273,14 @@ extension ClientTransaction {
         try KeyChecks.verify(resealed.object, signedBy: known.signingKey, purpose: .reseal)
         // The session first: its keys move on whatever becomes of the message.
         let content = try open(resealed, known)
-        let row = try row("SELECT lost FROM client_message WHERE hash = ?", [Data(hash.bytes)])
-        // The first form has opened after all, or another of these came before.
-        if let row, row["lost"] as String? == nil { return }
+        let row = try row("SELECT user, device, lost FROM client_message WHERE hash = ?", [Data(hash.bytes)])
+        if let row {
+            guard row["user"] == user.text, row["device"] == id.text else {
+                throw Rejected(.misdirected, "Somebody has sealed another author's message again.")
+            }
+            // The first form has opened after all, or another of these came before.
+            guard row["lost"] as String? != nil else { return }
+        }
         let wanted = try self.row(
             "SELECT 1 FROM client_want WHERE hash = ? AND user = ? AND device = ?",
             [Data(hash.bytes), user.text, id.text])
@@ -305,18 +310,18 @@ extension ClientTransaction {
         return try unpack(padded)
     }
 
-    /// An author speaks in the own direct conversations, and in channels that it is in. Whoever has left one may seal
-    /// again what came over the channel's node, and not fill gaps that nobody has judged.
+    /// An author speaks in the own direct conversations, and in channels that it is in. Whoever has left one, or was there
+    /// before this device came in anew, may seal again what came over the channel's node, and not fill gaps that nobody
+    /// has judged.
     private func check(_ conversation: Conversation, with user: UserID, _ id: DeviceID, isHere: Bool) throws {
         switch conversation {
         case .direct: if conversation == .between(context.user, user) || user == context.user { return }
         case .channel(let channel):
             guard let channel = try self.channel(channel) else { break }
+            if isHere { return }
             let stay = try row(
-                """
-                SELECT 1 FROM client_member
-                WHERE channel = ? AND user = ? AND device = ? AND (until IS NULL OR ?) LIMIT 1
-                """, [channel.row, user.text, id.text, isHere])
+                "SELECT 1 FROM client_member WHERE channel = ? AND user = ? AND device = ? AND until IS NULL",
+                [channel.row, user.text, id.text])
             if stay != nil { return }
         }
         throw Rejected(.misdirected, "A message was sealed again for a conversation that its author is not in.")

@@ -97,6 +97,7 @@ extension World {
             found(.failed, "device \(number) could not sync: \(error)")
         }
         if isWatched { try thief.noteUsed(number, states, devices[number].directory) }
+        try observeEpochs(of: devices[number])
     }
 
     private func contactIfWorthwhile(_ one: Int, _ other: Int) async throws {

@@ -76,6 +76,9 @@ extension World {
     /// Devices are dark for longer than items live, so some of what waits for them ends.
     private var outlivesItems: Bool { plan.darkFor >= Message.defaultLifetime }
 
+    /// Something may be under way for longer than what follows it is held back.
+    private var mayOvertake: Bool { plan.sticks > 0 || plan.darkFor > WorldPlan.day }
+
     /// What became of each message that was written, by its author's outbox.
     private func ends() async throws -> [OutboxEntry?] {
         var boxes: [[Int64: OutboxEntry]] = []
@@ -144,18 +147,25 @@ extension World {
             for row in try probe.rows("SELECT hash, epoch FROM client_outbox WHERE epoch IS NOT NULL") {
                 epochs[row.bytes("hash")] = row.bytes("epoch")
             }
-            for row in try probe.rows(
-                """
-                SELECT e.name, e.membership, c.name || ':' || c.node AS channel FROM client_epoch e
-                JOIN client_channel c ON c.channel = e.channel WHERE e.next IS NOT NULL
-                """)
-            {
-                let channel = try ChannelID(row["channel"] as String, defaultNode: device.device.homeNode.id)
-                model.rotated(to: row.bytes("name"), of: channel, row["membership"])
-            }
             try probe.close()
         }
         return epochs
+    }
+
+    /// Takes note of the epochs that a device has keys of: those that start by time are known to nobody else, and in the
+    /// end they are forgotten.
+    func observeEpochs(of device: SimulatedDevice) throws {
+        let probe = try StoreProbe(device.directory)
+        for row in try probe.rows(
+            """
+            SELECT e.name, e.membership, c.name || ':' || c.node AS channel FROM client_epoch e
+            JOIN client_channel c ON c.channel = e.channel WHERE e.next IS NOT NULL AND e.membership > 0
+            """)
+        {
+            let channel = try ChannelID(row["channel"] as String, defaultNode: device.device.homeNode.id)
+            model.rotated(to: row.bytes("name"), of: channel, row["membership"])
+        }
+        try probe.close()
     }
 
     /// - Returns: nobody must read what its author was told goes no further.
@@ -202,6 +212,11 @@ extension World {
         let party = devices[number].party
         let strangers = Set(copied.map { devices[$0].device.userID })
         for entry in entries where !copied.contains(number) && !strangers.contains(entry.author) {
+            // It says itself that it came late.
+            if entry.late != nil || entry.isOvertaken && mayOvertake {
+                tally.overtaken += 1
+                continue
+            }
             let chain = Chains.name(entry.author, entry.conversation)
             let before = last[chain] ?? -1
             if before >= entry.sequence {

@@ -167,6 +167,8 @@ public struct WorldTally: Sendable, Hashable {
     public var refused = 0
     /// Readers who were told that a message came too late for them.
     public var late = 0
+    /// Messages that readers were shown after later ones of their author, and told so.
+    public var overtaken = 0
     public var cards = 0
     public var copies = 0
     /// Keys with a nonce that were seen.

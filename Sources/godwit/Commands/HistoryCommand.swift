@@ -67,7 +67,9 @@ enum MessageLine {
         let shown =
             entry.deletedBy.map { "(deleted by \($0.text))" } ?? entry.hole.map { "(not here: \($0.explanation))" }
             ?? entry.vouch.map(text) ?? indented(entry.text)
-        let late = entry.late.map { " (came late, sealed again: \($0.cause))" } ?? ""
+        let late =
+            entry.late.map { " (came late, sealed again: \($0.cause))" }
+            ?? (entry.isOvertaken ? " (came late, after later ones)" : "")
         return "\(entry.timestamp)  \(entry.conversation.text)  \(entry.author): \(shown)\(late)"
             + suffix(entry.isEdited, entry.reactions)
     }
@@ -114,6 +116,7 @@ enum MessageLine {
             line["sealed_again"] = ["reason": .string(late.reason), "message": .string(late.cause)]
         }
         if entry.followsGap { line["follows_gap"] = true }
+        if entry.isOvertaken { line["overtaken"] = true }
         return line
     }
 
