@@ -276,7 +276,8 @@ struct ResealTests {
         let requests = try await pair.layla.handOver()
         try await pair.layla.store.write { transaction in
             try transaction.run("DELETE FROM client_want")
-            try transaction.run("UPDATE client_message SET lost = ? WHERE lost IS NOT NULL", [ClientTransaction.unanswered])
+            try transaction.run(
+                "UPDATE client_message SET lost = ? WHERE lost IS NOT NULL", [ClientTransaction.unanswered])
             try transaction.run("DELETE FROM client_signed_pre_key")
         }
         #expect(try await pair.layla.inbox().last?.hole?.isAskedFor == false)

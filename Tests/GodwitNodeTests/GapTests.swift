@@ -1,4 +1,5 @@
 import GRDB
+import GodwitBatch
 import GodwitCrypto
 import GodwitProtocol
 import GodwitSpool
@@ -71,6 +72,34 @@ struct GapTests {
             try await eventually("the message") { bob.client.outbox.has([message]) }
             #expect(Self.versions(bob) == [2, 3])
             #expect(carol.client.outbox.objects("refusal").isEmpty)
+        }
+    }
+
+    @Test("a message that its author's going has overtaken is passed on: the channel's node has judged it (D-18)")
+    func overtaken() async throws {
+        try await FederationTests.nodes { one, other, alice, bob in
+            try await FederationTests.channel(one, other, alice, bob)
+            let carol = try await one.enrol("carol")
+            try await carol.client.channel("join_channel", "#general", by: carol.person, at: one.id)
+            let first = carol.person.message(to: "#general", at: one.id)
+            _ = try await carol.client.send(first)
+            try await one.settle(with: other)
+            try await eventually("her first message") { bob.client.outbox.has([first]) }
+            let message = carol.person.message(to: "#general", at: one.id)
+            try await carol.client.channel("leave_channel", "#general", by: carol.person, at: one.id)
+            try await one.settle(with: other)
+            try await eventually("her going") { Self.versions(bob).last == 4 }
+            // The channel's node had taken it before, and it comes by a slower way.
+            let (body, source) = (message.canonicalBytes(), Party.node(one.id))
+            let targets = try await other.node.core.write { transaction in
+                let item = BatchItem(kind: .message, body: body, created: transaction.now, priority: .channelText)
+                try transaction.attempt(item, from: source)
+                return try transaction.spool.custody(of: ItemID(try Message(parsing: body).hash.bytes)).map(
+                    \.destination)
+            }
+            #expect(targets == [bob.person.party])
+            #expect(try await other.count("node_held") == 0)
+            #expect(try await other.count("node_gap") == 0)
         }
     }
 

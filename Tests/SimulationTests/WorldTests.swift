@@ -9,12 +9,15 @@ enum Seeds {
     }
 }
 
+/// Findings of a kind that are shown: 3, or `GODWIT_FINDINGS`.
+private let shownMax = ProcessInfo.processInfo.environment["GODWIT_FINDINGS"].flatMap(Int.init) ?? 3
+
 /// Runs a world, and says how to see a failure again.
 func run(_ plan: WorldPlan, seed: UInt64) async throws -> WorldTally {
     let world = try World(seed: seed, plan: plan)
     let findings = try await world.run()
     for (kind, all) in Dictionary(grouping: findings, by: \.kind) {
-        Issue.record("\(world.replay) \(all.count) × \(kind.rawValue), first \(all.prefix(Int(ProcessInfo.processInfo.environment["GODWIT_FINDINGS"] ?? "3") ?? 3).map(\.text))")
+        Issue.record("\(world.replay) \(all.count) × \(kind.rawValue), first \(all.prefix(shownMax).map(\.text))")
     }
     return world.tally
 }
@@ -56,5 +59,16 @@ struct WorldTests {
         plan.copies = 8
         let tally = try await run(plan, seed: seed)
         #expect(tally.copies > 3 && tally.nonces > 60)
+    }
+
+    @Test(
+        "people with several devices read everything on each of them; who loses one loses nothing that comes after, and the lost one gets nothing more (D-13, E2E-12)",
+        arguments: Seeds.of([8, 9]))
+    func devices(_ seed: UInt64) async throws {
+        var plan = WorldPlan()
+        (plan.furtherDevices, plan.losses, plan.mending) = (7, 4, 2 * WorldPlan.day)
+        (plan.days, plan.messages) = (21, 160)
+        let tally = try await run(plan, seed: seed)
+        #expect(tally.losses == 4 && tally.devices >= 13 && tally.read > tally.written, "\(tally)")
     }
 }

@@ -15,6 +15,7 @@ extension ClientSchema {
         migrator.registerMigration("client missed") { database in
             for statement in missed { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("client struck") { database in try database.execute(sql: struck) }
     }
 
     /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither
@@ -36,6 +37,20 @@ extension ClientSchema {
         "ALTER TABLE client_channel ADD COLUMN listed INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE client_message ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0 CHECK (overtaken IN (0, 1))",
     ]
+
+    /// Devices that were struck from their users' lists; `struck` is on the scale of the device's age.
+    private static let struck = """
+        CREATE TABLE client_struck (
+          user TEXT NOT NULL REFERENCES client_contact (user) ON DELETE CASCADE,
+          device TEXT NOT NULL,
+          signing_key BLOB NOT NULL CHECK (length(signing_key) = 32),
+          agreement_key BLOB NOT NULL CHECK (length(agreement_key) = 32),
+          models TEXT NOT NULL,
+          kem TEXT,
+          struck INTEGER NOT NULL,
+          PRIMARY KEY (user, device)
+        ) STRICT, WITHOUT ROWID
+        """
 
     /// `lost` says why a message has no content (a `MessageRequest.Reason` while it is asked for, a `HoleReason` once
     /// that was answered, or `unanswered`), `late` why it came late, sealed again. Times are on the scale of the device's

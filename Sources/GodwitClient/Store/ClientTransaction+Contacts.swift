@@ -15,13 +15,37 @@ struct KnownDevice {
 
 extension ClientTransaction {
     func device(_ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
+        try self.device("client_device", user, device)
+    }
+
+    /// The device of an author, also if it was struck from the user's list since: what it had sent by then may be under way
+    /// for as long as anything is. Nothing is sent to such a device; what it sends later no node of its user takes.
+    func authorDevice(_ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
+        try self.device(user, device) ?? self.device("client_struck", user, device)
+    }
+
+    private func device(_ table: String, _ user: UserID, _ device: DeviceID) throws -> KnownDevice? {
         try row(
-            "SELECT signing_key, agreement_key, models, kem FROM client_device WHERE user = ? AND device = ?",
+            "SELECT signing_key, agreement_key, models, kem FROM \(table) WHERE user = ? AND device = ?",
             [user.text, device.text]
         ).map { row in
             KnownDevice(
                 signingKey: row.blob("signing_key"), agreementKey: row.blob("agreement_key"),
                 models: PhraseModelNumbers(text: row["models"]).numbers, kem: row["kem"])
+        }
+    }
+
+    /// Lets go of devices that were struck from lists, with their sessions, when nothing of theirs is under way any more.
+    func forgetStruck() throws {
+        for row in try rows(
+            "DELETE FROM client_struck WHERE struck <= ? RETURNING user, device", [try age() - Self.epochKept])
+        {
+            let names: StatementArguments = [row["user"] as String, row["device"] as String]
+            // One that came back has sessions like any other.
+            guard try self.row("SELECT 1 FROM client_device WHERE user = ? AND device = ?", names) == nil else {
+                continue
+            }
+            try run("DELETE FROM client_session WHERE user = ? AND device = ?", names)
         }
     }
 
@@ -51,6 +75,12 @@ extension ClientTransaction {
             ON CONFLICT (user) DO UPDATE SET list = excluded.list, version = excluded.version
             """,
             [user.text, Data(publicKey), Data(list.object.canonicalBytes()), list.version])
+        try run(
+            """
+            INSERT OR REPLACE INTO client_struck (user, device, signing_key, agreement_key, models, kem, struck)
+            SELECT user, device, signing_key, agreement_key, models, kem, ? FROM client_device
+            WHERE user = ? AND device NOT IN (SELECT value FROM json_each(?))
+            """, [try age(), user.text, JSONValue.array(list.devices.map { .string($0.device.text) }).canonicalText])
         try run("DELETE FROM client_device WHERE user = ?", [user.text])
         for entry in list.devices {
             try run(

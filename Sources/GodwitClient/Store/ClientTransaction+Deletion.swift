@@ -11,7 +11,7 @@ extension ClientTransaction {
 
     /// Takes over a deletion. A direct message is taken back by its author; in a channel the node judges who may.
     func take(_ deletion: Deletion) throws {
-        guard let known = try device(deletion.userID, deletion.device) else {
+        guard let known = try authorDevice(deletion.userID, deletion.device) else {
             throw Waiting(.device(deletion.userID, deletion.device))
         }
         try KeyChecks.verify(deletion.object, signedBy: known.signingKey, purpose: .deletion)

@@ -110,7 +110,7 @@ extension ClientTransaction {
     }
 
     func checkSponsor(of start: EpochStart) throws {
-        guard let sponsor = try device(start.author, start.device) else {
+        guard let sponsor = try authorDevice(start.author, start.device) else {
             throw Waiting(.device(start.author, start.device))
         }
         try KeyChecks.verify(start.object, signedBy: sponsor.signingKey, purpose: .epoch)

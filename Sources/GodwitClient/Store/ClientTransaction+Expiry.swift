@@ -22,6 +22,7 @@ extension ClientTransaction {
         try repeatEpochs()
         try renewPreKeys()
         try pruneSessions()
+        try forgetStruck()
     }
 
     /// - Returns: milliseconds since the last call, as far as the machine can tell.

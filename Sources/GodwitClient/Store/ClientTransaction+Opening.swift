@@ -20,7 +20,10 @@ extension ClientTransaction {
         if case .direct(let address) = message.address, address.user != context.user, message.author != context.user {
             throw Rejected(.misdirected, "A direct message for another user arrived here.")
         }
-        guard let known = try device(message.author, message.device) else {
+        guard
+            let known = try message.isAmongOwn
+                ? device(message.author, message.device) : authorDevice(message.author, message.device)
+        else {
             throw Waiting(.device(message.author, message.device))
         }
         // The signature first, then the ratchet (D-2).

@@ -101,8 +101,12 @@ extension ClientTransaction {
             UPDATE client_message SET gap = ?, shown = (SELECT coalesce(max(shown), 0) + 1 FROM client_message)
             WHERE hash = ?
             """, [afterGap, Data(hash)])
+        try run(
+            """
+            UPDATE client_message SET overtaken = 1 WHERE hash = ? AND EXISTS (SELECT 1 FROM client_message m
+              WHERE m.conversation = ? AND m.user = ? AND m.device = ? AND m.seq > ? AND m.shown IS NOT NULL)
+            """, [Data(hash)] + chain.key + [seq])
         if let head, seq <= head.seq {
-            if seq < head.seq { try run("UPDATE client_message SET overtaken = 1 WHERE hash = ?", [Data(hash)]) }
             // What was shown without it follows no gap any more.
             try run(
                 """

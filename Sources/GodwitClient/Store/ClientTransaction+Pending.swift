@@ -40,6 +40,16 @@ extension ClientTransaction {
         }
     }
 
+    /// A message that waited for keys which this device is not to have.
+    func forgetPending(_ hash: [UInt8], of author: String) throws {
+        for row in try rows(
+            "SELECT pending, body FROM client_pending WHERE author = ? AND kind = ?",
+            [author, BatchItem.Kind.message.rawValue])
+        where try Message(parsing: row.blob("body")).hash.bytes == hash {
+            try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+        }
+    }
+
     private func author(of kind: BatchItem.Kind, _ body: [UInt8]) throws -> String {
         guard kind != .message else { return try Message(parsing: body).author.text }
         guard case .epoch(let start) = try ProtocolObject(parsing: body) else { return "" }

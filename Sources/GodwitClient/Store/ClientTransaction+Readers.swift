@@ -65,13 +65,18 @@ extension ClientTransaction {
 
     /// A user has another device list: nothing is kept for devices that have left it, and own new ones are prepared for.
     func followList(of user: UserID) throws {
-        for table in ["client_session", "client_keyless"] {
-            try run(
-                """
-                DELETE FROM \(table) WHERE user = ?1
-                  AND device NOT IN (SELECT device FROM client_device WHERE user = ?1)
-                """, [user.text])
-        }
+        try run(
+            """
+            DELETE FROM client_keyless WHERE user = ?1
+              AND device NOT IN (SELECT device FROM client_device WHERE user = ?1)
+            """, [user.text])
+        // What those had sent that were struck just now may be under way.
+        try run(
+            """
+            DELETE FROM client_session WHERE user = ?1
+              AND device NOT IN (SELECT device FROM client_device WHERE user = ?1
+                UNION ALL SELECT device FROM client_struck WHERE user = ?1)
+            """, [user.text])
         guard user == context.user else { return }
         for device in try otherDevices(of: user) where try !hasSession(with: user, device) {
             return try lookUp(user)

@@ -269,7 +269,7 @@ extension ClientTransaction {
         }
         let hash = resealed.item
         let (user, id) = (resealed.from.user, resealed.from.device)
-        guard let known = try device(user, id) else { throw Waiting(.device(user, id)) }
+        guard let known = try authorDevice(user, id) else { throw Waiting(.device(user, id)) }
         try KeyChecks.verify(resealed.object, signedBy: known.signingKey, purpose: .reseal)
         // The session first: its keys move on whatever becomes of the message.
         let content = try open(resealed, known)
@@ -285,7 +285,7 @@ extension ClientTransaction {
             "SELECT 1 FROM client_want WHERE hash = ? AND user = ? AND device = ?",
             [Data(hash.bytes), user.text, id.text])
         let origin = try Origin(content, of: hash, home: context.home.id)
-        try check(origin.conversation, with: user, id, isHere: row != nil)
+        try check(origin.conversation, with: user)
         // Of a run only the last was named: the others are those that its chain lacks. A new device of a user does not
         // know what it could ask for, so in a direct conversation the author may begin.
         guard try row != nil || wanted != nil || origin.isDirect || lacks(origin, of: user, id) else {
@@ -310,19 +310,12 @@ extension ClientTransaction {
         return try unpack(padded)
     }
 
-    /// An author speaks in the own direct conversations, and in channels that it is in. Whoever has left one, or was there
-    /// before this device came in anew, may seal again what came over the channel's node, and not fill gaps that nobody
-    /// has judged.
-    private func check(_ conversation: Conversation, with user: UserID, _ id: DeviceID, isHere: Bool) throws {
+    /// An author speaks in the own direct conversations, and in channels that this device is or was in. Whether it has been
+    /// a member shows from the message that is missed, or from the one that follows it.
+    private func check(_ conversation: Conversation, with user: UserID) throws {
         switch conversation {
         case .direct: if conversation == .between(context.user, user) || user == context.user { return }
-        case .channel(let channel):
-            guard let channel = try self.channel(channel) else { break }
-            if isHere { return }
-            let stay = try row(
-                "SELECT 1 FROM client_member WHERE channel = ? AND user = ? AND device = ? AND until IS NULL",
-                [channel.row, user.text, id.text])
-            if stay != nil { return }
+        case .channel(let channel): if try self.channel(channel) != nil { return }
         }
         throw Rejected(.misdirected, "A message was sealed again for a conversation that its author is not in.")
     }

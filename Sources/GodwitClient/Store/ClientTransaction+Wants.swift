@@ -265,7 +265,7 @@ extension ClientTransaction {
             throw Rejected(.misdirected, "An answer for another device arrived here.")
         }
         if case .device = answer.from {
-            guard let known = try device(answer.author.user, answer.author.device) else {
+            guard let known = try authorDevice(answer.author.user, answer.author.device) else {
                 throw Waiting(.device(answer.author.user, answer.author.device))
             }
             try KeyChecks.verify(answer.object, signedBy: known.signingKey, purpose: .reseal)
@@ -290,8 +290,13 @@ extension ClientTransaction {
     private func close(_ hash: [UInt8], _ reason: String) throws {
         guard let want = try row("SELECT * FROM client_want WHERE hash = ?", [Data(hash)]) else { return }
         try run("DELETE FROM client_want WHERE hash = ?", [Data(hash)])
-        // What was written before this device came is no hole.
-        if reason == HoleReason.notAllowed.rawValue, try showsFrom(want) { return }
+        if reason == HoleReason.notAllowed.rawValue {
+            try forgetPending(hash, of: want["user"])
+            // What was written before this device came is no hole.
+            if try showsFrom(want) {
+                return try run("DELETE FROM client_message WHERE hash = ? AND lost IS NOT NULL", [Data(hash)])
+            }
+        }
         try run(
             """
             INSERT INTO client_message

@@ -93,22 +93,27 @@ extension NodeTransaction {
         }
         let members = try members(of: channel)
         let author = members.first { $0.user == message.author && $0.device == message.device }
-        if author == nil, isVouchedFor {
-            throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
-        }
-        // To strangers a private channel does not exist.
-        if author == nil, try role(of: message.author, in: channel) == nil, try isPrivate(channel) {
-            throw ProtocolError.unknown(id)
-        }
-        guard let author, isVouchedFor || author.role.may(.sendMessages) else {
-            throw ProtocolError(
-                .insufficientPermissions, "The author may not send messages to this channel.",
-                hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
+        if isVouchedFor {
+            // Somebody who has gone since was overtaken by the change that says so.
+            guard try author != nil || wasMember(message.author, message.device, in: channel) else {
+                throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
+            }
+        } else {
+            // To strangers a private channel does not exist.
+            if author == nil, try role(of: message.author, in: channel) == nil, try isPrivate(channel) {
+                throw ProtocolError.unknown(id)
+            }
+            guard let author, author.role.may(.sendMessages) else {
+                throw ProtocolError(
+                    .insufficientPermissions, "The author may not send messages to this channel.",
+                    hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
+            }
         }
         try run(
             "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
         let listed = try listedDevices()
-        var targets = members.map(\.party).filter { listed.contains($0) && $0 != author.party }
+        let own = Party.device(message.author, message.device)
+        var targets = members.map(\.party).filter { listed.contains($0) && $0 != own }
         if id.node == context.id {
             let sites = Set(members.map(\.user.node)).subtracting([context.id, message.author.node])
             targets += sites.sorted().map(Party.node).filter { $0 != source }
@@ -117,6 +122,13 @@ extension NodeTransaction {
             targets.append(.node(id.node))
         }
         return targets
+    }
+
+    /// Whether a device has been seen to go from a channel.
+    private func wasMember(_ user: UserID, _ device: DeviceID, in channel: KnownChannel) throws -> Bool {
+        try row(
+            "SELECT 1 FROM node_member_since WHERE channel = ? AND user = ? AND device = ? AND ended IS NOT NULL",
+            [channel.row, user.text, device.text]) != nil
     }
 }
 

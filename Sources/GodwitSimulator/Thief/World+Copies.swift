@@ -24,7 +24,7 @@ extension World {
     func useCard() async throws {
         guard !cards.isEmpty else { return }
         let (number, card) = cards.remove(at: pick(cards.count))
-        guard devices[number].darkUntil == nil else { return }
+        guard devices[number].isAtHand else { return }
         copied.insert(number)
         tally.copies += 1
         if random.chance(0.5) {

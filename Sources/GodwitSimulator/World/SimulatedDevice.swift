@@ -13,7 +13,15 @@ package struct SimulatedDevice {
     let node: Int
     let clock: VirtualClock
     let directory: String
+    /// The user's, which every device of the user has been given.
+    let identity: (file: IdentityFile, key: SigningKey)
     package private(set) var device: Device
+    /// In the world's time.
+    var enrolled: Int64 = 0
+    /// The box is gone for good since then; nil: it is in use.
+    var lost: Int64?
+    /// It is no more in its user's list since then.
+    var removed: Int64?
     /// Turned off until then, in the world's time; nil: it is on.
     var darkUntil: Int64?
     /// Something may be waiting for the node.
@@ -21,6 +29,9 @@ package struct SimulatedDevice {
     var lastContact: Int64 = 0
 
     var party: Party { device.party }
+    var isInUse: Bool { lost == nil }
+    /// It can be used now.
+    var isAtHand: Bool { lost == nil && darkUntil == nil }
 
     /// A user's first device, with an account at its node.
     package static func enrol(
@@ -31,19 +42,54 @@ package struct SimulatedDevice {
         let device = try await Device.create(
             directory: directory, identity: file, identityKey: key, node: node.home.descriptor, time: clock,
             models: PhraseModelLibrary())
-        var login = LoginConversation(
-            identity: file, key: key, device: device.deviceID, purpose: .register(invite: nil), publication: nil)
-        let challenge = try await node.node.login("auth_challenge_request", login.start(), from: nil)
-        guard case .send(let answer) = try login.receive(challenge.setting("type", "auth_challenge")) else {
-            throw ProtocolError(.internalError, "The login did not go on.")
-        }
-        let success = try await node.node.login("auth_register", answer, from: nil)
-        guard let token = success["session_token"]?.string else {
-            throw ProtocolError(.internalError, "The login brought no token.")
-        }
-        let session = try await node.node.session(for: token)
+        let session = try await session(of: device, (file, key), .register(invite: nil), at: node)
         _ = try await node.node.carryOut("publish_keys", try await device.publication().object, in: session)
-        return SimulatedDevice(user: user, node: place, clock: clock, directory: directory, device: device)
+        return SimulatedDevice(
+            user: user, node: place, clock: clock, directory: directory, identity: (file, key), device: device)
+    }
+
+    /// A further device of the same user, in another box.
+    func further(at node: SimulatedNode, in directory: String, _ clock: VirtualClock) async throws -> SimulatedDevice {
+        let device = try await Device.create(
+            directory: directory, identity: identity.file, identityKey: identity.key, node: node.home.descriptor,
+            time: clock, models: PhraseModelLibrary())
+        let key = identity.key
+        try await Self.publish(by: device, identity, at: node) { try await device.join($0, signedBy: key) }
+        return SimulatedDevice(
+            user: user, node: self.node, clock: clock, directory: directory, identity: identity, device: device)
+    }
+
+    /// Strikes another device of the same user from the list.
+    func remove(_ other: DeviceID, at node: SimulatedNode) async throws {
+        let (device, key) = (device, identity.key)
+        try await Self.publish(by: device, identity, at: node) {
+            try await device.remove(other, from: $0, signedBy: key)
+        }
+    }
+
+    private static func publish(
+        by device: Device, _ identity: (IdentityFile, SigningKey), at node: SimulatedNode,
+        _ successor: (DeviceList) async throws -> Publication
+    ) async throws {
+        let session = try await session(of: device, identity, .login, at: node)
+        let answer = try await node.node.carryOut("list_devices", [:], in: session)
+        let list = try DeviceList(ObjectReader(answer, what: "answer").value("device_list"))
+        _ = try await node.node.carryOut("publish_keys", try await successor(list).object, in: session)
+    }
+
+    private static func session(
+        of device: Device, _ identity: (file: IdentityFile, key: SigningKey), _ purpose: LoginConversation.Purpose,
+        at node: SimulatedNode
+    ) async throws -> GodwitNode.Session {
+        var login = LoginConversation(
+            identity: identity.file, key: identity.key, device: device.deviceID, purpose: purpose, publication: nil)
+        let challenge = try await node.node.login("auth_challenge_request", login.start(), from: nil)
+        guard case .send(let answer) = try login.receive(challenge.setting("type", "auth_challenge")),
+            let step = answer["type"]?.string,
+            let token = try await node.node.login(
+                step, answer.setting("user_id", .string(identity.file.userID.text)), from: nil)["session_token"]?.string
+        else { throw ProtocolError(.internalError, "The login did not go on.") }
+        return try await node.node.session(for: token)
     }
 
     private static func identity(

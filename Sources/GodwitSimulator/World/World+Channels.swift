@@ -10,14 +10,15 @@ extension World {
         let channel = channels[pick(channels.count)]
         let number = pick(devices.count)
         let device = devices[number].device
-        guard devices[number].darkUntil == nil else { return }
+        guard devices[number].isAtHand else { return }
         let state = try await device.channels().first { $0.id == channel.id }?.state
+        let isOwner = devices[number].user == devices[channel.owner].user
         tally.changes += 1
         do {
             switch state {
             case nil, .left, .refused, .invited: try await device.joinChannel(channel.id)
             case .joining: return
-            case .member where number == channel.owner: try await sanction(by: number, in: channel.id)
+            case .member where isOwner: try await sanction(by: number, in: channel.id)
             case .member: try await device.leaveChannel(channel.id)
             }
             devices[number].isDirty = true

@@ -11,6 +11,7 @@ extension World {
         switch event {
         case .write: try await write()
         case .deviceContact(let number):
+            guard devices[number].isInUse else { return }
             try await visit(number)
             events.put(event, at: now + random.around(plan.deviceContacts))
         case .nodeContact(let one, let other):
@@ -28,6 +29,8 @@ extension World {
         case .theft: try await theft()
         case .copyCard: try copyCard()
         case .useCard: try await useCard()
+        case .loss: lose()
+        case .replacement(let number): try await replace(number)
         case .arrival(let records, let place): try await arrive(records, at: place)
         }
     }
@@ -35,8 +38,8 @@ extension World {
     func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
 
     /// Somebody whose box is on.
-    private func someone() -> Int? {
-        let awake = devices.indices.filter { devices[$0].darkUntil == nil }
+    func someone() -> Int? {
+        let awake = devices.indices.filter { devices[$0].isAtHand }
         return awake.isEmpty ? nil : awake[pick(awake.count)]
     }
 

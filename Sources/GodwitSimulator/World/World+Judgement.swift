@@ -60,6 +60,8 @@ extension World {
                 if warning.code == .expired { shelf.late.insert(subject) }
             }
             let isAboutCopy = copied.contains { devices[$0].device.userID.text == warning.subject }
+            // Somebody lost a device while it was coming into a channel.
+            if plan.losses > 0, warning.code == .unlistedDevice { continue }
             let isCauseless = Self.causeless.contains(warning.code) || warning.code == .expired && !outlivesItems
             guard isCauseless, !isAboutCopy, !copied.contains(number) else { continue }
             found(.warned, "device \(number): \(warning.code.rawValue): \(warning.message) (\(warning.subject ?? "-"))")
@@ -95,6 +97,7 @@ extension World {
         let name = "device \(message.device) wrote to \(message.conversation.text): \(message.text)"
         // A store that was put back has given the row to something else.
         if copied.contains(message.device), end?.text != message.text { return }
+        let isAuthorLost = !devices[message.device].isInUse
         guard let end else { return found(.lost, "the outbox has lost what \(name)") }
         for (number, shelf) in shelves.enumerated() where number != message.device {
             let party = devices[number].party
@@ -107,6 +110,8 @@ extension World {
                 tally.late += 1
                 continue
             }
+            // Nobody is left who could seal it again.
+            if isAuthorLost, end.hash.flatMap({ shelf.holes[$0] }) != nil { continue }
             let isTold = shelf.warned.contains(message.author.text)
             let hole = end.hash.flatMap { shelf.holes[$0] }.map { ", a hole: \($0)" } ?? ""
             let trace = try trace(of: epoch, at: number) + ", written on day \(message.at / WorldPlan.day)" + hole
@@ -116,7 +121,7 @@ extension World {
         }
         switch end.state {
         case .waitingKeys, .sealed:
-            if !copied.contains(message.device) { found(.stuck, "\(end.state.rawValue): \(name)") }
+            if !copied.contains(message.device), !isAuthorLost { found(.stuck, "\(end.state.rawValue): \(name)") }
         case .refused, .expired: tally.refused += 1
         case .atNode, .delivered: break
         }
@@ -175,24 +180,30 @@ extension World {
         var readers: Readers = ([], [])
         switch message.conversation {
         case .direct(let one, let other):
-            let user = one == message.author ? other : one
-            readers.may = Set(devices.map(\.party).filter { $0.user == user })
-            readers.must = readers.may
+            let mine = devices.filter { [one, other].contains($0.device.userID) }
+            readers.may = Set(mine.map(\.party))
+            readers.must = Set(mine.filter { $0.enrolled <= message.at }.map(\.party))
         case .channel:
             if let hash = end?.hash, let epoch = epochs[hash.bytes], let found = model.readers(inEpoch: epoch) {
                 readers = found
             }
         }
-        if end?.state == .refused || end?.state == .expired { readers.must = [] }
+        for device in devices {
+            if let removed = device.removed, removed < message.at { readers.may.remove(device.party) }
+            if !device.isInUse { readers.must.remove(device.party) }
+        }
+        let isGone =
+            !devices[message.device].isInUse && end?.state != .atNode && end?.state != .delivered
+        if end?.state == .refused || end?.state == .expired || isGone { readers.must = [] }
         return readers
     }
 
     /// Places in the chains of authors whose messages need not arrive at somebody.
     private struct Chains {
-        /// By author and conversation, in the order of the chain: who must have each message.
+        /// By author's device and conversation, in the order of the chain: who must have each message.
         var must: [String: [Set<Party>]] = [:]
 
-        static func name(_ author: UserID, _ conversation: Conversation) -> String {
+        static func name(_ author: Party, _ conversation: Conversation) -> String {
             author.text + " " + conversation.text
         }
     }
@@ -201,7 +212,7 @@ extension World {
         var chains = Chains()
         // What was never sealed has no place.
         for (message, end) in zip(model.written, ends) where end?.hash != nil {
-            chains.must[Chains.name(message.author, message.conversation), default: []]
+            chains.must[Chains.name(devices[message.device].party, message.conversation), default: []]
                 .append(readers(of: message, end, epochs).must)
         }
         return chains
@@ -217,7 +228,7 @@ extension World {
                 tally.overtaken += 1
                 continue
             }
-            let chain = Chains.name(entry.author, entry.conversation)
+            let chain = Chains.name(.device(entry.author, entry.device), entry.conversation)
             let before = last[chain] ?? -1
             if before >= entry.sequence {
                 found(.disordered, "device \(number) has read \(entry.sequence) after \(before) of \(chain)")
@@ -233,16 +244,24 @@ extension World {
     }
 
     private func judgeRest() async throws {
-        for (number, device) in devices.enumerated() where !copied.contains(number) {
+        for (number, device) in devices.enumerated() where !copied.contains(number) && device.isInUse {
             let status = try await device.device.status()
             // What has missed its keys waits for them for as long as items live.
-            let pending = outlivesItems ? 0 : status.pending
+            let pending = outlivesItems ? 0 : try waiting(device)
             guard status.queued + status.held + pending > 0 else { continue }
             found(
                 .stuck,
-                "device \(number): \(status.queued) queued, \(status.held) held back, \(status.pending) waiting for keys"
+                "device \(number): \(status.queued) queued, \(status.held) held back, \(pending) waiting for keys"
             )
         }
+    }
+
+    /// What waits for anything but a device that has been struck from its user's list.
+    private func waiting(_ device: SimulatedDevice) throws -> Int {
+        let probe = try StoreProbe(device.directory)
+        defer { try? probe.close() }
+        let struck = Set(devices.filter { $0.removed != nil }.map { "device:" + $0.party.text })
+        return try probe.rows("SELECT waits_for FROM client_pending").count { !struck.contains($0["waits_for"]) }
     }
 
     private func judgeStores() async throws {

@@ -12,10 +12,17 @@ extension World {
 
     func comeToRest() async throws {
         faults = .none
-        for number in devices.indices where devices[number].darkUntil != nil { try await brighten(number) }
+        for number in devices.indices where devices[number].darkUntil != nil && devices[number].isInUse {
+            try await brighten(number)
+        }
         let begin = time.milliseconds
-        // What is on a stick arrives as well.
-        while let (_, event) = events.take() { if case .arrival = event { try await carryOut(event) } }
+        // What is on a stick arrives as well, and lost boxes are replaced.
+        while let (_, event) = events.take() {
+            switch event {
+            case .arrival, .replacement: try await carryOut(event)
+            default: continue
+            }
+        }
         var quiet = 0
         while time.milliseconds - begin < Self.restTime {
             time.advance(to: time.milliseconds + Self.pause)
@@ -30,7 +37,7 @@ extension World {
         for number in nodes.indices { try await nodes[number].keepHouse() }
         for _ in 0..<8 {
             var moves = false
-            for number in devices.indices {
+            for number in devices.indices where devices[number].isInUse {
                 let device = devices[number]
                 let waits = await nodes[device.node].node.hasWaiting(for: device.party)
                 guard device.isDirty || waits || time.milliseconds - device.lastContact >= 6 * WorldPlan.hour else {

@@ -23,6 +23,8 @@ public final class World {
         case theft
         case copyCard
         case useCard
+        case loss
+        case replacement(of: Int)
     }
 
     public let seed: UInt64
@@ -116,6 +118,7 @@ public final class World {
                     clock))
             time.advance(to: time.milliseconds + 60_000)
         }
+        for _ in 0..<plan.furtherDevices { _ = try await enrolFurther(pick(plan.users)) }
         for number in 0..<plan.channels {
             let owner = number % plan.users
             let name = try ChannelName("#channel-\(number)")
@@ -126,7 +129,7 @@ public final class World {
         // The owners' wishes arrive before anybody else's.
         for number in 0..<plan.channels { try await contact(number % plan.users) }
         for channel in channels {
-            for number in devices.indices where number != channel.owner && random.chance(plan.joining) {
+            for number in 0..<plan.users where number != channel.owner && random.chance(plan.joining) {
                 try await devices[number].device.joinChannel(channel.id)
                 devices[number].isDirty = true
             }
@@ -146,7 +149,7 @@ public final class World {
         let kinds: [(Event, Int64)] = [
             (.write, plan.messages), (.change, plan.changes), (.darkness, plan.darknesses), (.restart, plan.restarts),
             (.clockJump, plan.clockJumps), (.stick, plan.sticks), (.theft, plan.thefts), (.copyCard, plan.copies),
-            (.useCard, plan.copies),
+            (.useCard, plan.copies), (.loss, plan.losses),
         ]
         for (event, count) in kinds {
             for _ in 0..<count { events.put(event, at: random.integer(time.milliseconds...plan.length)) }
@@ -165,6 +168,8 @@ public struct WorldTally: Sendable, Hashable {
     public var sticks = 0
     public var thefts = 0
     public var refused = 0
+    public var devices = 0
+    public var losses = 0
     /// Readers who were told that a message came too late for them.
     public var late = 0
     /// Messages that readers were shown after later ones of their author, and told so.

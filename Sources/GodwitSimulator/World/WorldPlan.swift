@@ -4,6 +4,8 @@ public struct WorldPlan: Sendable {
     public static let day: Int64 = 24 * hour
 
     public var users = 6
+    /// Devices besides the first one of each user, of users drawn at random.
+    public var furtherDevices = 0
     public var nodes = 2
     public var channels = 2
     /// Chance that a user joins a channel at the beginning.
@@ -32,6 +34,10 @@ public struct WorldPlan: Sendable {
     public var clockJumps: Int64 = 4
     /// Journeys of a stick between two nodes.
     public var sticks: Int64 = 6
+    /// Boxes that are lost for good; their user strikes them from the list and may enrol another one.
+    public var losses: Int64 = 0
+    /// Time until that at most.
+    public var mending: Int64 = 10 * day
     /// Databases that are handed to the thief.
     public var thefts: Int64 = 0
     /// Cards that are copied and used later, in the same box or another.
