@@ -33,6 +33,62 @@ struct FirstContactTests {
         for device in house.all { #expect(try await device.codes() == []) }
     }
 
+    @Test(
+        "the reader's receipt ends the long headers as an answer does; one of another device, or for a later message, does not"
+    )
+    func receipt() async throws {
+        let house = try await Household()
+        let (amina, layla) = (house.amina, house.layla[0])
+        try await amina.send(text: "one", to: .user(layla.userID))
+        try await house.lookUp()
+        try await amina.send(text: "two", to: .user(layla.userID))
+        try await house.hub.collect(from: amina)
+        let hashes = try await amina.outbox().compactMap(\.hash)
+        func tell(_ hash: MessageHash, from device: Party) async throws {
+            let receipt = Receipt(
+                state: .delivered, items: [Array(hash.bytes.prefix(10))], to: amina.party, from: device,
+                at: house.hub.time.now())
+            try await amina.deliver([
+                BatchItem(
+                    kind: .receipt, body: receipt.object.canonicalBytes(), created: house.hub.time.now(),
+                    priority: .control)
+            ])
+        }
+        try await tell(hashes[1], from: layla.party)
+        try await tell(hashes[0], from: .device(layla.userID, amina.deviceID))
+        try await amina.send(text: "three", to: .user(layla.userID))
+        try await house.hub.collect(from: amina)
+        #expect(try await house.hub.messages(to: layla.party).map(form) == [3, 3, 3])
+        try await house.hub.settle(house.all)
+        #expect(try await amina.outbox().allSatisfy { $0.state == .delivered })
+        try await amina.send(text: "four", to: .user(layla.userID))
+        try await house.hub.collect(from: amina)
+        #expect(try await house.hub.messages(to: layla.party).map(form) == [1])
+        try await house.hub.settle(house.all)
+        #expect(try await layla.texts() == ["one", "two", "three", "four"])
+        for device in house.all { #expect(try await device.codes() == []) }
+    }
+
+    @Test("with several readers, each one's receipt ends the long headers of its own entry")
+    func receiptOfOne() async throws {
+        let house = try await Household(devices: 2)
+        let amina = house.amina
+        try await amina.send(text: "one", to: .user(house.layla[0].userID))
+        try await house.lookUp()
+        try await house.hub.collect(from: amina)
+        // The second one stays dark.
+        try await house.hub.settle([amina, house.layla[0]])
+        try await amina.send(text: "two", to: .user(house.layla[0].userID))
+        try await house.hub.collect(from: amina)
+        func form(_ device: Device) async throws -> UInt8? {
+            try await house.hub.messages(to: device.party).last?.wraps.first { $0.party == device.party }?.header.first
+        }
+        #expect(try await form(house.layla[0]) == 1)
+        #expect(try await form(house.layla[1]) == 3)
+        try await house.hub.settle(house.all)
+        for device in house.layla { #expect(try await device.texts() == ["one", "two"]) }
+    }
+
     @Test("a lookup from which the KEM pre-key was taken ends the message with 1000: nothing is sent without it")
     func leftOut() async throws {
         let house = try await Household()

@@ -3,7 +3,7 @@ import GodwitSimulator
 import Testing
 
 /// A year of a small network, some minutes of computing: run with `GODWIT_WORLD_YEAR=1`. `GODWIT_WORLD_MESSAGES` and
-/// `GODWIT_WORLD_USERS` make it larger.
+/// `GODWIT_WORLD_USERS` and `GODWIT_WORLD_DEVICES` make it larger or smaller.
 @Suite("A year")
 struct YearTests {
     private static func number(_ name: String, _ usual: Int) -> Int {
@@ -19,6 +19,7 @@ struct YearTests {
         plan.users = Self.number("GODWIT_WORLD_USERS", 30)
         plan.messages = Int64(Self.number("GODWIT_WORLD_MESSAGES", 2_000))
         (plan.nodes, plan.channels) = (3, 6)
+        (plan.furtherDevices, plan.losses) = (Self.number("GODWIT_WORLD_DEVICES", 80) - plan.users, 10)
         plan.joining = 0.35
         plan.deviceContacts = 48 * WorldPlan.hour
         plan.nodeContacts = 18 * WorldPlan.hour
@@ -28,6 +29,7 @@ struct YearTests {
         (plan.restarts, plan.clockJumps, plan.sticks) = (60, 20, 40)
         let tally = try await run(plan, seed: seed)
         #expect(tally.written > Int(plan.messages) * 3 / 4 && tally.read > tally.written, "\(tally)")
+        #expect(tally.devices >= plan.users + plan.furtherDevices && tally.losses == plan.losses, "\(tally)")
     }
 }
 

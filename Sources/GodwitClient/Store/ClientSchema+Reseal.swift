@@ -16,6 +16,10 @@ extension ClientSchema {
             for statement in missed { try database.execute(sql: statement) }
         }
         migrator.registerMigration("client struck") { database in try database.execute(sql: struck) }
+        migrator.registerMigration("client openings") { database in
+            // The first message of a session that its reader may not have yet.
+            try database.execute(sql: "ALTER TABLE client_session ADD COLUMN opened BLOB CHECK (length(opened) = 32)")
+        }
     }
 
     /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither

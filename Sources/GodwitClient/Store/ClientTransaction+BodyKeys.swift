@@ -26,6 +26,7 @@ extension ClientTransaction {
             // What does not fit goes without: the device has the message, and can ask for its key.
             guard size <= BodyWrap.bytesMax else { break }
             try store(session, with: reader.user, reader.device)
+            try noteOpening(session, with: reader.user, reader.device, by: message.hash)
             wraps.append(wrap)
         }
         return message.replacingRecipients(wraps)

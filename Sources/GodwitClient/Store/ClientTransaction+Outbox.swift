@@ -129,11 +129,13 @@ extension ClientTransaction {
         guard receipt.to == context.party else {
             throw Rejected(.misdirected, "A receipt for another device arrived here.")
         }
-        guard receipt.state == .delivered || receipt.state == .read, case .device(let reader, _) = receipt.from else {
+        guard receipt.state == .delivered || receipt.state == .read, case .device(let reader, let device) = receipt.from
+        else {
             return
         }
         let conversation = Conversation.between(context.user, reader).text
         for item in receipt.items {
+            try noteReceived(item, by: reader, device)
             try run(
                 """
                 UPDATE client_outbox SET state = 'delivered', was_read = max(was_read, ?)

@@ -166,6 +166,11 @@ extension ClientTransaction {
             ResealedMessage.associatedData(of: unsealed(header, nonce))
         }
         try store(session, with: reader.user, reader.device)
+        // A receipt speaks of this form from now on.
+        try run(
+            "UPDATE client_session SET opened = NULL WHERE user = ? AND device = ? AND opened = ?",
+            [reader.user.text, reader.device.text, Data(hash.bytes)])
+        try noteOpening(session, with: reader.user, reader.device, by: hash)
         let object = unsealed(sealed.header, sealed.nonce)
             .setting("content", .object(["ciphertext": .string(Base64.encode(sealed.ciphertext))]))
         let body = context.signing.signed(object, purpose: .reseal).canonicalBytes()

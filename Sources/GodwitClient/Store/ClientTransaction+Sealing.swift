@@ -99,9 +99,11 @@ extension ClientTransaction {
             draft.associatedData(Message.Encryption(keyID: keyID, nonce: nonce, header: header))
         }
         try store(session, with: reader.user, reader.device)
-        return try draft.sealed(
+        let message = try draft.sealed(
             Message.Encryption(keyID: keyID, nonce: sealed.nonce, header: sealed.header),
             ciphertext: sealed.ciphertext, signedBy: context.signing)
+        try noteOpening(session, with: reader.user, reader.device, by: message.hash)
+        return message
     }
 
     private func queue(_ message: Message, of entry: OutboxEntry) throws {

@@ -29,6 +29,36 @@ extension ClientTransaction {
             ])
     }
 
+    /// Notes the first message of a session that its reader may not have yet, so that a receipt for it ends the long
+    /// headers.
+    func noteOpening(_ session: Session, with user: UserID, _ device: DeviceID, by hash: MessageHash) throws {
+        guard session.isUnanswered else { return }
+        try run(
+            """
+            UPDATE client_session SET opened = coalesce(opened, ?) WHERE user = ? AND device = ? AND session = ?
+            """, [Data(hash.bytes), user.text, device.text, session.id])
+    }
+
+    /// A device has read a message: it has the session that the message opened.
+    ///
+    /// - Parameter item: the beginning of the message's hash.
+    func noteReceived(_ item: [UInt8], by user: UserID, _ device: DeviceID) throws {
+        let rest = 32 - item.count
+        for row in try rows(
+            "SELECT session, state FROM client_session WHERE user = ? AND device = ? AND opened BETWEEN ? AND ?",
+            [
+                user.text, device.text, Data(item + [UInt8](repeating: 0, count: rest)),
+                Data(item + [UInt8](repeating: 255, count: rest)),
+            ])
+        {
+            var session = try Self.stored { try Session(decoding: row.blob("state")) }
+            session.noteReceived()
+            try run(
+                "UPDATE client_session SET state = ?, opened = NULL WHERE user = ? AND device = ? AND session = ?",
+                [Data(session.encoded()), user.text, device.text, row["session"] as String])
+        }
+    }
+
     // MARK: First contact
 
     /// First contact with each device whose pre-keys a lookup brought and with which there is no session.

@@ -1,5 +1,5 @@
 /// A pairwise session: what was agreed at first contact or made of an earlier session, the ratchet, and whether the
-/// first answer has come.
+/// other side is known to have it.
 ///
 /// A value; the rules of `RatchetState` about storing before sending hold here too. One device may have several sessions
 /// with another; `id` is what `encryption.key_id` names.
@@ -11,7 +11,7 @@ public struct Session: Sendable, Equatable {
     /// What a session that follows from this one is made of. Nil in sessions that an earlier version made.
     let export: Secret?
     public private(set) var ratchet: RatchetState
-    /// The initiator's keys, repeated in each header until the first answer arrives.
+    /// The initiator's keys, repeated in each header until the first answer, or word that the session is there, arrives.
     public private(set) var pendingPreKey: PreKeyUse?
     /// The same of a rotation.
     public private(set) var pendingRotation: RotationUse?
@@ -41,8 +41,15 @@ public struct Session: Sendable, Equatable {
         self.pendingRotation = pendingRotation
     }
 
-    /// True until the first answer has come, on the side that opened the session.
+    /// True on the side that opened the session, until an answer or a receipt shows that the other side has it.
     public var isUnanswered: Bool { pendingPreKey != nil || pendingRotation != nil }
+
+    /// The other side has said that it read a message of this session: headers need not repeat what makes the session.
+    /// Whoever forges that makes later messages unreadable and no more, as if they had been withheld.
+    public mutating func noteReceived() {
+        pendingPreKey = nil
+        pendingRotation = nil
+    }
 
     /// Encrypts the next message. Store the session before the result leaves (D-6).
     ///
@@ -70,8 +77,7 @@ public struct Session: Sendable, Equatable {
         let message = RatchetMessage(
             header: header.ratchet, nonce: try MessageNonce(sealed.nonce), ciphertext: sealed.ciphertext)
         let content = try ratchet.decrypt(message, aad: aad, from: random)
-        pendingPreKey = nil
-        pendingRotation = nil
+        noteReceived()
         return content
     }
 }
