@@ -143,9 +143,10 @@ public final class HomeNode: Sendable {
             }
             for item in expired { try transaction.followUp(lost: item) }
             let held = try transaction.expireHeld()
+            let judged = try transaction.expireModerated()
             let forgotten = try transaction.forgetJournal()
             try transaction.forgetTakenBack()
-            return max(expired.count, held, forgotten)
+            return max(expired.count, held, judged, forgotten)
         }
     }
 

@@ -6,6 +6,9 @@ extension EndToEnd {
     /// Who is in a channel, over real nodes, links and commands (CH-06 to CH-24, D-14, D-18).
     @Suite("Members of channels")
     struct ChannelCommandTests {
+        /// A name of a message as nobody holds it.
+        private static let noMessage = Base64.encode([UInt8](repeating: 1, count: 32))
+
         /// Two nodes that know each other; alice and carol on the first, bob on the other.
         private struct Places {
             var tool: Tool
@@ -52,6 +55,10 @@ extension EndToEnd {
                 "channel", "bans", "#harbour", "--home", "carol", "--passphrase-file", "passphrase")
             #expect(bans["bans"]?.array?.map { $0.object?["user_id"]?.string } == [places.bob])
             #expect(bans["bans"]?.array?.first?.object?["reason"] == "noise")
+            let held = try await places.tool.json(
+                "channel", "held", "list", "#harbour:" + places.site.id, "--home", "carol", "--passphrase-file",
+                "passphrase")
+            #expect(held == ["messages": []])
             let directory = try await places.tool.json(
                 "channel", "directory", "--home", "alice", "--passphrase-file", "passphrase")
             let own = directory["channels"]?.array?.compactMap(\.object).first { $0["name"] == "#harbour" }
@@ -131,6 +138,8 @@ extension EndToEnd {
                 (["set", "#crew", "--description", "All hands", "--visibility", "private"], "set_channel"),
                 (["mute", "#crew", places.carol, "--for", "10m"], "set_role"),
                 (["unban", "#crew", places.bob], "unban_user"),
+                (["held", "release", "#crew", Self.noMessage], "release_held"),
+                (["held", "discard", "#crew", Self.noMessage], "discard_held"),
                 (["kick", "#crew", places.carol], "remove_member"), (["group", places.carol], "create_channel"),
                 (["transfer", "#crew", places.carol], "transfer_channel"), (["leave", "#crew"], "leave_channel"),
                 (["delete", "#crew", "--yes"], "delete_channel"),
@@ -145,6 +154,9 @@ extension EndToEnd {
                 ["kick", "#crew", "nobody"], ["set", "#crew"], ["kick", "#elsewhere", places.carol], ["join"],
                 ["join", "--invite", "godwit://invite#AAAA"], ["invite", "#crew", "--for", "400d"],
                 ["topic", "#crew", String(repeating: "x", count: 257)], ["info", "#elsewhere"],
+                ["held", "release", "#crew", "msg_short"],
+                ["held", "discard", "#crew", Self.noMessage, Self.noMessage],
+                ["held", "release", "#elsewhere", Self.noMessage],
             ] {
                 let outcome = try await tool.start(["channel"] + line + ["--home", "alice", "--json"]).ended()
                 #expect([65, 77].contains(outcome.code) && outcome.out.isEmpty, "\(line): \(outcome)")

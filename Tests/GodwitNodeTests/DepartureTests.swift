@@ -206,7 +206,7 @@ struct DepartureTests {
         }
     }
 
-    @Test("a text on its way while its author is banned is refused to its author by the channel's node (G-53)")
+    @Test("a text in an unknown epoch, on its way at the ban of its author, is refused by the channel's node (G-53)")
     func late() async throws {
         try await Self.two { one, other, alice, bob in
             let message = bob.person.message(to: "#general", at: one.id)

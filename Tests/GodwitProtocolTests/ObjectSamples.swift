@@ -82,6 +82,20 @@ extension Sample {
         ["type": "pre_key_stock", "to": party(bob, 1), "one_time_pre_keys": 20, "at": .string(time)]
     }
 
+    static var heldMessages: JSONObject {
+        [
+            "type": "held_messages", "to": party(alice, 1), "channel": "#general", "channel_node": "a7f3k9m2",
+            "at": .string(time), "waiting": 40, "next": "32", "messages": [.object(heldMessage)],
+        ]
+    }
+
+    static var heldMessage: JSONObject {
+        [
+            "hash": hash(6), "author": .string(bob), "device": device(2), "timestamp": .string(time),
+            "received_at": .string(time), "size": 700, "left": 2_592_000_000,
+        ]
+    }
+
     static var linkStatus: JSONObject {
         [
             "type": "link_status", "from": "a7f3k9m2", "to": party(alice, 1), "next": "b4n8p2x7", "at": .string(time),
@@ -121,7 +135,7 @@ extension Sample {
     static var all: [JSONObject] {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
-            linkStatus, preKeyStock,
+            linkStatus, preKeyStock, heldMessages,
         ]
     }
 }

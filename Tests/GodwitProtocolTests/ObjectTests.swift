@@ -47,6 +47,7 @@ struct ObjectTests {
             ["user_id", "requester", "as_of", "found", "public_key", "device_list"]
         ),
         (Sample.singleLookupResult, ["signed_pre_key"]), (Sample.preKeyStock, ["to", "at"]),
+        (Sample.heldMessages, ["to", "channel", "channel_node", "at"]),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
         (
@@ -86,6 +87,13 @@ struct ObjectTests {
         (Sample.lookupResult, WrongMember("refresh", 1)), (Sample.lookup, WrongMember("refresh", 1)),
         (Sample.preKeyStock, WrongMember("one_time_pre_keys", 201)),
         (Sample.preKeyStock, WrongMember("one_time_pre_keys", -1)),
+        (Sample.heldMessages, WrongMember("messages", 1)), (Sample.heldMessages, WrongMember("messages", [1])),
+        (Sample.heldMessages, WrongMember("next", 1)), (Sample.heldMessages, WrongMember("waiting", nil)),
+        (Sample.heldMessages, WrongMember("waiting", -1)),
+        (
+            Sample.heldMessages,
+            WrongMember("messages", .array((1...33).map { _ in .object(Sample.heldMessage) }))
+        ),
         (Sample.lookup, WrongMember("at", "2026-11-21T10:30:00Z")),
         (Sample.lookupResult, WrongMember("as_of", "2025-09-06T11:30:00.123+01:00")),
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),

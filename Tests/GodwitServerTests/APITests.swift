@@ -39,6 +39,15 @@ import Testing
             history.calls == [
                 .init(command: "history", data: ["channel": "#dev/help", "limit": 5, "channel_node": "a7f3k9m2"])
             ])
+        let held = try await Self.ask("GET /api/v1/channels/dev/held?limit=5&after=3") {
+            $0.answer("list_held", with: .success(["messages": []]))
+        }
+        #expect(held.calls == [.init(command: "list_held", data: ["channel": "#dev", "limit": 5, "after": "3"])])
+        for decision in ["release", "discard"] {
+            let decided = try await Self.ask("POST /api/v1/channels/dev/held/\(decision)", body: #"{"command":{"a":1}}"#)
+            #expect(
+                decided.calls == [.init(command: decision + "_held", data: ["channel": "#dev", "command": ["a": 1]])])
+        }
         let sent = try await Self.ask("POST /api/v1/channels/%23dev/messages", body: #"{"message":{"a":1}}"#)
         #expect(sent.answer.status == "201")
         #expect(sent.calls == [.init(command: "send_message", data: ["channel": "#dev", "message": ["a": 1]])])

@@ -95,6 +95,22 @@ extension Device {
         try await ask("revoke_invite", of: id, ["id": .string(try Invite.checkedID(invite))])
     }
 
+    /// Asks the channel's node which messages of banned authors it holds for moderators. The answer comes with a later
+    /// contact, as the event `messages_held` of the channel.
+    public func askForHeldMessages(of id: ChannelID) async throws { try await ask("list_held", of: id) }
+
+    /// Lets held messages through.
+    /// - Parameter items: 1 to 64.
+    public func releaseHeld(_ items: [MessageHash], in id: ChannelID) async throws {
+        try await ask("release_held", of: id, ["items": .string(Base64.encode(items.flatMap(\.bytes)))])
+    }
+
+    /// Refuses held messages to their authors.
+    /// - Parameter items: 1 to 64.
+    public func discardHeld(_ items: [MessageHash], in id: ChannelID) async throws {
+        try await ask("discard_held", of: id, ["items": .string(Base64.encode(items.flatMap(\.bytes)))])
+    }
+
     private func ask(_ name: String, of id: ChannelID, _ data: JSONObject = [:]) async throws {
         try await store.write { _ = try $0.ask(name, of: id, data) }
     }
@@ -182,7 +198,8 @@ public struct ChannelEvent: Sendable, Hashable {
     public var row: Int64
     public var channel: ChannelID
     public var at: Timestamp
-    /// `created`, `member_joined`, `member_left`, `role_changed`, `settings_changed`, `invited`, `left`, `deleted`.
+    /// `created`, `member_joined`, `member_left`, `role_changed`, `settings_changed`, `invited`, `left`, `deleted`,
+    /// `messages_held`.
     public var action: String
     public var details: JSONObject
 }

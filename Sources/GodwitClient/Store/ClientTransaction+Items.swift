@@ -62,6 +62,7 @@ extension ClientTransaction {
         // News of the moment, of which a store is no place.
         case .presence, .typing: return
         case .preKeyStock(let stock): try take(stock)
+        case .heldMessages(let held): try note("messages_held", held.object, in: held.channel, at: held.at)
         case .command, .lookup, .erasure:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }

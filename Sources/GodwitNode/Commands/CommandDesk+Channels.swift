@@ -4,7 +4,7 @@ import GodwitProtocol
 /// What a session asks about channels (docs/protocol.md §9.3).
 extension CommandDesk {
     /// Questions by name.
-    static let channelQuestions: Set<String> = ["list_channels", "channel_info", "list_bans"]
+    static let channelQuestions: Set<String> = ["list_channels", "channel_info", "list_bans", "list_held"]
     /// Entries of one answer.
     private static let pageMax: Int64 = 100
     private static let pageUsual: Int64 = 50
@@ -22,9 +22,11 @@ extension CommandDesk {
         let id = ChannelID(name: try data.channelName("channel"), node: node)
         return try await core.read { transaction in
             guard let channel = try transaction.channel(id) else { throw ProtocolError.unknownChannel }
-            return name == "channel_info"
-                ? try transaction.describe(channel, for: user, after: after, limit: limit)
-                : try transaction.listBans(of: channel, for: user, after: after, limit: limit)
+            return switch name {
+            case "channel_info": try transaction.describe(channel, for: user, after: after, limit: limit)
+            case "list_held": try transaction.listHeld(of: channel, for: user, after: after, limit: limit)
+            default: try transaction.listBans(of: channel, for: user, after: after, limit: limit)
+            }
         }
     }
 }

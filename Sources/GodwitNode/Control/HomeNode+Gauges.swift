@@ -17,7 +17,7 @@ extension HomeNode {
         let counts = try await core.read { transaction in
             try transaction.counts().setting("sessions", .integer(Int64(transaction.openSessions())))
         }
-        for key in ["sessions", "users", "channels", "messages", "message_bytes", "peers", "held"] {
+        for key in ["sessions", "users", "channels", "messages", "message_bytes", "peers", "held", "for_moderators"] {
             gauge(key, counts[key]?.integer ?? 0)
         }
         for (priority, queue) in try await queues() {

@@ -37,6 +37,7 @@ enum NodeSchema {
         }
         registerPreKeys(in: &migrator)
         registerEpochs(in: &migrator)
+        registerModeration(in: &migrator)
     }
 
     /// For what is asked with each connection and each account that ends.

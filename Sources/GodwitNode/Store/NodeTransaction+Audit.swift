@@ -12,6 +12,8 @@ enum AuditEvent: String, Sendable, CaseIterable {
     case secondFactorRemoved = "second_factor_removed"
     case recoveryCodeUsed = "recovery_code_used"
     case roleChanged = "role_changed"
+    case heldReleased = "held_released"
+    case heldDiscarded = "held_discarded"
     case accountErased = "account_erased"
     case peerAdded = "peer_added"
     case inviteMade = "invite_made"

@@ -45,7 +45,10 @@ extension NodeTransaction {
         try keepOrder(membership, channel)
         if change.isFresh, let sponsor { try sendKeys(to: sponsor, for: membership, in: channel) }
         try distribute(membership, list, before: before, isComplete: false)
-        if plan.isEnd { try run("DELETE FROM node_channel WHERE channel = ?", [channel.row]) }
+        if plan.isEnd {
+            try refuseModerated(in: channel)
+            try run("DELETE FROM node_channel WHERE channel = ?", [channel.row])
+        }
     }
 
     private func carryOut(_ plan: PlannedChange, in channel: inout KnownChannel) throws {

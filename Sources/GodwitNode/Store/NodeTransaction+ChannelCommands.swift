@@ -9,7 +9,7 @@ extension NodeTransaction {
     /// The commands of this file by name.
     static let channelCommands: Set<String> = [
         "leave_channel", "remove_member", "ban_user", "unban_user", "set_role", "transfer_channel", "set_channel",
-        "delete_channel", "revoke_invite",
+        "delete_channel", "revoke_invite", "release_held", "discard_held",
     ]
     /// Bans of one channel.
     static let bansMax = 4_096
@@ -37,6 +37,8 @@ extension NodeTransaction {
         case "transfer_channel": try transfer(channel, to: fields.userID("user_id"), actor)
         case "set_channel": try set(command.data, of: channel, actor)
         case "delete_channel": try delete(channel, actor)
+        case "release_held": try releaseHeld(HeldMessages.items(fields), in: channel, by: actor.user)
+        case "discard_held": try discardHeld(HeldMessages.items(fields), in: channel, by: actor.user)
         default: try revokeInvite(fields.string("id"), in: channel, by: actor.user)
         }
         if let target = fields.object["user_id"]?.string { try audit(.roleChanged, subject: target, command.name) }
@@ -82,13 +84,15 @@ extension NodeTransaction {
         for level in try [channel] + descendants(of: channel) {
             try settleJoins(of: level.id)
             if try isBan && ban(of: user, in: level) == nil { continue }
-            let devices = try members(of: level).filter { $0.user == user }.map(\.party)
+            let devices = try members(of: level).filter { $0.user == user }
             try run("DELETE FROM node_invited WHERE channel = ? AND user = ?", [level.row, user.text])
             // Who is muted stays so when coming back; a role of a private channel would let in again.
             let kept = try isPrivate(level) ? "" : " AND role <> 'restricted'"
             try run("DELETE FROM node_role WHERE channel = ? AND user = ?" + kept, [level.row, user.text])
             guard !devices.isEmpty else { continue }
-            try change(level.id, by: PlannedChange(leaving: devices, actor: actor.party))
+            try change(level.id, by: PlannedChange(leaving: devices.map(\.party), actor: actor.party))
+            guard let version = try self.channel(level.id)?.version else { continue }
+            try noteDeparture(of: devices, from: level, at: version)
         }
     }
 

@@ -131,7 +131,15 @@ extension NodeTransaction {
         }
         guard let channel = try channel(list.channel), channel.version < list.version else { return }
         try tellGone(from: list, of: channel)
+        let before = try members(of: channel)
+        let remaining = Set(list.devices)
+        try noteDeparture(
+            of: before.filter { !remaining.contains($0.party) }, from: channel, at: list.version)
         try run("DELETE FROM node_member WHERE channel = ?", [channel.row])
+        // Whoever was there before has not come with the list.
+        for member in before where remaining.contains(member.party) {
+            try insert([member.party], into: channel, at: member.joined)
+        }
         try insert(list.devices, into: channel, at: list.version)
         try run("UPDATE node_channel SET listed = ? WHERE channel = ?", [list.version, channel.row])
         try take(list.settings, list.roles, in: channel)
@@ -182,6 +190,7 @@ extension NodeTransaction {
         for joiner in joined { try tellOthers(of: joiner, about: channel) }
         try apply(membership, to: channel)
         try store(membership, channel)
+        try noteDeparture(of: before.filter { membership.left.contains($0.party) }, from: channel, at: version)
         if let now = try self.channel(membership.channel) { list = try memberList(of: now) }
         try distribute(membership, list, before: before, isComplete: isListed)
         arrived.append(.version(membership.channel, version))

@@ -83,6 +83,9 @@ extension NodeTransaction {
         guard let count else { return object }
         for (key, value) in try summary(of: channel, count, role).omitting(["key"]).members { object[key] = value }
         object["version"] = .integer(channel.version)
+        if let role, channel.id.node == context.id, role.may(.banUsers) {
+            object["held"] = .integer(try countHeld(in: channel, below: role))
+        }
         return object
     }
 

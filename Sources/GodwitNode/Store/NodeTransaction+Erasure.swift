@@ -78,10 +78,12 @@ extension NodeTransaction {
             """, [user.text])
         try run("UPDATE node_message SET deleted_by = NULL WHERE deleted_by = ?", [user.text])
         for table in [
-            "node_contact", "node_taken_back", "node_introduction", "node_role", "node_invited", "node_user",
+            "node_contact", "node_taken_back", "node_introduction", "node_role", "node_invited", "node_departure",
+            "node_user",
         ] {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])
         }
+        try run("DELETE FROM node_moderated WHERE author = ?", [user.text])
         try run("DELETE FROM node_contact WHERE contact = ?", [user.text])
         try run("DELETE FROM node_block WHERE blocked = ?", [user.text])
         aftermath.erased = true

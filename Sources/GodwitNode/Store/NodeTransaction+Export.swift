@@ -7,6 +7,8 @@ import GodwitSpool
 extension NodeTransaction {
     /// Messages in one page; their bytes are limited as those of history.
     private static let exportedMax = 200
+    /// Cursors from here on are places among held messages; arrival numbers stay far below.
+    private static let heldCursor: Int64 = 1 << 52
 
     struct ExportPage {
         var lines: [JSONValue]
@@ -25,7 +27,32 @@ extension NodeTransaction {
             return ExportPage(
                 lines: [try accountLine(user, row)] + (try deviceLines(user)) + (try relationLines(user)), next: 0)
         }
-        return try messagePage(user, after: cursor)
+        guard cursor < Self.heldCursor else { return try heldPage(user, after: cursor - Self.heldCursor) }
+        let page = try messagePage(user, after: cursor)
+        return page.next == nil ? try heldPage(user, after: 0) : page
+    }
+
+    /// What of the user waits for moderators.
+    private func heldPage(_ user: UserID, after cursor: Int64) throws -> ExportPage {
+        var page = ExportPage(lines: [])
+        var bytes = 0
+        for row in try rows(
+            """
+            SELECT m.*, c.name, c.node FROM node_moderated m JOIN node_channel c ON c.channel = m.channel
+            WHERE m.author = ? AND m.held > ? ORDER BY m.held LIMIT ?
+            """, [user.text, cursor, Self.exportedMax])
+        {
+            let (held, channel) = (try HeldMessage(row), try ChannelID(row))
+            bytes += held.body.count + 256
+            guard page.lines.isEmpty || bytes <= HistoryQuestion.bytesMax else { break }
+            page.lines.append([
+                "kind": "held_message", "channel": .string(channel.name.text),
+                "channel_node": .string(channel.node.text), "received_at": Self.time(row["received"]),
+                "message": .object(try JSONObject.parse(held.body)),
+            ])
+            page.next = Self.heldCursor + held.row
+        }
+        return page
     }
 
     private static func time(_ milliseconds: Int64?) -> JSONValue {

@@ -20,6 +20,8 @@ extension NodeTransaction {
             try hold(item, from: source, until: unknown.user.text)
         } catch let unknown as MembershipUnknown {
             try postpone(item, from: source, until: unknown)
+        } catch let banned as AuthorBanned {
+            try holdForModerator(banned, from: source, age: item.age)
         } catch is AuthorUnknown {
             // A user of this node: nobody else will introduce the device.
             try refuse(item, from: source, because: .deviceUnlisted)
@@ -84,6 +86,7 @@ extension NodeTransaction {
         case .messageAnswer(let answer): try take(answer, from: source)
         case .resealed(let resealed): try take(resealed, from: source)
         case .moved(let move): try accept(move, from: source)
+        case .heldMessages(let held): try take(held, from: source)
         case .preKeyStock:
             throw ProtocolError(.insufficientPermissions, "A device learns of its stock from its own node.")
         }
@@ -156,6 +159,7 @@ extension NodeTransaction {
             try refuse(
                 SHA256Digest.of(command.object.canonicalBytes()), of: .device(command.userID, command.device),
                 because: .oneTimeKeysFull(taken: taken))
+        case "list_held": try answerListHeld(command)
         case _ where Self.channelCommands.contains(command.name): try carryOutChannelCommand(command)
         case "erase_account": try eraseAccount(command.userID)
         default:

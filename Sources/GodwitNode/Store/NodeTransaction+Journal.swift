@@ -46,7 +46,7 @@ extension NodeTransaction {
 
     /// Milliseconds for which a message is kept: the least of what the node, its author's account and, of a direct
     /// message, its reader's account say.
-    private func retention(of message: Message) throws -> Int64 {
+    func retention(of message: Message) throws -> Int64 {
         var users = [message.author]
         if case .direct(let address) = message.address { users.append(address.user) }
         return try users.reduce(context.retention.milliseconds) { least, user in

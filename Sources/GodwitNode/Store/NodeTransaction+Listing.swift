@@ -20,6 +20,7 @@ extension NodeTransaction {
                 """),
             "peers": try count("SELECT count(*) FROM node_peer"),
             "held": try count("SELECT count(*) FROM node_held"),
+            "for_moderators": try count("SELECT count(*) FROM node_moderated"),
         ]
     }
 

@@ -10,6 +10,16 @@ enum Arrival: Hashable {
     case live
     /// In a batch, after any time; `age` in milliseconds.
     case spooled(age: Int64)
+    /// Held for a moderator until now; for whoever was a member at the version `membership`.
+    case released(age: Int64, membership: Int64)
+
+    /// Milliseconds that it has lived.
+    var age: Int64 {
+        switch self {
+        case .live: 0
+        case .spooled(let age), .released(let age, _): age
+        }
+    }
 }
 
 extension NodeTransaction {
@@ -20,7 +30,8 @@ extension NodeTransaction {
     ///
     /// - Parameter source: the device or node that it came from.
     /// - Returns: false when it was known already.
-    /// - Throws: `ProtocolError`; nothing is written then. `AuthorUnknown` when the author's device is not known yet.
+    /// - Throws: `ProtocolError`; nothing is written then. `AuthorUnknown` when the author's device is not known yet,
+    ///   `AuthorBanned` for what waits for a moderator.
     @discardableResult
     func accept(_ message: Message, from source: Party, arrival: Arrival) throws -> Bool {
         // Entries for devices that are not at home here nobody needs any more.
@@ -37,7 +48,7 @@ extension NodeTransaction {
         // refused below is not remembered, for the transaction is undone.
         guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
         try checkTime(of: message, arrival)
-        let targets = try targets(of: message, from: source)
+        let targets = try targets(of: message, from: source, arrival)
         if let deleter = try deleter(of: message) {
             try journal(message, nil, as: .deleted, by: deleter)
             return true
@@ -45,14 +56,14 @@ extension NodeTransaction {
         let body = message.canonicalBytes
         try journal(message, body)
         if case .direct(let address) = message.address { try noteContact(of: message.author, address.user) }
-        let age: Int64 = if case .spooled(let age) = arrival { age } else { 0 }
         for target in targets {
             try ensureIntroduced(message.author, to: target)
             try enqueue(
                 NewItem(
                     id: ItemID(message.hash.bytes), kind: .message,
                     body: message.wraps.isEmpty ? body : message.forParty(target).canonicalBytes, destination: target,
-                    priority: message.priority, created: message.timestamp, lifetime: message.lifetime, age: age,
+                    priority: message.priority, created: message.timestamp, lifetime: message.lifetime,
+                    age: arrival.age,
                     owner: message.author.node == context.id ? .device(message.author, message.device) : nil))
         }
         return true
@@ -67,7 +78,7 @@ extension NodeTransaction {
                     hint: "Set the clock, or send the message in a batch.",
                     details: ["member": "timestamp", "server_time": .string(now.description)])
             }
-        case .spooled(let age):
+        case .spooled(let age), .released(let age, _):
             guard age < message.lifetime else {
                 throw ProtocolError(.invalidMessageFormat, "The message's lifetime has ended on the way.")
             }
@@ -75,16 +86,18 @@ extension NodeTransaction {
     }
 
     /// Whom the message goes to next, or why it may not.
-    private func targets(of message: Message, from source: Party) throws -> [Party] {
+    private func targets(of message: Message, from source: Party, _ arrival: Arrival) throws -> [Party] {
         switch message.address {
         case .direct(let address): return try directTargets(of: message, address.user)
         case .channel(let name):
             return try channelTargets(
-                of: message, ChannelID(name: name, node: message.channelNode ?? context.id), from: source)
+                of: message, ChannelID(name: name, node: message.channelNode ?? context.id), from: source, arrival)
         }
     }
 
-    private func channelTargets(of message: Message, _ id: ChannelID, from source: Party) throws -> [Party] {
+    private func channelTargets(
+        of message: Message, _ id: ChannelID, from source: Party, _ arrival: Arrival
+    ) throws -> [Party] {
         // What the channel's node sends on has been judged there: if it seems wrong here, a change was missed.
         let isVouchedFor = id.node != context.id && source == .node(id.node)
         guard let channel = try channel(id) else {
@@ -92,30 +105,15 @@ extension NodeTransaction {
             throw ProtocolError.unknown(id)
         }
         let members = try members(of: channel)
-        let author = members.first { $0.user == message.author && $0.device == message.device }
-        if isVouchedFor {
-            // Somebody who has gone since was overtaken by the change that says so.
-            guard try author != nil || wasMember(message.author, message.device, in: channel) else {
-                throw MembershipUnknown(channel: id, version: channel.version + 1, needsList: false)
-            }
-        } else {
-            // To strangers a private channel does not exist.
-            if author == nil, try role(of: message.author, in: channel) == nil, try isPrivate(channel) {
-                throw ProtocolError.unknown(id)
-            }
-            guard let author, author.role.may(.sendMessages) else {
-                throw ProtocolError(
-                    .insufficientPermissions, "The author may not send messages to this channel.",
-                    hint: "Join the channel, or ask a moderator.", details: ["channel": .string(id.name.text)])
-            }
-        }
+        let readers = try readers(of: message, among: members, in: channel, isVouchedFor: isVouchedFor, arrival)
         try run(
             "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
         let listed = try listedDevices()
-        let own = Party.device(message.author, message.device)
-        var targets = members.map(\.party).filter { listed.contains($0) && $0 != own }
+        var targets = readers.map(\.party).filter {
+            listed.contains($0) && $0 != .device(message.author, message.device)
+        }
         if id.node == context.id {
-            let sites = Set(members.map(\.user.node)).subtracting([context.id, message.author.node])
+            let sites = Set(readers.map(\.user.node)).subtracting([context.id, message.author.node])
             targets += sites.sorted().map(Party.node).filter { $0 != source }
         } else if message.author.node == context.id {
             try requirePeer(id.node)
@@ -124,11 +122,47 @@ extension NodeTransaction {
         return targets
     }
 
+    /// The members for whom a message is, or why its author may not send it.
+    private func readers(
+        of message: Message, among members: [KnownMember], in channel: KnownChannel, isVouchedFor: Bool,
+        _ arrival: Arrival
+    ) throws -> [KnownMember] {
+        if case .released(_, let membership) = arrival { return members.filter { $0.joined <= membership } }
+        if let author = members.first(where: { $0.user == message.author && $0.device == message.device }) {
+            guard isVouchedFor || author.role.may(.sendMessages) else { throw ProtocolError.mayNotSend(in: channel.id) }
+            return members
+        }
+        let stay = try stay(of: message, in: channel)
+        if isVouchedFor {
+            // It was sent on before its author left, or was released since: those who could read it then get it.
+            if let stay { return members.filter { $0.joined <= stay.membership } }
+            // Of an epoch that started by time only its members know when it was.
+            if try wasMember(message.author, message.device, in: channel) { return members }
+            throw MembershipUnknown(channel: channel.id, version: channel.version + 1, needsList: false)
+        }
+        if let stay, arrival != .live, channel.id.node == context.id, try ban(of: message.author, in: channel) != nil {
+            throw AuthorBanned(message: message, channel: channel, membership: stay.membership, role: stay.role)
+        }
+        // To strangers a private channel does not exist.
+        if try role(of: message.author, in: channel) == nil, try isPrivate(channel) {
+            throw ProtocolError.unknown(channel.id)
+        }
+        throw ProtocolError.mayNotSend(in: channel.id)
+    }
+
     /// Whether a device has been seen to go from a channel.
     private func wasMember(_ user: UserID, _ device: DeviceID, in channel: KnownChannel) throws -> Bool {
         try row(
             "SELECT 1 FROM node_member_since WHERE channel = ? AND user = ? AND device = ? AND ended IS NOT NULL",
             [channel.row, user.text, device.text]) != nil
+    }
+}
+
+extension ProtocolError {
+    fileprivate static func mayNotSend(in channel: ChannelID) -> Self {
+        Self(
+            .insufficientPermissions, "The author may not send messages to this channel.",
+            hint: "Join the channel, or ask a moderator.", details: ["channel": .string(channel.name.text)])
     }
 }
 

@@ -70,9 +70,9 @@ extension NodeTransaction {
         let isSide = isFromHub ? epoch.isSide : head != nil && head != epoch.predecessor
         try run(
             """
-            INSERT INTO node_rotation (channel, name, side) VALUES (?, ?, ?)
+            INSERT INTO node_rotation (channel, name, side, membership) VALUES (?, ?, ?, ?)
             ON CONFLICT (channel, name) DO UPDATE SET side = excluded.side
-            """, [channel.row, Data(epoch.name), isSide])
+            """, [channel.row, Data(epoch.name), isSide, epoch.membership])
         try run(
             """
             DELETE FROM node_rotation WHERE channel = ?1 AND rotation <=

@@ -18,7 +18,8 @@ enum Supersession {
         case .presence(let notice): "presence/\(notice.userID.text)"
         case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
         case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
-            .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved:
+            .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
+            .heldMessages:
             nil
         }
     }

@@ -24,6 +24,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case messageAnswer(MessageAnswer)
     case resealed(ResealedMessage)
     case moved(ChannelMove)
+    case heldMessages(HeldMessages)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -57,6 +58,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "message_answer": self = .messageAnswer(try MessageAnswer(object))
         case "resealed": self = .resealed(try ResealedMessage(object))
         case "moved": self = .moved(try ChannelMove(object))
+        case "held_messages": self = .heldMessages(try HeldMessages(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -87,6 +89,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .messageAnswer(let value): value.object
         case .resealed(let value): value.object
         case .moved(let value): value.object
+        case .heldMessages(let value): value.object
         }
     }
 }

@@ -65,6 +65,12 @@ enum APIComponents {
             .optional("description", .anyText(0...4_000)),
             .optional("member_count", .integer(0...JSONValue.integerMax)), .optional("last_activity", .time),
         ]),
+        "HeldMessage": .object([
+            .needed("hash", .base64), .needed("message_id", .messageID), .needed("author", .userID),
+            .needed("device", .deviceID), .needed("timestamp", .time), .needed("received_at", .time),
+            .needed("size", .integer(1...JSONValue.integerMax)), .needed("left", .integer(0...JSONValue.integerMax)),
+            .needed("message", .anyObject),
+        ]),
         "History": .object([
             .needed("messages", .list(.anyObject)), .needed("has_more", .boolean),
             .needed("next_cursor", .nullable(.messageID)),

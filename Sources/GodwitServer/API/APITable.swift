@@ -171,6 +171,27 @@ enum APITable {
             body: .object([.needed("command", .anyObject)]),
             failures: [.insufficientPermissions, .channelNotFound, .userNotFound, .nodeUnreachable]),
         APIRoute(
+            method: .get, template: "/channels/{channel_id}/held", command: "list_held",
+            summary: "Messages of banned authors that wait for a moderator, the earliest first.",
+            parameters: [
+                channel, node, .query("limit", .integer(1...100), "At most so many; 50 without it."),
+                .query("after", .anyText(1...20), "`next` of the page before."),
+            ],
+            answer: .object([
+                .needed("messages", .list(.named("HeldMessage"), most: 100)), .optional("next", .anyText(1...20)),
+            ]), freshness: .validated,
+            failures: [.insufficientPermissions, .channelNotFound, .nodeUnreachable]),
+        APIRoute(
+            method: .post, template: "/channels/{channel_id}/held/release", command: "release_held",
+            summary: "Lets held messages through, by the signed command of section 7.", parameters: [channel],
+            body: .object([.needed("command", .anyObject)]),
+            failures: [.insufficientPermissions, .channelNotFound, .userNotFound, .nodeUnreachable]),
+        APIRoute(
+            method: .post, template: "/channels/{channel_id}/held/discard", command: "discard_held",
+            summary: "Refuses held messages to their authors, by the signed command of section 7.",
+            parameters: [channel], body: .object([.needed("command", .anyObject)]),
+            failures: [.insufficientPermissions, .channelNotFound, .userNotFound, .nodeUnreachable]),
+        APIRoute(
             method: .get, template: "/channels/{channel_id}/messages", command: "history",
             summary: "Messages, the latest first (REST-05, REST-06).",
             parameters: [

@@ -11,7 +11,7 @@ struct ChannelCommand: AsyncParsableCommand {
         subcommands: [
             Create.self, Group.self, Join.self, Leave.self, List.self, Info.self, Log.self, Topic.self, Set.self,
             Invite.self, Revoke.self, Kick.self, Ban.self, Unban.self, Role.self, Mute.self, Transfer.self, Move.self,
-            Delete.self, Directory.self, Bans.self,
+            Delete.self, Directory.self, Bans.self, Held.self,
         ])
 
     struct Create: AsyncParsableCommand {

@@ -173,6 +173,7 @@ extension ChannelCommand {
             case "invited": "\(user) has invited you."
             case "left": "You are no member any more."
             case "deleted": "The channel was deleted."
+            case "messages_held": Held.line(event.details)
             default: event.action
             }
         }

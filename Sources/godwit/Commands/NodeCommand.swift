@@ -95,8 +95,8 @@ struct NodeCommand: AsyncParsableCommand {
             let status = try await NodeControl.ask(["request": "status"], home)
             guard !home.json, let fields = status.object else { return Console.value(status) }
             Console.out("node \(fields["id"]?.string ?? "?") (\(fields["name"]?.string ?? ""))")
-            for key in ["users", "channels", "messages", "peers", "held", "sockets"] {
-                Console.out("  \(key): \(fields[key]?.integer ?? 0)")
+            for key in ["users", "channels", "messages", "peers", "held", "for_moderators", "sockets"] {
+                Console.out("  \(key.split(separator: "_").joined(separator: " ")): \(fields[key]?.integer ?? 0)")
             }
             if let heard = fields["broadcast"]?.object { Console.out("  " + Self.line(ofBroadcasts: heard)) }
             let queues = (fields["queues"]?.array ?? []).compactMap(\.object)

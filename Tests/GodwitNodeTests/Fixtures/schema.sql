@@ -62,6 +62,15 @@ CREATE TABLE node_contact (
   contact TEXT NOT NULL,
   PRIMARY KEY (user, contact)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE node_departure (
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  device TEXT NOT NULL,
+  joined INTEGER NOT NULL,
+  departed INTEGER NOT NULL CHECK (departed > joined),
+  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
+  PRIMARY KEY (channel, user, device, departed)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_device (
   user TEXT NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
   device TEXT NOT NULL,
@@ -205,6 +214,23 @@ CREATE TABLE "node_message" (
   deleted_by TEXT,
   CHECK ((body IS NULL) = (hole IS NOT NULL) AND (body IS NULL) = (period IS NULL))
 ) STRICT;
+CREATE TABLE node_moderated (
+  held INTEGER PRIMARY KEY AUTOINCREMENT,
+  channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  author TEXT NOT NULL,
+  device TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
+  membership INTEGER NOT NULL CHECK (membership > 0),
+  source TEXT NOT NULL,
+  body BLOB NOT NULL,
+  timestamp INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  age INTEGER NOT NULL CHECK (age >= 0),
+  since INTEGER NOT NULL,
+  ends INTEGER NOT NULL
+) STRICT;
 CREATE TABLE node_moved (
   channel INTEGER PRIMARY KEY REFERENCES node_channel (channel) ON DELETE CASCADE,
   node TEXT NOT NULL
@@ -267,7 +293,7 @@ CREATE TABLE node_rotation (
   rotation INTEGER PRIMARY KEY AUTOINCREMENT,
   channel INTEGER NOT NULL REFERENCES node_channel (channel) ON DELETE CASCADE,
   name BLOB NOT NULL CHECK (length(name) = 32),
-  side INTEGER NOT NULL CHECK (side IN (0, 1)),
+  side INTEGER NOT NULL CHECK (side IN (0, 1)), membership INTEGER NOT NULL DEFAULT 0,
   UNIQUE (channel, name)
 ) STRICT;
 CREATE TABLE node_second_factor (
@@ -308,6 +334,8 @@ CREATE TABLE node_user (
   CHECK (direct_messages IN ('everyone', 'contacts', 'nobody')), retention INTEGER CHECK (retention >= 0), ends INTEGER) STRICT, WITHOUT ROWID;
 CREATE INDEX node_ban_ends ON node_ban (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_block_blocked ON node_block (blocked);
+CREATE INDEX node_departure_departed ON node_departure (channel, departed);
+CREATE INDEX node_departure_user ON node_departure (user);
 CREATE INDEX node_held_ends ON node_held (ends);
 CREATE INDEX node_held_waits ON node_held (waits_for);
 CREATE INDEX node_member_user ON node_member (user, channel);
@@ -316,6 +344,9 @@ CREATE INDEX node_message_conversation ON node_message (conversation, arrival);
 CREATE INDEX node_message_deleter ON node_message (deleted_by) WHERE deleted_by IS NOT NULL;
 CREATE INDEX node_message_hash ON node_message (substr(hash, 1, 8));
 CREATE INDEX node_message_period ON node_message (period) WHERE period IS NOT NULL;
+CREATE INDEX node_moderated_author ON node_moderated (author);
+CREATE INDEX node_moderated_channel ON node_moderated (channel, held);
+CREATE INDEX node_moderated_ends ON node_moderated (ends);
 CREATE UNIQUE INDEX node_period_slot ON node_period (keeps, slot) WHERE key IS NOT NULL;
 CREATE INDEX node_role_ends ON node_role (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_session_user ON node_session (user, issued);

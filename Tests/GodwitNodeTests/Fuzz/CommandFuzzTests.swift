@@ -36,6 +36,8 @@ import Testing
             asker.order("set_channel", "#room", ["topic": "t", "description": "d", "visibility": "private"]),
             asker.order("transfer_channel", "#room", asker.about(other)),
             asker.order("revoke_invite", "#room", ["id": "aaaaaaaaaaaaaaaaaaaaaaaaaa"]),
+            asker.order("release_held", "#room", ["items": .string(Base64.encode([UInt8](repeating: 3, count: 64)))]),
+            asker.order("discard_held", "#room", ["items": .string(Base64.encode([UInt8](repeating: 3, count: 32)))]),
         ].map { (name: $0["command"]?.string ?? "", data: ["command": JSONValue.object($0)] as JSONObject) }
         let user: JSONObject = ["user_id": .string(other.person.id.text)]
         let marker: JSONObject = [
@@ -46,8 +48,11 @@ import Testing
         return signed + [
             ("publish_keys", person.keys()), ("send_message", ["message": .object(direct)]),
             ("send_message", ["message": .object(sent)]), ("list_channels", ["after": "#a:b", "limit": 3]),
-            ("channel_info", room.setting("limit", 2)), ("list_bans", room), ("lookup_user", user),
-            ("submit", ["object": .object(marker)]), ("update_status", ["status": "away", "message": "m"]),
+            ("channel_info", room.setting("limit", 2)), ("list_bans", room),
+            ("list_held", room.setting("after", "3")), ("lookup_user", user),
+            ("submit", ["object": .object(marker)]),
+            ("submit", ["object": .object(asker.order("list_held", "#room", ["limit": 3, "after": "1"]))]),
+            ("update_status", ["status": "away", "message": "m"]),
             ("received", ["upto": 0]), ("waiting", ["after": 0, "limit": 4]), ("second_factor", [:]),
             ("enrol_second_factor", ["kind": "totp", "algorithm": "SHA1", "digits": 6]),
             ("confirm_second_factor", ["one_time_password": "123456"]), ("list_sessions", [:]),
