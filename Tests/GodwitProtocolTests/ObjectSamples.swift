@@ -72,6 +72,13 @@ extension Sample {
         ]
     }
 
+    static var profileLookup: JSONObject { lookup.setting("profile", true) }
+
+    static var profileResult: JSONObject {
+        lookupResult.omitting(["public_key", "device_list", "bundles"])
+            .setting("profile", ["user_id": .string(bob), "public_key": ed25519(9), "bio": "Pilot."])
+    }
+
     /// The earlier form, with the keys of one device.
     static var singleLookupResult: JSONObject {
         lookupResult.omitting(["bundles"]).setting("signed_pre_key", .object(preKey(user: bob)))
@@ -135,7 +142,8 @@ extension Sample {
     static var all: [JSONObject] {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
-            linkStatus, preKeyStock, heldMessages,
+            linkStatus, preKeyStock, heldMessages, profileLookup, profileResult,
+            profileResult.setting("found", false).setting("profile", .null),
         ]
     }
 }

@@ -87,6 +87,11 @@ struct ObjectTests {
         (Sample.lookupResult, WrongMember("refresh", 1)), (Sample.lookup, WrongMember("refresh", 1)),
         (Sample.preKeyStock, WrongMember("one_time_pre_keys", 201)),
         (Sample.preKeyStock, WrongMember("one_time_pre_keys", -1)),
+        (Sample.profileLookup, WrongMember("profile", 1)), (Sample.profileResult, WrongMember("profile", 1)),
+        (
+            Sample.profileResult,
+            WrongMember("profile", ["user_id": .string(Sample.alice), "public_key": Sample.ed25519(9)])
+        ),
         (Sample.heldMessages, WrongMember("messages", 1)), (Sample.heldMessages, WrongMember("messages", [1])),
         (Sample.heldMessages, WrongMember("next", 1)), (Sample.heldMessages, WrongMember("waiting", nil)),
         (Sample.heldMessages, WrongMember("waiting", -1)),

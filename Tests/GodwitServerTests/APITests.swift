@@ -44,7 +44,8 @@ import Testing
         }
         #expect(held.calls == [.init(command: "list_held", data: ["channel": "#dev", "limit": 5, "after": "3"])])
         for decision in ["release", "discard"] {
-            let decided = try await Self.ask("POST /api/v1/channels/dev/held/\(decision)", body: #"{"command":{"a":1}}"#)
+            let line = "POST /api/v1/channels/dev/held/\(decision)"
+            let decided = try await Self.ask(line, body: #"{"command":{"a":1}}"#)
             #expect(
                 decided.calls == [.init(command: decision + "_held", data: ["channel": "#dev", "command": ["a": 1]])])
         }

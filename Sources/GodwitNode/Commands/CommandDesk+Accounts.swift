@@ -6,11 +6,13 @@ import GodwitProtocol
 
 /// Profiles and what users ask of their data (docs/protocol.md §9.7).
 extension CommandDesk {
-    /// `get_user`: a user's profile, as far as the user's privacy shows it.
+    /// `get_user`: a user's profile, as far as the user's privacy shows it; of a user of another node what that one has
+    /// told, or that it was asked.
     ///
     /// - Throws: `ProtocolError` 2003 for an unknown user and in the same words for one who has blocked the asker.
     func getUser(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
         let (user, asker) = (try data.userID("user_id"), session.user)
+        guard user.node == core.context.id else { return try await getRemoteUser(user, session) }
         let (profile, seen) = try await core.read { transaction in
             (try transaction.profile(of: user, for: asker), try transaction.presence(of: user, for: asker))
         }
@@ -25,6 +27,22 @@ extension CommandDesk {
         var answer = profile
         for (key, value) in status.members { answer[key] = value }
         return answer
+    }
+
+    private func getRemoteUser(_ user: UserID, _ session: Session) async throws -> JSONObject {
+        let (gate, asker) = (core.gate, session.user)
+        let device = session.device.map { Party.device(asker, $0) }
+        let answer = try await core.write { transaction in
+            try transaction.remoteProfile(of: user, for: asker, device) { try gate.claim(by: asker) }
+        }
+        switch answer {
+        case .known(let profile): return profile
+        case .pending: return ["user_id": .string(user.text), "pending": true]
+        case .absent:
+            throw ProtocolError(
+                .userNotFound, "There is no such user, or the user cannot be found.", hint: "Check the user id.",
+                details: ["user_id": .string(user.text)])
+        }
     }
 
     /// `update_identity`: a user's identity file in place of the one before.
@@ -74,7 +92,7 @@ extension NodeTransaction {
         }
         let identity = try IdentityFile(parsing: [UInt8](stored)).identity
         var profile: JSONObject = ["user_id": .string(user.text)]
-        for key in ["public_key", "display_name", "pronouns", "bio", "avatar", "metadata"] {
+        for key in UserLookupResult.profileMembers {
             if let value = identity[key] { profile[key] = value }
         }
         return profile

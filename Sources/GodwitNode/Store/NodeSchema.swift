@@ -38,6 +38,7 @@ enum NodeSchema {
         registerPreKeys(in: &migrator)
         registerEpochs(in: &migrator)
         registerModeration(in: &migrator)
+        registerProfiles(in: &migrator)
     }
 
     /// For what is asked with each connection and each account that ends.

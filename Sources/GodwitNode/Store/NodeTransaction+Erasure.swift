@@ -84,6 +84,7 @@ extension NodeTransaction {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])
         }
         try run("DELETE FROM node_moderated WHERE author = ?", [user.text])
+        try forgetProfiles(of: user)
         try run("DELETE FROM node_contact WHERE contact = ?", [user.text])
         try run("DELETE FROM node_block WHERE blocked = ?", [user.text])
         aftermath.erased = true

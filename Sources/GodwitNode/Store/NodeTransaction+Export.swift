@@ -118,7 +118,10 @@ extension NodeTransaction {
         let told: [JSONValue] = try rows(
             "SELECT party, version FROM node_introduction WHERE user = ? ORDER BY party", [user.text]
         ).map { ["kind": "introduction", "party": .string($0["party"]), "version": .integer($0["version"])] }
-        return channels + contacts + told
+        let profiles: [JSONValue] = try rows(
+            "SELECT user, as_of FROM node_profile WHERE asker = ? ORDER BY user", [user.text]
+        ).map { ["kind": "profile_asked", "user_id": .string($0["user"]), "as_of": Self.time($0["as_of"])] }
+        return channels + contacts + told + profiles
     }
 
     private func messagePage(_ user: UserID, after cursor: Int64) throws -> ExportPage {

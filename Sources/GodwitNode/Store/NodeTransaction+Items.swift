@@ -65,6 +65,7 @@ extension NodeTransaction {
             guard case .node = source else {
                 throw ProtocolError(.insufficientPermissions, "Refusals come from nodes.")
             }
+            guard try !endProfileQuestion(refusal) else { return }
             try forward(refusal.object, toDevice: refusal.to)
         case .receipt(let receipt):
             guard receipt.from == source || receipt.from.user.map({ .node($0.node) }) == source else {
@@ -109,6 +110,7 @@ extension NodeTransaction {
         guard source == .node(result.userID.node) else {
             throw ProtocolError(.insufficientPermissions, "The answer to a lookup comes from the user's home node.")
         }
+        guard !result.isProfile else { return try takeProfile(result) }
         if let found = result.found {
             try introduce(result.userID, publicKey: found.publicKey, list: found.deviceList, from: source)
             try noteGiven(found.deviceList, to: result.requester)
@@ -120,12 +122,19 @@ extension NodeTransaction {
         guard source == lookup.requester || source == .node(lookup.requestingNode) else {
             throw ProtocolError(.insufficientPermissions, "A device looks up for itself only.")
         }
+        if lookup.isProfile, case .device = source {
+            throw ProtocolError.malformed("A device asks with get_user.", member: "profile")
+        }
         guard lookup.userID.node == context.id else {
             try requirePeer(lookup.userID.node)
             try enqueueAnew(lookup.object, to: .node(lookup.userID.node))
             return
         }
         guard case .device(let user, let device) = lookup.requester else { return }
+        guard !lookup.isProfile else {
+            try enqueueAnew(answerProfile(lookup, for: user).object, to: hop(towards: user, device))
+            return
+        }
         let result = try lookUp(lookup)
         let hop = try hop(towards: user, device)
         if let found = result.found { try noteGiven(found.deviceList, to: hop) }

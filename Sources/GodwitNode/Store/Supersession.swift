@@ -12,7 +12,8 @@ enum Supersession {
         case .introduction(let introduction): "introduction/\(introduction.userID.text)"
         case .receipt(let receipt): "receipt/\(receipt.from.text)/\(receipt.to.text)"
         case .lookup(let lookup):
-            "lookup/\(lookup.requester.text)/\(lookup.userID.text)" + (lookup.isRefresh ? "/refresh" : "")
+            "lookup/\(lookup.requester.text)/\(lookup.userID.text)"
+                + (lookup.isRefresh ? "/refresh" : lookup.isProfile ? "/profile" : "")
         // An empty list is a question.
         case .memberList(let list): list.devices.isEmpty ? "question/\(list.channel.text)" : nil
         case .presence(let notice): "presence/\(notice.userID.text)"

@@ -8,13 +8,19 @@ public struct UserLookup: Sendable, Hashable {
     public var at: Timestamp
     /// The asker has sessions and wants the newest signed pre-keys only: no one-time pre-key is given out for it.
     public var isRefresh: Bool
+    /// The node asks what the user shows to the requester's user, and for no keys.
+    public var isProfile: Bool
 
-    public init(userID: UserID, requestingNode: NodeID, requester: Party, at: Timestamp, isRefresh: Bool = false) {
+    public init(
+        userID: UserID, requestingNode: NodeID, requester: Party, at: Timestamp, isRefresh: Bool = false,
+        isProfile: Bool = false
+    ) {
         self.userID = userID
         self.requestingNode = requestingNode
         self.requester = requester
         self.at = at
         self.isRefresh = isRefresh
+        self.isProfile = isProfile
     }
 
     init(_ object: JSONObject) throws(ProtocolError) {
@@ -24,6 +30,7 @@ public struct UserLookup: Sendable, Hashable {
         requester = try fields.party("requester")
         at = try fields.canonicalTimestamp("at")
         isRefresh = try object["refresh"] == nil ? false : fields.bool("refresh")
+        isProfile = try object["profile"] == nil ? false : fields.bool("profile")
         guard case .device(let user, _) = requester, user.node == requestingNode else {
             throw .malformed("The requester is a device of the requesting node.", member: "requester")
         }
@@ -35,6 +42,7 @@ public struct UserLookup: Sendable, Hashable {
             "requester": .string(requester.text), "at": .string(at.description),
         ]
         if isRefresh { object["refresh"] = true }
+        if isProfile { object["profile"] = true }
         return object
     }
 }
@@ -48,6 +56,15 @@ public struct UserLookupResult: Sendable, Hashable {
     public var isRefresh: Bool
     /// Nil: not found.
     public var found: Found?
+    /// Answers a lookup of that kind: then there are no keys, and a `profile` if the user was found.
+    public var isProfile = false
+    /// What the user shows, at most `profileMax` bytes.
+    public var profile: JSONObject?
+
+    /// Bytes of a profile in the canonical form.
+    public static let profileMax = 4_096
+    /// Members of a profile besides `user_id`.
+    public static let profileMembers = ["public_key", "display_name", "pronouns", "bio", "avatar", "metadata"]
 
     /// What is needed to write to the user's devices.
     public struct Found: Sendable, Hashable {
@@ -77,8 +94,13 @@ public struct UserLookupResult: Sendable, Hashable {
         requester = try fields.party("requester")
         asOf = try fields.canonicalTimestamp("as_of")
         isRefresh = try object["refresh"] == nil ? false : fields.bool("refresh")
+        isProfile = object["profile"] != nil
         guard try fields.bool("found") else {
             found = nil
+            return
+        }
+        guard !isProfile else {
+            (found, profile) = (nil, try Self.profile(fields, of: userID))
             return
         }
         let deviceList = try DeviceList(fields.value("device_list"))
@@ -88,6 +110,19 @@ public struct UserLookupResult: Sendable, Hashable {
         found = Found(
             publicKey: try fields.ed25519Key("public_key"), deviceList: deviceList,
             bundles: try object["bundles"] == nil ? [Self.onlyBundle(fields)] : DeviceBundle.list(fields))
+    }
+
+    private static func profile(_ fields: ObjectReader, of user: UserID) throws(ProtocolError) -> JSONObject {
+        let profile = try fields.object("profile")
+        guard try profile.userID("user_id") == user, profile.object.canonicalBytes().count <= profileMax else {
+            throw .malformed("A profile is its user's, and has at most 4,096 bytes.", member: "profile")
+        }
+        _ = try profile.ed25519Key("public_key")
+        var known: JSONObject = ["user_id": .string(user.text)]
+        for name in profileMembers {
+            if let value = profile.object[name] { known[name] = value }
+        }
+        return known
     }
 
     /// The earlier form, which brings the pre-keys of one device.
@@ -106,6 +141,10 @@ public struct UserLookupResult: Sendable, Hashable {
             "as_of": .string(asOf.description), "found": .bool(found != nil),
         ]
         if isRefresh { object["refresh"] = true }
+        if isProfile {
+            object["found"] = .bool(profile != nil)
+            object["profile"] = profile.map { .object($0) } ?? .null
+        }
         guard let found else { return object }
         object["public_key"] = .string(PublicKeyText.text(ed25519: found.publicKey))
         object["device_list"] = .object(found.deviceList.object)

@@ -268,6 +268,16 @@ CREATE TABLE node_period (
   ends INTEGER NOT NULL,
   key BLOB CHECK (length(key) = 60)
 ) STRICT;
+CREATE TABLE node_profile (
+  user TEXT NOT NULL,
+  asker TEXT NOT NULL,
+  profile BLOB,
+  as_of INTEGER,
+  item BLOB NOT NULL CHECK (length(item) = 32),
+  at INTEGER NOT NULL,
+  pending INTEGER NOT NULL CHECK (pending IN (0, 1)),
+  PRIMARY KEY (user, asker)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_recovery_code (
   user TEXT NOT NULL REFERENCES node_second_factor (user) ON DELETE CASCADE,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
@@ -348,6 +358,9 @@ CREATE INDEX node_moderated_author ON node_moderated (author);
 CREATE INDEX node_moderated_channel ON node_moderated (channel, held);
 CREATE INDEX node_moderated_ends ON node_moderated (ends);
 CREATE UNIQUE INDEX node_period_slot ON node_period (keeps, slot) WHERE key IS NOT NULL;
+CREATE INDEX node_profile_asker ON node_profile (asker);
+CREATE INDEX node_profile_at ON node_profile (at);
+CREATE INDEX node_profile_item ON node_profile (item);
 CREATE INDEX node_role_ends ON node_role (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_session_user ON node_session (user, issued);
 CREATE INDEX node_taken_back_ends ON node_taken_back (ends);
