@@ -53,7 +53,7 @@ public final class HomeNode: Sendable {
         let core = NodeCore(
             spool: spool, context: context, time: time, aftermath: handler, logger: logger, gate: gate)
         let identity = ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey)
-        let receiver = NodeReceiver(context: context, time: time, handler: handler)
+        let receiver = NodeReceiver(context: context, time: time, handler: handler, gate: gate)
         let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,
@@ -152,9 +152,14 @@ public final class HomeNode: Sendable {
 
     /// What is due besides, each in a transaction of its own: a queue that takes no more must not hold up ageing.
     private func keepHouse() async {
+        let gate = core.gate
         let works: [@Sendable (NodeTransaction) throws -> Void] = [
             { _ = try $0.expireAccounts() }, { try $0.repeatQuestions() }, { try $0.endSanctions() },
             { try $0.restartEpochs() },
+            { transaction in
+                transaction.gate = gate
+                try transaction.takeUpLookups()
+            },
         ]
         for work in works {
             do { try await core.write(work) } catch {

@@ -9,17 +9,20 @@ final class NodeReceiver: ItemReceiver {
     private let context: NodeContext
     private let time: any TimeSource
     private let handler: AftermathHandler
+    private let gate: Gatekeeper
     // What follows from the frames of a party; carried out once they are durable.
     private let aftermaths = Mutex<[Party: Aftermath]>([:])
 
-    init(context: NodeContext, time: any TimeSource, handler: AftermathHandler) {
+    init(context: NodeContext, time: any TimeSource, handler: AftermathHandler, gate: Gatekeeper) {
         self.context = context
         self.time = time
         self.handler = handler
+        self.gate = gate
     }
 
     func commit(_ items: [BatchItem], from peer: Party, in spool: SQLiteTransaction) throws {
         let transaction = NodeTransaction(spool, context: context, now: time.now())
+        transaction.gate = gate
         for item in items { try transaction.take(item, from: peer) }
         for refused in try transaction.finish() {
             try transaction.refuse(refused.join.item, of: refused.author, because: refused.error)

@@ -16,6 +16,9 @@ final class Gatekeeper: Sendable {
         var commands: RateLimiter<UserID>
         var messages: RateLimiter<UserID>
         var claims: RateLimiter<UserID>
+        var neighbourClaims: RateLimiter<NodeID>
+        // Apart from those of users at home: a neighbour may name as many users as it likes.
+        var claimsElsewhere: RateLimiter<UserID>
         var passwords: RateLimiter<UserID>
         var forgedFrames: RateLimiter<Bool>
         var isMaintained = false
@@ -27,6 +30,8 @@ final class Gatekeeper: Sendable {
             commands = RateLimiter(limits.commands, keysMax: keysMax)
             messages = RateLimiter(limits.messages, keysMax: keysMax)
             claims = RateLimiter(limits.claims, keysMax: keysMax)
+            neighbourClaims = RateLimiter(limits.neighbourClaims, keysMax: keysMax)
+            claimsElsewhere = RateLimiter(limits.claims, keysMax: keysMax)
             passwords = RateLimiter(limits.passwords, keysMax: keysMax)
             forgedFrames = RateLimiter(limits.forgedFrames, keysMax: 1)
         }
@@ -108,6 +113,37 @@ final class Gatekeeper: Sendable {
         try Self.check(state.withLock { $0.claims.take(user, at: now) }, "claims")
     }
 
+    /// A limit that something has to wait for.
+    struct Wait {
+        /// 1 or more.
+        var seconds: Int
+        var limit: String
+
+        var error: ProtocolError {
+            ProtocolError(
+                .rateLimited, "There were too many requests of this kind.", hint: "Wait for the stated time.",
+                details: ["retry_after": .integer(Int64(seconds)), "limit": .string(limit)])
+        }
+    }
+
+    /// Before a lookup that came in a frame is answered or passed on: it takes from what its user has over sockets, or,
+    /// from a neighbour, from what that one has and from what its user has there.
+    /// - Returns: nil where it may go on.
+    func lookup(by user: UserID, from source: Party) -> Wait? {
+        let now = time.uptime()
+        return state.withLock { state in
+            guard case .node(let node) = source else {
+                return state.claims.take(user, at: now).map { Wait(seconds: $0, limit: "claims") }
+            }
+            if let seconds = state.neighbourClaims.take(node, at: now) {
+                return Wait(seconds: seconds, limit: "neighbour_claims")
+            }
+            guard let seconds = state.claimsElsewhere.take(user, at: now) else { return nil }
+            state.neighbourClaims.giveBack(node, at: now)
+            return Wait(seconds: seconds, limit: "claims")
+        }
+    }
+
     /// Before a one-time password is looked at: counted as wrong until it has proved right, so that many at the same
     /// moment are no more tries than one after the other.
     func password(of user: UserID) throws(ProtocolError) {
@@ -135,8 +171,6 @@ final class Gatekeeper: Sendable {
     private static func check(_ wait: Int?, _ limit: String) throws(ProtocolError) {
         guard let wait else { return }
         NodeMetrics.limited(limit)
-        throw ProtocolError(
-            .rateLimited, "There were too many requests of this kind.", hint: "Wait for the stated time.",
-            details: ["retry_after": .integer(Int64(wait)), "limit": .string(limit)])
+        throw Wait(seconds: wait, limit: limit).error
     }
 }

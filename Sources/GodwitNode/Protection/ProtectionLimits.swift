@@ -15,6 +15,8 @@ public struct ProtectionLimits: Sendable, Hashable {
     public var messages = RateLimit(burst: 20_000, perSecond: 1_000)
     /// One-time pre-keys that a user claims: whoever claims all of a stranger's makes his first messages weaker.
     public var claims = RateLimit(burst: 60, perSecond: 0.1)
+    /// Lookups that a neighbour passes on in its frames, of all its users: whoever asks for many learns who exists.
+    public var neighbourClaims = RateLimit(burst: 600, perSecond: 1)
     /// Wrong one-time passwords of a user, who has shown the identity's key already.
     public var passwords = RateLimit(burst: 5, perSecond: 1.0 / 60)
     /// Frames that no known key has sealed, of all who send them: each costs some key agreements.
@@ -25,7 +27,8 @@ public struct ProtectionLimits: Sendable, Hashable {
     /// Names as `node.yaml` has them, each with its place.
     static let members: [(name: String, path: any WritableKeyPath<ProtectionLimits, RateLimit> & Sendable)] = [
         ("login", \.login), ("refused_logins", \.refusedLogins), ("requests", \.requests), ("commands", \.commands),
-        ("messages", \.messages), ("claims", \.claims), ("passwords", \.passwords), ("forged_frames", \.forgedFrames),
+        ("messages", \.messages), ("claims", \.claims), ("neighbour_claims", \.neighbourClaims),
+        ("passwords", \.passwords), ("forged_frames", \.forgedFrames),
     ]
 
     /// Reads `{name: {burst, per_minute}}`; what is not named keeps its default.

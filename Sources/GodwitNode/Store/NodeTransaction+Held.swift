@@ -16,6 +16,9 @@ extension NodeTransaction {
     /// The longest that anything is held, in milliseconds: the longest lifetime of a message.
     private static let heldLifetimeMax: Int64 = 31_536_000_000
 
+    /// Seconds after which a lookup that was pushed out may be asked again.
+    private static let lookupPause = 60
+
     /// Keeps an item; beyond the limit the oldest is refused.
     func hold(_ item: BatchItem, from source: Party, until key: String) throws {
         let uptime = try spool.uptime()
@@ -32,11 +35,15 @@ extension NodeTransaction {
         let count = try row("SELECT count(*) AS n FROM node_held")?["n"] as Int64? ?? 0
         guard count > Int64(context.heldMax), let oldest = try row("SELECT * FROM node_held ORDER BY held LIMIT 1")
         else { return }
+        let isLookup = (oldest["waits_for"] as String).hasPrefix(Self.lookupsKey)
         let dropped = try takeOut(oldest, at: uptime)
         try refuse(
             dropped.item, from: dropped.source,
-            because: ProtocolError(
-                .userNotFound, "What the item needs never came to the reader's node, and too many items wait there."))
+            because: isLookup
+                ? Gatekeeper.Wait(seconds: Self.lookupPause, limit: "held").error
+                : ProtocolError(
+                    .userNotFound, "What the item needs never came to the reader's node, and too many items wait there."
+                ))
     }
 
     /// Takes up the items whose lack has been made good. What still lacks something is held again.
@@ -83,7 +90,7 @@ extension NodeTransaction {
         return ended.count
     }
 
-    private func takeOut(_ row: Row, at uptime: Int64) throws -> (item: BatchItem, source: Party) {
+    func takeOut(_ row: Row, at uptime: Int64) throws -> (item: BatchItem, source: Party) {
         try run("DELETE FROM node_held WHERE held = ?", [row["held"] as Int64])
         let lifetime: Int64 = row["lifetime"]
         let ends: Int64 = row["ends"]

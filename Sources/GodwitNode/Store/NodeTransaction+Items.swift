@@ -13,9 +13,12 @@ extension NodeTransaction {
         try takeUpHeld()
     }
 
-    func attempt(_ item: BatchItem, from source: Party) throws {
+    /// - Parameter isAdmitted: it has waited for its turn, and is not counted again.
+    func attempt(_ item: BatchItem, from source: Party, isAdmitted: Bool = false) throws {
         do {
-            try inSavepoint { try self.dispatch(item, from: source) }
+            try inSavepoint { try self.dispatch(item, from: source, isAdmitted: isAdmitted) }
+        } catch let limited as LookupLimited {
+            try delay(item, from: source, until: limited)
         } catch let unknown as AuthorUnknown where unknown.user.node != context.id {
             try hold(item, from: source, until: unknown.user.text)
         } catch let unknown as MembershipUnknown {
@@ -40,12 +43,14 @@ extension NodeTransaction {
         try refuse(hash, of: author, because: error)
     }
 
-    private func dispatch(_ item: BatchItem, from source: Party) throws {
+    private func dispatch(_ item: BatchItem, from source: Party, isAdmitted: Bool) throws {
         guard item.kind != .message else {
             try accept(try Message(parsing: item.body), from: source, arrival: .spooled(age: item.age))
             return
         }
-        try dispatch(try ProtocolObject(parsing: item.body), from: source)
+        let object = try ProtocolObject(parsing: item.body)
+        if !isAdmitted { try admit(object, from: source) }
+        try dispatch(object, from: source)
     }
 
     /// Carries out or passes on an object.
@@ -206,6 +211,9 @@ extension NodeTransaction {
     static func attribution(of item: BatchItem, from source: Party) -> (hash: [UInt8], author: Party) {
         guard let object = try? JSONObject.parse(item.body, limits: JSONLimits(bytes: ProtocolObject.bytesMax)) else {
             return (SHA256Digest.of(item.body), source)
+        }
+        if object["type"] == "user_lookup", let requester = object["requester"]?.string.flatMap({ try? Party($0) }) {
+            return (SHA256Digest.of(item.body), requester)
         }
         let user = (object["author"] ?? object["user_id"])?.string.flatMap { try? UserID($0) }
         let device = object["device"]?.string.flatMap { try? DeviceID($0) }

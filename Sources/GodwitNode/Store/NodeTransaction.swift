@@ -12,6 +12,8 @@ final class NodeTransaction {
     let spool: SQLiteTransaction
     let context: NodeContext
     let now: Timestamp
+    /// Limits what frames bring; nil where nothing of it comes in frames.
+    var gate: Gatekeeper?
     var aftermath = Aftermath()
     var joins: [ChannelID: [PendingJoin]] = [:]
     /// Joins that could not be carried out and were settled before the end.

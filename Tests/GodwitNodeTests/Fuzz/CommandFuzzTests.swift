@@ -17,7 +17,7 @@ import Testing
         let much = RateLimit(burst: 1e9, perSecond: 1e9)
         (limits.login, limits.refusedLogins, limits.requests) = (much, much, much)
         (limits.commands, limits.messages, limits.claims) = (much, much, much)
-        (limits.passwords, limits.forgedFrames) = (much, much)
+        (limits.passwords, limits.forgedFrames, limits.neighbourClaims) = (much, much, much)
         return limits
     }
 
