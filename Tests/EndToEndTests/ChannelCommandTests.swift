@@ -124,6 +124,50 @@ extension EndToEnd {
             withExtendedLifetime(places.processes) {}
         }
 
+        @Test("texts from before a ban that come after it are held: one is let through and read, one refused (G-53)")
+        func held() async throws {
+            let places = try await Places()
+            let tool = places.tool
+            let room = "#harbour:" + places.site.id
+            try await tool.json("channel", "create", "#harbour", "--home", "alice")
+            for home in ["bob", "carol"] { try await tool.json("channel", "join", room, "--home", home) }
+            try await places.sync("alice", "bob", "carol", until: "all in") {
+                let states = [try await places.state(room, "bob"), try await places.state(room, "carol")]
+                return states == ["member", "member"]
+            }
+            try await tool.json("send", room, "fog", "--home", "alice")
+            try await places.sync("alice", "bob", "carol", until: "the first text") {
+                let texts = [try await places.texts("bob"), try await places.texts("carol")]
+                return texts == [["fog"], ["fog"]]
+            }
+            // carol has no link now, and does not know of the ban.
+            for text in ["low water at two", "sell your boats"] {
+                try await tool.json("send", room, text, "--home", "carol")
+            }
+            try await tool.json("channel", "ban", room, places.carol, "--home", "alice")
+            try await tool.json("sync", "--home", "alice")
+            try await tool.json("sync", "--home", "carol")
+            let list = try await tool.json(
+                "channel", "held", "list", room, "--home", "alice", "--passphrase-file", "passphrase")
+            let names = list["messages"]?.array?.compactMap { $0.object?["hash"]?.string } ?? []
+            try #require(names.count == 2, "\(list)")
+            #expect(list["messages"]?.array?.allSatisfy { $0.object?["author"]?.string == places.carol } == true)
+            try await tool.json("channel", "held", "release", room, names[0], "--home", "alice")
+            try await tool.json("channel", "held", "discard", room, names[1], "--home", "alice")
+            try await places.sync("alice", "bob", until: "the released text") {
+                let texts = [try await places.texts("alice"), try await places.texts("bob")]
+                return texts == [["low water at two"], ["fog", "low water at two"]]
+            }
+            func states() async throws -> [String?] {
+                try await tool.run("outbox", "--home", "carol", "--json").objects.map { $0["state"]?.string }
+            }
+            try await places.sync("carol", until: "the refusal") { try await states().contains("refused") }
+            #expect(try await states().sorted { ($0 ?? "") < ($1 ?? "") } == ["at_node", "refused"])
+            let log = try await tool.run("channel", "log", room, "--home", "alice", "--json")
+            #expect(log.objects.contains { $0["action"] == "messages_held" && $0["details"]?.object?["waiting"] == 1 })
+            withExtendedLifetime(places.processes) {}
+        }
+
         @Test("each command queues what it says and works without any link; what cannot be is refused at once")
         func commands() async throws {
             let places = try await Places()
