@@ -181,11 +181,11 @@ struct RemoteProfileTests {
         }
     }
 
-    @Test("a user of a node that is no peer cannot be asked for (3000)")
+    @Test("a user of a node that is no peer is not found (2003)")
     func unreachable() async throws {
         try await Self.with { _, _, alice, _ in
             let error = try await refusal { _ = try await Self.get(try UserID("zzzzzzz2.bob"), by: alice) }
-            #expect(error.code == .nodeUnreachable)
+            #expect(error.code == .userNotFound && error.hint?.contains("peer add") == true)
         }
     }
 }

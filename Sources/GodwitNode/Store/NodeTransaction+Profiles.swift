@@ -26,7 +26,7 @@ extension NodeTransaction {
     /// - Parameters:
     ///   - device: to whom a refusal of the question goes; nil for a session without one, which can only read.
     ///   - admit: throws where the asker has asked too often; called before a question is sent.
-    /// - Throws: `ProtocolError` 1002, 3000, 3002, where nothing is known and it cannot be asked.
+    /// - Throws: `ProtocolError` 1002, 2003, 3002, where nothing is known and it cannot be asked.
     func remoteProfile(
         of user: UserID, for asker: UserID, _ device: Party?, admit: () throws -> Void
     ) throws -> RemoteProfile {
@@ -40,7 +40,7 @@ extension NodeTransaction {
                         .insufficientPermissions, "The session is for no device.",
                         hint: "Log in with the member device.")
                 }
-                try requirePeer(user.node)
+                try self.requireNode(of: user)
                 try admit()
                 try self.ask(for: user, in: asker, device)
             }
@@ -49,6 +49,15 @@ extension NodeTransaction {
             guard case .known = news else { throw error }
         }
         return news
+    }
+
+    /// Nobody is found at a node to which there is no way, however often somebody asks.
+    private func requireNode(of user: UserID) throws {
+        do { try requirePeer(user.node) } catch let error as ProtocolError where error.code == .nodeUnreachable {
+            throw ProtocolError(
+                .userNotFound, "There is no such user, or the user cannot be found.", hint: error.hint,
+                details: ["user_id": .string(user.text)])
+        }
     }
 
     private static func news(_ row: Row, of user: UserID) throws -> RemoteProfile {

@@ -101,7 +101,7 @@ enum APITable {
             method: .get, template: "/users/{user_id}", command: "get_user",
             summary: "What a user shows (REST-03); of a user of another node, once that one has told.",
             parameters: [user], answer: .named("User"), freshness: .validated,
-            failures: [.insufficientPermissions, .userNotFound, .nodeUnreachable]),
+            failures: [.insufficientPermissions, .userNotFound]),
         APIRoute(
             method: .put, template: "/users/{user_id}", command: "update_identity",
             summary: "Replaces one's own identity file.", parameters: [user],
