@@ -98,8 +98,7 @@ extension NodeTransaction {
                 try route(membership.object, to: .node(site), about: about)
             }
         }
-        let listed = try listedDevices()
-        for device in told where listed.contains(device) {
+        for device in try listed(told) {
             let isNew = joined.contains(device)
             if isNew || isComplete { try route(list.object, to: device, about: []) }
             let about = device == membership.sponsor ? concerned : isNew ? sponsor : []
@@ -107,11 +106,19 @@ extension NodeTransaction {
         }
     }
 
-    /// The devices of this node's users that are on their users' lists: nothing is kept for one that was revoked.
-    func listedDevices() throws -> Set<Party> {
-        let rows = try rows(
-            "SELECT d.user, d.device FROM node_device d JOIN node_user u ON u.user = d.user WHERE u.is_local")
-        return Set(try rows.map { .device(try UserID($0["user"] as String), try DeviceID($0["device"] as String)) })
+    /// Those of some devices that are at home here and on their users' lists: nothing is kept for one that was revoked.
+    func listed(_ devices: [Party]) throws -> [Party] {
+        let statement = try spool.prepared(
+            """
+            SELECT 1 FROM node_user u JOIN node_device d ON d.user = u.user
+            WHERE u.user = ? AND u.is_local AND d.device = ?
+            """)
+        return try devices.filter { party in
+            guard case .device(let user, let device) = party else { return false }
+            statement.bind(1, user.text)
+            statement.bind(2, device.text)
+            return try statement.first { _ in true } ?? false
+        }
     }
 
     /// A member list from a channel's node: the base on which later changes are applied. An empty one, sent to that node,
@@ -257,10 +264,9 @@ extension NodeTransaction {
                 try route(object, to: .node(site), about: [epoch.author])
             }
         }
-        let listed = try listedDevices()
-        for member in members where listed.contains(member.party) {
-            let object = epoch.keepingWraps { $0.userID == member.user && $0.device == member.device }
-            try route(object, to: member.party, about: [epoch.author])
+        for party in try listed(members.map(\.party)) {
+            let object = epoch.keepingWraps { .device($0.userID, $0.device) == party }
+            try route(object, to: party, about: [epoch.author])
         }
     }
 }

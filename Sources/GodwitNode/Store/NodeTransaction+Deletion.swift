@@ -76,10 +76,8 @@ extension NodeTransaction {
                 return try pass(on: deletion, to: [.node(id.node)])
             }
         }
-        let listed = try listedDevices()
-        var targets = members.map(\.party).filter {
-            listed.contains($0) && $0 != .device(deletion.userID, deletion.device)
-        }
+        let author = Party.device(deletion.userID, deletion.device)
+        var targets = try listed(members.map(\.party).filter { $0 != author })
         if id.node == context.id {
             targets += Set(members.map(\.user.node)).subtracting([context.id]).sorted().map(Party.node)
         }

@@ -34,12 +34,10 @@ extension NodeTransaction {
     /// A list came in the place of changes that were missed: devices here that are not in it learn that they are out, by
     /// an empty one.
     func tellGone(from list: MemberList, of channel: KnownChannel) throws {
-        let listed = try listedDevices()
         let remaining = Set(list.devices)
         let empty = MemberList(channel: list.channel, version: list.version, devices: [])
-        for member in try members(of: channel)
-        where listed.contains(member.party) && !remaining.contains(member.party) {
-            try route(empty.object, to: member.party, about: [])
+        for party in try listed(members(of: channel).map(\.party)) where !remaining.contains(party) {
+            try route(empty.object, to: party, about: [])
         }
     }
 

@@ -108,10 +108,8 @@ extension NodeTransaction {
         let readers = try readers(of: message, among: members, in: channel, isVouchedFor: isVouchedFor, arrival)
         try run(
             "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
-        let listed = try listedDevices()
-        var targets = readers.map(\.party).filter {
-            listed.contains($0) && $0 != .device(message.author, message.device)
-        }
+        let own = Party.device(message.author, message.device)
+        var targets = try listed(readers.map(\.party).filter { $0 != own })
         if id.node == context.id {
             let sites = Set(readers.map(\.user.node)).subtracting([context.id, message.author.node])
             targets += sites.sorted().map(Party.node).filter { $0 != source }

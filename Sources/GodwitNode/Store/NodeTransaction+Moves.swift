@@ -35,9 +35,8 @@ extension NodeTransaction {
                 try route(move.object, to: .node(site), about: [move.owner])
             }
         }
-        let listed = try listedDevices()
-        for member in members where listed.contains(member.party) && member.party != owner {
-            try route(move.object, to: member.party, about: [move.owner])
+        for party in try listed(members.map(\.party)) where party != owner {
+            try route(move.object, to: party, about: [move.owner])
         }
     }
 

@@ -101,10 +101,9 @@ extension NodeTransaction {
                 try route(object, to: .node(site), about: [epoch.author])
             }
         }
-        let listed = try listedDevices()
-        for member in members where listed.contains(member.party) {
-            let object = epoch.keepingWraps { $0.userID == member.user && $0.device == member.device }
-            try route(object, to: member.party, about: [epoch.author])
+        for party in try listed(members.map(\.party)) {
+            let object = epoch.keepingWraps { .device($0.userID, $0.device) == party }
+            try route(object, to: party, about: [epoch.author])
         }
     }
 
