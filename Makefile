@@ -34,7 +34,7 @@ help:
 	@echo 'make test      everything that is tested'
 	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
 	@echo 'make lint      the style, checked;  make format: the style, applied'
-	@echo 'make bench     codecs, spool, routing and links, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE:'
+	@echo 'make bench     codecs, spool, routing, growth, clients and links, release build (BENCH="--json"; BENCH_LARGE=1: ten million items; CORPUS=FILE:'
 	@echo '               texts; EMULATOR=PROGRAM CORPUS_100=FILE CORPUS_1000=FILE: links)'
 	@echo 'make docs      the manual, checked and as text in .build/docs'
 	@echo 'make proto     generated code of the batch format, made again from its .proto files'
@@ -89,6 +89,8 @@ bench: build
 	@$(GODWIT_BENCH_PROGRAM) spool-scale $(if $(BENCH_LARGE),--large) --save .build/bench $(BENCH)
 	@Benchmarks/memory.sh .build/bench/memory.json $(BENCH)
 	@Benchmarks/routing.sh .build/bench/routing.json
+	@$(if $(BENCH_LARGE),GROWTH_LARGE=1) Benchmarks/growth.sh .build/bench/growth.json
+	@Benchmarks/client.sh .build/bench/client.json
 	@$(GODWIT) demo --json > .build/bench/demo.json && cat .build/bench/demo.json
 ifneq ($(EMULATOR),)
 	@Benchmarks/links.sh $(EMULATOR) $(CORPUS_100) $(CORPUS_1000) .build/bench/links.json $(filter --json,$(BENCH))

@@ -130,7 +130,7 @@ let benchmarks: [Target] =
             name: "godwit-bench",
             dependencies: [
                 "CSpoolBaseline", "GodwitProtocol", "GodwitCrypto", "GodwitCompression", "GodwitBatch", "GodwitSpool",
-                "GodwitCarrier",
+                "GodwitContact", "GodwitCarrier", "GodwitClient",
                 .arguments, .crypto,
             ],
             path: "Benchmarks/godwit-bench", swiftSettings: strict),

@@ -14,34 +14,13 @@ file=$(realpath "${1:-/dev/null}")
 sessions=${SESSIONS:-10000}
 scratch=$(mktemp -d)
 node=
-stop() {
-    if [ -n "$node" ]; then
-        kill "$node" 2>/dev/null || true
-        wait "$node" 2>/dev/null || true
-        node=
-    fi
-}
+. Benchmarks/node.sh
 trap 'stop; rm -rf "$scratch"' EXIT
 ulimit -n "$(ulimit -H -n)"
 # Not in the checkout, whose own spool a node would take.
 cd "$scratch"
 
-# A fresh node, clear text on loopback: sets node, port and id.
-start() {
-    rm -rf home
-    "$root/.build/release/godwit" node init --home home --listen 127.0.0.1:0 >/dev/null
-    sed -i 's/^tls: .*/tls: false/' home/node/node.yaml
-    # Ten thousand clients of one address.
-    echo 'limits: {login: {burst: 1000000, per_minute: 1000000}, messages: {burst: 1000000, per_minute: 60000000}}' >>home/node/node.yaml
-    taskset -c 0 "$root/.build/release/godwit" node run --home home >log 2>&1 &
-    node=$!
-    for _ in $(seq 120); do
-        grep -q '^Listening' log && break
-        sleep 0.25
-    done
-    port=$(sed -nE 's/^Listening on port ([0-9]+).*/\1/p' log)
-    id=$("$root/.build/release/godwit" node status --home home --json | sed -nE 's/.*"id":"([a-z0-9]{8})".*/\1/p')
-}
+ON="taskset -c 0"
 
 bench() {
     local command=$1
@@ -51,11 +30,11 @@ bench() {
 }
 
 for pairs in 1 8; do
-    start
+    start clear
     bench routing --pairs "$pairs"
     stop
 done
-start
+start clear
 bench sessions --pid "$node" --sessions "$sessions"
 stop
 if [ -n "${PEERS:-}" ]; then

@@ -4,11 +4,12 @@ import ArgumentParser
 @main
 struct GodwitBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "godwit-bench", abstract: "Measure the spool and the codecs of Godwit.",
+        commandName: "godwit-bench", abstract: "Measure codecs, spools, nodes and devices of Godwit.",
         discussion: "Run it as a release build on a machine that does nothing else.",
         subcommands: [
             EnqueueCommand.self, ScaleCommand.self, FillCommand.self, CodecCommand.self, RoutingCommand.self,
-            SessionsCommand.self,
+            SessionsCommand.self, GrowthAccountsCommand.self, GrowthMembersCommand.self, GrowthHistoryCommand.self,
+            ClientSendCommand.self, ClientWeekCommand.self, ClientIdleCommand.self,
         ])
 }
 

@@ -10,7 +10,8 @@ final class LoadClient: Sendable {
         var counter: Int64 = 0
         var requests: Int64 = 0
         var waiting: [String: CheckedContinuation<JSONObject, any Error>] = [:]
-        var acks: [String: ContinuousClock.Instant] = [:]
+        /// Answers to what nobody waits for by itself.
+        var taken = 0
     }
 
     let id: UserID
@@ -79,7 +80,10 @@ final class LoadClient: Sendable {
     }
 
     private func answered(_ event: SocketEvent) {
-        guard let id = event.data["request_id"]?.string else { return }
+        guard let id = event.data["request_id"]?.string else {
+            if event.name == "ack" { state.withLock { $0.taken += 1 } }
+            return
+        }
         let waiting = state.withLock { $0.waiting.removeValue(forKey: id) }
         if event.name == "ack" {
             waiting?.resume(returning: event.data)
@@ -123,6 +127,19 @@ final class LoadClient: Sendable {
     }
 
     func send(_ text: String) async throws { try await socket.send(text) }
+
+    /// Messages that were sent without a request's name and have been answered.
+    var taken: Int { state.withLock { $0.taken } }
+
+    /// The next message to a reader: data of `send_message`.
+    func message(to reader: UserID) -> JSONObject {
+        state.withLock { ["message": .object($0.person.message(to: reader, at: .present))] }
+    }
+
+    /// The next message to a channel: data of `send_message`.
+    func message(in channel: String) -> JSONObject {
+        state.withLock { ["message": .object($0.person.message(in: channel, at: .present))] }
+    }
 
     func channelCommand(_ name: String, _ channel: String) -> JSONObject {
         state.withLock { state in

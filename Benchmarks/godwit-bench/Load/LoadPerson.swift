@@ -10,8 +10,8 @@ struct LoadPerson: Sendable {
     private let identityKey: SigningKey
     private let deviceKey: SigningKey
     private let agreementKey: AgreementKey
-    private var sequence: Int64 = 0
-    private var last: MessageHash?
+    /// Of each conversation the next number, and the hash that it goes on from.
+    private var chains: [String: (sequence: Int64, last: MessageHash?)] = [:]
 
     init(_ name: String, at node: NodeID) throws {
         id = UserID(node: node, username: try Username(name))
@@ -81,23 +81,38 @@ struct LoadPerson: Sendable {
 
     /// The next message to another user: the conversation goes on from the last one.
     mutating func message(to reader: UserID, at time: Timestamp) -> JSONObject {
-        let noise = SampleTalk.bytes(Int(sequence), count: 64)
-        var object: JSONObject = [
-            "type": "text", "timestamp": .string(time.description), "author": .string(id.text),
-            "device": .string(device.text), "channel": .string("@" + reader.text), "seq": .integer(sequence),
-            "prev": last.map { .string($0.base64) } ?? .null,
-            "content": ["ciphertext": .string(Base64.encode(noise))],
-            "encryption": [
-                "algorithm": "chacha20-poly1305", "key_id": "na342hl5nk7kx4ws", "nonce": "AQIDBAAAAAAAAAAA",
-                "header": "",
-            ],
-            "metadata": ["client": "load/1"],
+        message("@" + reader.text, ["channel": .string("@" + reader.text)], at: time)
+    }
+
+    /// The next message to a channel of the own node.
+    mutating func message(in channel: String, at time: Timestamp) -> JSONObject {
+        let place: JSONObject = [
+            "channel": .string(channel), "channel_node": .string(id.node.text),
+            "epoch": .string(Base64.encode(SampleItems.digest(Array(channel.utf8)))),
         ]
+        return message(channel, place, at: time)
+    }
+
+    /// - Parameter place: members that name the conversation.
+    private mutating func message(_ conversation: String, _ place: JSONObject, at time: Timestamp) -> JSONObject {
+        let (sequence, last) = chains[conversation] ?? (0, nil)
+        let noise = SampleTalk.bytes(Int(sequence), count: 64)
+        var object = place
+        object["type"] = "text"
+        object["timestamp"] = .string(time.description)
+        object["author"] = .string(id.text)
+        object["device"] = .string(device.text)
+        object["seq"] = .integer(sequence)
+        object["prev"] = last.map { .string($0.base64) } ?? .null
+        object["content"] = ["ciphertext": .string(Base64.encode(noise))]
+        object["encryption"] = [
+            "algorithm": "chacha20-poly1305", "key_id": "na342hl5nk7kx4ws", "nonce": "AQIDBAAAAAAAAAAA", "header": "",
+        ]
+        object["metadata"] = ["client": "load/1"]
         let hash = MessageHash(linking: SampleItems.digest(Message.body(of: object)), after: last)
         object["id"] = .string(hash.id.text)
         object["signature"] = .string(deviceKey.sign(hash.bytes, purpose: .message).text)
-        sequence += 1
-        last = hash
+        chains[conversation] = (sequence + 1, hash)
         return object
     }
 }

@@ -117,7 +117,7 @@ struct RoutingCommand: AsyncParsableCommand {
 }
 
 /// Tells the node, every so often, what has been received.
-private final class Credit: Sendable {
+final class Credit: Sendable {
     let reader = Mutex<LoadClient?>(nil)
     private let count = Mutex(0)
 

@@ -76,17 +76,5 @@ struct SessionsCommand: AsyncParsableCommand {
     }
 
     /// Resident kB of the node.
-    private func resident() throws -> Int {
-        guard let file = fopen("/proc/\(pid)/status", "r") else {
-            throw ProtocolError.malformed("There is no such process.")
-        }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, 256, file) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard text.hasPrefix("VmRSS:") else { continue }
-            return Int(text.filter(\.isNumber)) ?? 0
-        }
-        throw ProtocolError.malformed("The process says nothing of its memory.")
-    }
+    private func resident() throws -> Int { try ProcessFile.kilobytes("VmRSS", of: pid) }
 }
