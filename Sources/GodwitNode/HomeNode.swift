@@ -58,6 +58,11 @@ public final class HomeNode: Sendable {
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,
             lines: lines)
+        // Weakly: the handler is a part of what answers.
+        handler.custody.set { [weak links] question in
+            guard let links else { return }
+            await links.answer(question, presence)
+        }
         exchange = GuardedExchange(
             inner: ContactAnswerer(intake: intake) { await links.outlet(for: $0) }, gate: gate)
         broadcastIntake = BroadcastIntake(links: links, directory: directory, own: home.noiseKey.publicKey)

@@ -50,6 +50,40 @@ extension EndToEnd {
             withExtendedLifetime(nodes) {}
         }
 
+        @Test("an author who asks hears that a message waits, and that it is forwarded once the stick is back (G-118)")
+        func whereItIs() async throws {
+            let tool = try Tool()
+            let (north, south) = (try await Site(tool, "north"), try await Site(tool, "south"))
+            let nodes = [try await north.start(), try await south.start()]
+            _ = try await north.enrol("alice-r", home: "alice")
+            _ = try await south.enrol("bob-s", home: "bob")
+            for (own, other) in [(north, south), (south, north)] {
+                try await tool.json("peer", "add", other.descriptorFile, "--home", own.home, "--no-call")
+            }
+            try await tool.json("send", "--home", "alice", "@\(south.id).bob-s", "The boat leaves at six.")
+            let queued = try await tool.json("outbox", "--home", "alice")
+            #expect(queued["state"]?.string == "queued")
+            try await tool.json("sync", "--home", "alice")
+            try await Self.carry(tool, from: north, to: south, file: "asked")
+            try await Self.carry(tool, from: south, to: north, file: "answered")
+            // Brings the keys, then takes the message along.
+            let sealed = try await tool.json("sync", "--home", "alice")
+            #expect(sealed["handed_over"]?.integer == 1)
+
+            let untold = try await tool.json("outbox", "--home", "alice")
+            #expect(untold["state"]?.string == "at_node" && untold["copies"] == nil, "nobody tells unasked")
+            try await Self.carry(tool, from: north, to: south, file: "there")
+            let waits = try await tool.json("outbox", "--where", "--home", "alice")
+            let copy = waits["copies"]?.array?.first?.object
+            #expect(waits["state"]?.string == "at_node" && copy?["next"]?.string == south.id)
+            #expect(copy?["state"]?.string == "waiting" && copy?["goes"]?.isNull == true, "nobody knows when")
+            try await Self.carry(tool, from: south, to: north, file: "back")
+            let gone = try await tool.json("outbox", "--where", "--home", "alice")
+            #expect(gone["state"]?.string == "forwarded" && gone["goes"] == nil)
+            #expect(try await tool.run("outbox", "--home", "alice").out.contains("  forwarded  "))
+            withExtendedLifetime(nodes) {}
+        }
+
         /// Every byte of the file stands in a column, at both nodes; what was cut or altered is refused.
         private static func explain(_ tool: Tool, _ sites: [Site]) async throws {
             let bytes = try tool.scratch.bytes("stick")

@@ -103,6 +103,23 @@ extension Sample {
         ]
     }
 
+    static func custodyQuestion(_ items: Int = 2) -> JSONObject {
+        [
+            "type": "custody_question", "from": party(alice, 1), "items": .string(Base64.encode(bytes(1, items * 10))),
+            "at": .string(time),
+        ]
+    }
+
+    static func custody(_ copies: Int = 1) -> JSONObject {
+        let copy: JSONObject = [
+            "item": .string(Base64.encode(bytes(1, 10))), "next": "b4n8p2x7", "state": "waiting", "goes": .string(time),
+        ]
+        return [
+            "type": "custody", "to": party(alice, 1), "at": .string(time),
+            "copies": .array((0..<copies).map { _ in .object(copy) }),
+        ]
+    }
+
     static var linkStatus: JSONObject {
         [
             "type": "link_status", "from": "a7f3k9m2", "to": party(alice, 1), "next": "b4n8p2x7", "at": .string(time),
@@ -143,7 +160,7 @@ extension Sample {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
             linkStatus, preKeyStock, heldMessages, profileLookup, profileResult,
-            profileResult.setting("found", false).setting("profile", .null),
+            profileResult.setting("found", false).setting("profile", .null), custodyQuestion(), custody(),
         ]
     }
 }

@@ -48,6 +48,7 @@ struct ObjectTests {
         ),
         (Sample.singleLookupResult, ["signed_pre_key"]), (Sample.preKeyStock, ["to", "at"]),
         (Sample.heldMessages, ["to", "channel", "channel_node", "at"]),
+        (Sample.custodyQuestion(), ["from", "items", "at"]), (Sample.custody(), ["to", "at", "copies"]),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
         (
@@ -99,6 +100,11 @@ struct ObjectTests {
             Sample.heldMessages,
             WrongMember("messages", .array((1...33).map { _ in .object(Sample.heldMessage) }))
         ),
+        (Sample.custodyQuestion(), WrongMember("items", "")),
+        (Sample.custodyQuestion(), WrongMember("items", .string(Base64.encode(Sample.bytes(1, 11))))),
+        (Sample.custodyQuestion(65), WrongMember("items", Sample.custodyQuestion(65)["items"])),
+        (Sample.custody(), WrongMember("copies", [1])),
+        (Sample.custody(513), WrongMember("copies", Sample.custody(513)["copies"])),
         (Sample.lookup, WrongMember("at", "2026-11-21T10:30:00Z")),
         (Sample.lookupResult, WrongMember("as_of", "2025-09-06T11:30:00.123+01:00")),
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),

@@ -10,13 +10,14 @@ public struct ChatEntry: Sendable, Hashable {
 
     /// How far an own message has come.
     public enum Mark: Sendable, Hashable {
-        case queued, atNode, delivered, read, failed
+        case queued, atNode, forwarded, delivered, read, failed
 
         /// Two cells, in ASCII, so that every terminal has them.
         public var text: String {
             switch self {
             case .queued: ". "
             case .atNode: "> "
+            case .forwarded: ">>"
             case .delivered: "+ "
             case .read: "++"
             case .failed: "! "
@@ -91,7 +92,7 @@ public struct ChatEntry: Sendable, Hashable {
     public static func mark(_ entry: OutboxEntry) -> Mark {
         switch entry.state {
         case .waitingKeys, .sealed: .queued
-        case .atNode: .atNode
+        case .atNode: entry.wasForwarded ? .forwarded : .atNode
         case .delivered: entry.wasRead ? .read : .delivered
         case .refused, .expired: .failed
         }

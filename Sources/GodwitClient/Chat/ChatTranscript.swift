@@ -43,6 +43,7 @@ public struct ChatTranscript: Sendable {
         switch mark {
         case .queued: "queued"
         case .atNode: "at_node"
+        case .forwarded: "forwarded"
         case .delivered: "delivered"
         case .read: "read"
         case .failed: "failed"

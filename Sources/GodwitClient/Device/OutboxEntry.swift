@@ -32,6 +32,8 @@ public struct OutboxEntry: Sendable, Hashable {
     public var isDeleted = false
     /// The reader has said that it was read (direct messages only; readers need not say so).
     public var wasRead = false
+    /// Every node that it goes to from the home node has it, as the home node said when it was asked.
+    public var wasForwarded = false
     /// `content` is that of a later edit.
     public var isEdited = false
     public var reactions: [Reaction] = []

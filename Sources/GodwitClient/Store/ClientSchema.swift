@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 9) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 10) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -36,6 +36,8 @@ enum ClientSchema {
         registerContacts(in: &migrator)
         guard version > 8 else { return }
         registerReseal(in: &migrator)
+        guard version > 9 else { return }
+        registerCustody(in: &migrator)
     }
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken

@@ -63,7 +63,8 @@ extension ClientTransaction {
         case .presence, .typing: return
         case .preKeyStock(let stock): try take(stock)
         case .heldMessages(let held): try note("messages_held", held.object, in: held.channel, at: held.at)
-        case .command, .lookup, .erasure:
+        case .custody(let report): try take(report)
+        case .command, .lookup, .erasure, .custodyQuestion:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }
     }

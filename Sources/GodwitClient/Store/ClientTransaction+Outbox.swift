@@ -14,6 +14,7 @@ extension OutboxEntry {
             hash: row.optionalBlob("hash").flatMap { MessageHash($0) },
             error: try row.optionalBlob("error").flatMap { ProtocolError(object: try JSONObject.parse($0)) },
             isDeleted: row["hole"] as String? != nil, wasRead: row["was_read"],
+            wasForwarded: row["forwarded"],
             relatesTo: try row.optionalBlob("relates").map { bytes in try MessageID("msg_" + Base32.encode(bytes)) })
     }
 }

@@ -6,7 +6,7 @@ import GodwitSpool
 
 /// All links of the node: outlets for peers that call, running links to peers that are called.
 actor LinkBoard {
-    private let core: NodeCore
+    let core: NodeCore
     private let identity: ContactIdentity
     let intake: NodeIntake
     private var configuration: NodeConfiguration

@@ -19,6 +19,9 @@ struct Aftermath: Sendable {
     /// Sessions that ended, by name.
     var endedSessions: [UserID: Set<String>] = [:]
 
+    /// Questions of devices for custody, whose answers need the links.
+    var questions: [Party: CustodyQuestion] = [:]
+
     struct Event: Sendable {
         var event: SocketEvent
         var audience: Set<UserID>
@@ -37,6 +40,7 @@ struct Aftermath: Sendable {
         events += other.events
         ended.formUnion(other.ended)
         endedSessions.merge(other.endedSessions) { $0.union($1) }
+        questions.merge(other.questions) { $1 }
     }
 }
 
@@ -47,6 +51,7 @@ struct AftermathHandler: Sendable {
     let presence: PresenceBoard
     /// Read by the housekeeping, which truncates the log.
     let erased = ErasureMark()
+    let custody = CustodyAnswers()
 
     func carryOut(_ aftermath: Aftermath) async {
         if aftermath.keysChanged { cache.clear() }
@@ -56,6 +61,7 @@ struct AftermathHandler: Sendable {
         for (user, names) in aftermath.endedSessions { await presence.end(user, sessions: names) }
         notifier.notify(aftermath.touched)
         for event in aftermath.events { await presence.push(event.event, to: event.audience) }
+        for question in aftermath.questions.values { await custody.carryOut(question) }
     }
 }
 

@@ -93,8 +93,9 @@ extension NodeTransaction {
         case .resealed(let resealed): try take(resealed, from: source)
         case .moved(let move): try accept(move, from: source)
         case .heldMessages(let held): try take(held, from: source)
-        case .preKeyStock:
-            throw ProtocolError(.insufficientPermissions, "A device learns of its stock from its own node.")
+        case .custodyQuestion(let question): try take(question, from: source)
+        case .preKeyStock, .custody:
+            throw ProtocolError(.insufficientPermissions, "A device learns of that from its own node.")
         }
     }
 

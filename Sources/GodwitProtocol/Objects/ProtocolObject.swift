@@ -25,6 +25,8 @@ public enum ProtocolObject: Sendable, Hashable {
     case resealed(ResealedMessage)
     case moved(ChannelMove)
     case heldMessages(HeldMessages)
+    case custodyQuestion(CustodyQuestion)
+    case custody(CustodyReport)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -59,6 +61,8 @@ public enum ProtocolObject: Sendable, Hashable {
         case "resealed": self = .resealed(try ResealedMessage(object))
         case "moved": self = .moved(try ChannelMove(object))
         case "held_messages": self = .heldMessages(try HeldMessages(object))
+        case "custody_question": self = .custodyQuestion(try CustodyQuestion(object))
+        case "custody": self = .custody(try CustodyReport(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -90,6 +94,8 @@ public enum ProtocolObject: Sendable, Hashable {
         case .resealed(let value): value.object
         case .moved(let value): value.object
         case .heldMessages(let value): value.object
+        case .custodyQuestion(let value): value.object
+        case .custody(let value): value.object
         }
     }
 }

@@ -153,6 +153,8 @@ struct ChatWorker: Sendable {
     }
 
     private func outbox() async throws -> ChatModel.Event {
+        // Who looks wants to know: it goes with the next call, and the marks tell.
+        try await device.askCustody()
         let entries = try await device.recentOutbox(limit: Self.panelMax)
         let book = try await device.addressBook()
         let lines = entries.map { OutboxLine.text($0, book) }
