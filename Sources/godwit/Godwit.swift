@@ -23,6 +23,7 @@ struct Godwit: AsyncParsableCommand {
         ])
 
     static func main() async {
+        Arenas.limit()
         // libcurl and pipes to children would end the process otherwise.
         signal(SIGPIPE, SIG_IGN)
         do {
