@@ -5,7 +5,8 @@
 #   Benchmarks/client.sh [FILE]
 #
 # Needs the release builds of godwit and godwit-bench. Prints one JSON object a line, and keeps them in FILE. WHAT names some
-# of "send week idle"; CHANNELS (1000) and SECONDS_IDLE (60) set others for the last.
+# of "send week idle"; WEEK (5000) sets another number of messages for the second, CHANNELS (1000) and SECONDS_IDLE (60) other
+# circumstances for the last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -38,12 +39,21 @@ bench() {
 
 for what in ${WHAT:-send week idle}; do
     case $what in
-        send) people 8 && bench client-send ;;
-        week) people 26 && bench client-week --godwit "$root/.build/release/godwit" ;;
+        send)
+            people 8
+            bench client-send
+            ;;
+        week)
+            people 26
+            bench client-week --godwit "$root/.build/release/godwit" --messages "${WEEK:-5000}"
+            ;;
         idle)
             people 6
-            bench client-idle --godwit "$root/.build/release/godwit" --node-pid "$node" \
-                --channels "${CHANNELS:-1000}" --seconds "${SECONDS_IDLE:-60}"
+            idle=(client-idle --godwit "$root/.build/release/godwit" --channels "${CHANNELS:-1000}")
+            bench "${idle[@]}" --node-pid "$node" --prepare
+            restart
+            sleep 10
+            bench "${idle[@]}" --node-pid "$node" --seconds "${SECONDS_IDLE:-60}"
             ;;
         *) echo "client.sh: there is no $what" >&2 && exit 64 ;;
     esac

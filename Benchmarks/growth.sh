@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 root=$PWD
 file=$(realpath "${1:-/dev/null}")
 accounts=${ACCOUNTS-100,1000,10000,30000}
-# A channel takes 2,048 devices.
-members=${MEMBERS-10,100,1000,2048}
+# A channel takes 2,048 devices; such a one takes a quarter of an hour.
+members=${MEMBERS-10,100,500,1000}
 history=${HISTORY-1000,10000,100000${GROWTH_LARGE:+,1000000}}
 sessions=${SESSIONS-1000,3000,10000}
 scratch=$(mktemp -d)

@@ -25,6 +25,8 @@ struct ClientIdleCommand: AsyncParsableCommand {
     var seconds = 60
     @Option(help: "Messages a minute meanwhile, all in different channels.")
     var rate = 6
+    @Flag(name: .customLong("prepare"), help: "Make the channels and what is said there, and measure nothing.")
+    var isPreparing = false
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
@@ -33,14 +35,21 @@ struct ClientIdleCommand: AsyncParsableCommand {
             throw ValidationError("One home more than --members is needed.")
         }
         let others = Array(all.dropFirst())
-        let watch = Watch()
-        let targets = try await prepare(listener, others)
+        guard !isPreparing else {
+            try await prepare(listener, others)
+            return try await all.close()
+        }
         let directory = listener.directory
         let before = try await listener.device.status()
+        let joined = try await listener.device.channels().filter { $0.state == .member }.map(\.id)
+        var targets: [(author: ClientHome, channel: ChannelID)] = []
+        for other in others {
+            targets += try await other.device.channels().filter { $0.state == .member }.map { (other, $0.id) }
+        }
         var result = Report(name: "client-idle")
-        result.add("channels", try await listener.device.channels().count { $0.state == .member })
+        result.add("channels", joined.count)
         result.add("members", members + 1)
-        result.add("prepared_seconds", watch.seconds)
+        result.add("messages", before.inbox)
         try await listener.device.close()
         let quiet = try ProcessFile.kilobytes("VmRSS", of: nodePid)
         let start = ContinuousClock.now
@@ -61,9 +70,7 @@ struct ClientIdleCommand: AsyncParsableCommand {
     }
 
     /// Channels of everybody, with the listener in each.
-    private func prepare(
-        _ listener: ClientHome, _ others: [ClientHome]
-    ) async throws -> [(author: ClientHome, channel: ChannelID)] {
+    private func prepare(_ listener: ClientHome, _ others: [ClientHome]) async throws {
         let tag = UInt32.random(in: 0 ... .max)
         var targets: [(author: ClientHome, channel: ChannelID)] = []
         for number in 0..<channels {
@@ -85,7 +92,6 @@ struct ClientIdleCommand: AsyncParsableCommand {
             }
         }
         try await ([listener] + others).settle()
-        return targets
     }
 
     /// - Parameter quiet: kB of the node before the client came.

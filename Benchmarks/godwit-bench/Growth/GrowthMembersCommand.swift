@@ -11,6 +11,8 @@ struct GrowthMembersCommand: AsyncParsableCommand {
     @OptionGroup var node: NodeUnderTest
     /// The last joins before a size whose time is taken.
     private static let joins = 10
+    /// Copies that are queued at each size: one author's share of the spool is 64 MiB, and every copy counts.
+    private static let copies = 20_000
 
     func run() async throws {
         let tag = String(UInt32.random(in: 0 ... .max), radix: 36)
@@ -35,7 +37,9 @@ struct GrowthMembersCommand: AsyncParsableCommand {
             let last = times.suffix(Self.joins).sorted()
             result.add("members", members)
             if !last.isEmpty { result.add("join_p50_ms", last[last.count / 2] * 1_000, places: 2) }
-            try await pair.measure("message", &result) { pair.author.message(in: channel) }
+            let count = max(1, min(MeasuredPair.usualCount, Self.copies / size))
+            try await pair.measure("message", &result, count: count) { pair.author.message(in: channel) }
+            result.add("timed", count)
             try node.addMemory(&result)
             try result.publish(node.report)
         }

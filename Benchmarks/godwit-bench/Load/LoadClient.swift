@@ -17,7 +17,7 @@ final class LoadClient: Sendable {
     let id: UserID
     private let socket: WebSocketClient
     private let state: Mutex<State>
-    /// Arrival number and id of each message that is pushed.
+    /// Arrival number of whatever is pushed, and the id of a message; empty for another object.
     private let onMessage: @Sendable (_ id: String, _ arrival: Int64) -> Void
 
     private init(
@@ -68,11 +68,9 @@ final class LoadClient: Sendable {
         for try await text in socket.messages {
             let event = try SocketEvent(JSONObject.parse(Array(text.utf8), limits: JSONLimits(bytes: 131_072)))
             switch event.name {
-            case "message":
-                guard let id = event.data["message"]?.object?["id"]?.string,
-                    let arrival = event.data["arrival"]?.integer
-                else { throw Self.unexpected }
-                onMessage(id, arrival)
+            case "message", "object":
+                guard let arrival = event.data["arrival"]?.integer else { throw Self.unexpected }
+                onMessage(event.data["message"]?.object?["id"]?.string ?? "", arrival)
             case "ack", "error": answered(event)
             default: break
             }
