@@ -13,6 +13,7 @@ struct StolenKeys {
     private var chains: [ChainName: SenderChain] = [:]
     private var signedPreKeys: [Int64: AgreementKey] = [:]
     private var oneTimeKeys: [Int64: AgreementKey] = [:]
+    private var kemKeys: [Int64: KEMKey] = [:]
     private var devices: [String: [UInt8]] = [:]
     private let identity: AgreementKey
 
@@ -35,6 +36,9 @@ struct StolenKeys {
         }
         for row in try probe.rows("SELECT id, secret FROM client_one_time_key") {
             oneTimeKeys[row["id"]] = try AgreementKey(Secret(row.bytes("secret")))
+        }
+        for row in try probe.rows("SELECT id, seed FROM client_kem_pre_key") {
+            kemKeys[row["id"]] = try KEMKey(Secret(row.bytes("seed")))
         }
         for row in try probe.rows("SELECT device, agreement_key FROM client_device") {
             devices[row["device"]] = row.bytes("agreement_key")
@@ -63,8 +67,10 @@ struct StolenKeys {
             let initiator = devices[message.device.text].flatMap({ try? AgreementPublicKey($0) })
         else { return nil }
         let oneTime = use.oneTimePreKeyID.flatMap { oneTimeKeys[Int64($0)] }
-        guard (oneTime == nil) == (use.oneTimePreKeyID == nil) else { return nil }
+        let kem = use.kem.flatMap { kemKeys[Int64($0.id)] }
+        guard (oneTime == nil) == (use.oneTimePreKeyID == nil), (kem == nil) == (use.kem == nil) else { return nil }
         return try? Session.respond(
-            identity: identity, signedPreKey: signedPreKey, oneTimePreKey: oneTime, initiator: initiator, preKey: use)
+            identity: identity, signedPreKey: signedPreKey, oneTimePreKey: oneTime, kem: kem, initiator: initiator,
+            preKey: use)
     }
 }
