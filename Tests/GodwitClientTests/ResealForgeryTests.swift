@@ -121,4 +121,25 @@ struct ResealForgeryTests {
         #expect(shown.last?.author == scene.amina.userID)
         #expect(shown.last?.conversation == .between(scene.amina.userID, scene.layla.userID))
     }
+
+    @Test("keep no message away that cannot be opened either: its place becomes a hole of its author, who fills it")
+    func takenAndUnreadable() async throws {
+        let scene = try await scene()
+        try await scene.layla.store.write { transaction in
+            try transaction.run("DELETE FROM client_session WHERE user = ?", [scene.amina.userID.text])
+        }
+        try await scene.amina.send(text: "one", to: .user(scene.layla.userID))
+        try await scene.hub.collect(from: scene.amina)
+        let items = await scene.hub.drain(scene.layla.party)
+        try await forge(try #require(try await scene.amina.outbox().last?.hash), in: scene)
+        #expect(try await scene.layla.texts() == ["zero", "zero", "forged"])
+        try await scene.layla.deliver(items)
+        try await scene.layla.prepareContact()
+        scene.hub.time.advance(ClientTransaction.wantPatience)
+        try await scene.layla.prepareContact()
+        try await scene.hub.settle(scene.all)
+        let shown = try await scene.layla.inbox()
+        #expect(shown.map(\.text) == ["zero", "zero", "one"])
+        #expect(shown.last?.author == scene.amina.userID)
+    }
 }

@@ -65,7 +65,9 @@ extension ClientTransaction {
         {
             let message = try Self.stored { try Message(parsing: row.blob("body")) }
             guard message.conversation == .channel(channel.id),
-                try self.row("SELECT 1 FROM client_message WHERE hash = ?", [Data(message.hash.bytes)]) != nil
+                try self.row(
+                    "SELECT 1 FROM client_message WHERE hash = ? AND user = ? AND device = ?",
+                    [Data(message.hash.bytes), message.author.text, message.device.text]) != nil
             else { continue }
             try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
         }

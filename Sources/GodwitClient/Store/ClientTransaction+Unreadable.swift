@@ -78,7 +78,11 @@ extension ClientTransaction {
             """
             INSERT INTO client_message
               (hash, conversation, user, device, seq, prev, timestamp, received, type, content, starts, lost)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (hash) DO UPDATE SET conversation = excluded.conversation, user = excluded.user,
+              device = excluded.device, seq = excluded.seq, prev = excluded.prev, timestamp = excluded.timestamp,
+              content = excluded.content, starts = excluded.starts, lost = excluded.lost, late = NULL, shown = NULL
+              WHERE user <> excluded.user OR device <> excluded.device
             """,
             [
                 Data(message.hash.bytes), message.conversation.text, message.author.text, message.device.text,
@@ -129,7 +133,8 @@ extension ClientTransaction {
             let message = try Self.stored { try Message(parsing: row.blob("body")) }
             guard !message.isAmongOwn else { continue }
             if let known = try self.row(
-                "SELECT lost, synced FROM client_message WHERE hash = ?", [Data(message.hash.bytes)])
+                "SELECT lost, synced FROM client_message WHERE hash = ? AND user = ? AND device = ?",
+                [Data(message.hash.bytes), message.author.text, message.device.text])
             {
                 // It has come sealed again meanwhile: nothing waits any more. What another own device told stays unproven.
                 if known["lost"] as String? == nil, !(known["synced"] as Bool) {

@@ -183,7 +183,8 @@ extension ClientTransaction {
         try run(
             """
             DELETE FROM client_want WHERE due <= ?1 AND EXISTS
-              (SELECT 1 FROM client_message m WHERE m.hash = client_want.hash AND m.lost IS NULL)
+              (SELECT 1 FROM client_message m WHERE m.hash = client_want.hash AND m.user = client_want.user
+                AND m.device = client_want.device AND m.lost IS NULL)
             """, [try age()])
         let due = try rows(
             "SELECT * FROM client_want WHERE due <= ? AND attempts < ? ORDER BY conversation, user, device, seq",
