@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import Synchronization
 
 /// One caller's part of a shared transaction.
@@ -141,8 +142,12 @@ final class GroupCommit: Sendable {
             memory.groupBegins()
             try database.inTransaction(.immediate) {
                 while true {
-                    // Whoever has come meanwhile shares the commit: most writers of the group before, just resumed.
-                    if rest.isEmpty { rest = take(Self.groupMax - outcome.parts.count) }
+                    if rest.isEmpty {
+                        // Whoever has come meanwhile shares the commit: most writers of the group before, just resumed.
+                        // Where the core is busy those who read them get their turn first.
+                        sched_yield()
+                        rest = take(Self.groupMax - outcome.parts.count)
+                    }
                     guard let job = rest.popFirst() else { break }
                     let journal = SQLiteTransaction.BlobJournal()
                     // Whatever becomes of this part: a file that it made may be without a row in the end.

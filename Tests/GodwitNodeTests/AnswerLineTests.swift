@@ -89,4 +89,25 @@ struct AnswerLineTests {
         await waiting.value
         #expect(entered.withLock { $0 })
     }
+
+    @Test("answers that come before anybody looks are taken together and in order, also when the line has gone")
+    func together() async throws {
+        var line: AnswerLine<Int>? = AnswerLine<Int>()
+        for _ in 0..<3 { await line?.enter() }
+        for number in 0..<3 { line?.answer(number) }
+        let (signals, given) = try (#require(line).signals, #require(line).given)
+        line = nil
+        var turns: [[Int]] = []
+        for await _ in signals { turns.append(given.take()) }
+        #expect(turns == [[0, 1, 2]])
+    }
+
+    @Test("answers that are dealt with together make room for as many questions")
+    func room() async throws {
+        let line = AnswerLine<Int>()
+        for _ in 0..<AnswerLine<Int>.depthMax { await line.enter() }
+        line.finished(AnswerLine<Int>.depthMax)
+        await line.drained()
+        for _ in 0..<AnswerLine<Int>.depthMax { await line.enter() }
+    }
 }

@@ -91,4 +91,15 @@ struct CanonicalJSONTests {
             #expect(text == "\"" + (short[code] ?? plain) + "\"")
         }
     }
+
+    @Test(
+        "Members that are left out are those of the same bytes, at the top only; names that Swift takes for equal stay")
+    func omitted() throws {
+        // U+212A is canonically equivalent to K (Unicode 15, singleton decompositions).
+        let object = try JSONObject.parse(Array("{\"K\":1,\"\u{212A}\":2,\"a\":{\"K\":3},\"b\":4}".utf8))
+        let left = object.canonicalBytes(omitting: ["K", "b", "none"])
+        #expect(String(decoding: left, as: UTF8.self) == "{\"a\":{\"K\":3},\"\u{212A}\":2}")
+        #expect(left == object.omitting(["K", "b", "none"]).canonicalBytes())
+        #expect(object.canonicalBytes(omitting: []) == object.canonicalBytes())
+    }
 }

@@ -157,7 +157,7 @@ struct ObjectTests {
     @Test("an epoch is named by what is signed: wraps and signature do not count (D-14)")
     func epochName() throws {
         let epoch = try EpochStart(Sample.epoch(wraps: 3))
-        #expect(epoch.name == SHA256Digest.of(Sample.epoch().omitting(["signature", "wraps"]).canonicalBytes()))
+        #expect(epoch.name == SHA256Digest.of(Sample.epoch().canonicalBytes(omitting: ["signature", "wraps"])))
         let kept = epoch.keepingWraps { $0.userID.text == "a7f3k9m2.user-1" }
         let stripped = try EpochStart(kept)
         #expect(stripped.wraps.map(\.userID.text) == ["a7f3k9m2.user-1"])

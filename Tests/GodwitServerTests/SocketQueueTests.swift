@@ -53,4 +53,25 @@ import Testing
         #expect(frames == [.pong([99]), .ping, .text([1]), .close(1001, "bye")])
         #expect(!queue.hasFrame)
     }
+
+    @Test(
+        "Texts are written together while they have fewer bytes than asked for, a larger one alone, and the close at last"
+    )
+    func together() {
+        var queue = SocketQueue(textsMax: 256)
+        for count in [3, 3, 4, 1, 40, 1] { #expect(queue.offer([UInt8](repeating: 7, count: count)) == true) }
+        queue.ping()
+        queue.close(1001, "bye")
+        let sizes = { (frames: [SocketQueue.Frame]) in
+            frames.map { if case .text(let text) = $0 { text.count } else { 0 } }
+        }
+        let first = queue.next(bytes: 10)
+        #expect(first.first == .ping)
+        #expect(sizes(first) == [0, 3, 3, 4], "with 10 bytes no more is added")
+        #expect(sizes(queue.next(bytes: 10)) == [1, 40])
+        let last = queue.next(bytes: 10)
+        #expect(sizes(last) == [1, 0])
+        #expect(last.last == .close(1001, "bye"))
+        #expect(queue.next(bytes: 10).isEmpty)
+    }
 }

@@ -37,7 +37,7 @@ public struct SigningKey: Sendable {
     public func sign(
         object: JSONObject, purpose: SignaturePurpose, omitting: Set<String>? = nil
     ) -> Signature {
-        sign(object.omitting(omitting ?? purpose.unsignedMembers).canonicalBytes(), purpose: purpose)
+        sign(object.canonicalBytes(omitting: omitting ?? purpose.unsignedMembers), purpose: purpose)
     }
 
     /// `object` with its signature under `member`; a signature that stood there is replaced.

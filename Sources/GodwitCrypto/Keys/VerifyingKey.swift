@@ -39,7 +39,7 @@ public struct VerifyingKey: Hashable, Sendable, CustomStringConvertible {
         object: JSONObject, signature: Signature, purpose: SignaturePurpose, omitting: Set<String>? = nil
     ) -> Bool {
         verify(
-            object.omitting(omitting ?? purpose.unsignedMembers).canonicalBytes(), signature: signature,
+            object.canonicalBytes(omitting: omitting ?? purpose.unsignedMembers), signature: signature,
             purpose: purpose)
     }
 

@@ -14,16 +14,35 @@ final class AnswerLine<Answer: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
-    private let input: AsyncStream<Answer>.Continuation
-    /// In order; whoever has dealt with one says so by `finished`. Ends when the last question has gone.
-    let answers: AsyncStream<Answer>
+    private let signal: AsyncStream<Void>.Continuation
+    /// Says that answers were given. Ends when the last question has gone.
+    let signals: AsyncStream<Void>
+    let given = Given()
 
-    init() {
-        // `enter` lets no more in, so none is ever dropped.
-        (answers, input) = AsyncStream.makeStream(of: Answer.self, bufferingPolicy: .bufferingOldest(Self.depthMax))
+    /// Answers that have come and were not taken yet. They outlive the line: what follows from them has to be done.
+    final class Given: Sendable {
+        private let answers = Mutex<[Answer]>([])
+
+        /// - Returns: whether it is the only one.
+        fileprivate func add(_ answer: Answer) -> Bool {
+            answers.withLock { answers in
+                answers.append(answer)
+                return answers.count == 1
+            }
+        }
+
+        /// Those that are there, in order.
+        func take() -> [Answer] {
+            answers.withLock { answers in
+                defer { answers = [] }
+                return answers
+            }
+        }
     }
 
-    deinit { input.finish() }
+    init() { (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1)) }
+
+    deinit { signal.finish() }
 
     /// Takes a place, waiting until there is one.
     func enter() async {
@@ -32,12 +51,15 @@ final class AnswerLine<Answer: Sendable>: Sendable {
     }
 
     /// An answer, called in the order in which places were taken, once for each.
-    func answer(_ answer: Answer) { input.yield(answer) }
+    func answer(_ answer: Answer) {
+        // Those that share a commit come together and are taken together.
+        if given.add(answer) { signal.yield() }
+    }
 
-    /// The oldest answer has been dealt with.
-    func finished() {
+    /// So many of the oldest answers have been dealt with.
+    func finished(_ count: Int = 1) {
         let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.open -= 1
+            state.open -= count
             let ready = state.waiting.filter { $0.until >= state.open }
             state.waiting.removeAll { $0.until >= state.open }
             return ready.map(\.continuation)

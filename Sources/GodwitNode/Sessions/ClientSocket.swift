@@ -125,22 +125,25 @@ actor ClientSocket: SocketSession {
     /// Most sockets are idle, so the task that answers messages begins with the first one.
     private func startAnswering() {
         guard answering == nil else { return }
-        let (answers, handler) = (line.answers, core.aftermath)
+        let (signals, given, handler) = (line.signals, line.given, core.aftermath)
         answering = Task { [weak self] in
-            for await answer in answers {
+            for await _ in signals {
+                let answers = given.take()
                 // Whom a message is for must learn of it, also when its author has gone.
-                if case .success(let (_, aftermath)) = answer.outcome { await handler.carryOut(aftermath) }
-                await self?.give(answer)
+                await handler.carryOut(SentAnswer.aftermath(of: answers))
+                await self?.give(answers)
             }
         }
     }
 
-    private func give(_ answer: SentAnswer) {
-        switch answer.outcome {
-        case .success(let (result, _)): push(.ack(answer.requestID, result))
-        case .failure(let error): push(failure(error, answer.requestID))
+    private func give(_ answers: [SentAnswer]) {
+        for answer in answers {
+            switch answer.outcome {
+            case .success(let (result, _)): push(.ack(answer.requestID, result))
+            case .failure(let error): push(failure(error, answer.requestID))
+            }
         }
-        line.finished()
+        line.finished(answers.count)
     }
 
     func closed() async {
@@ -368,4 +371,11 @@ actor ClientSocket: SocketSession {
 private struct SentAnswer: Sendable {
     var requestID: String?
     var outcome: Result<(JSONObject, Aftermath), any Error>
+
+    /// What follows from all of them.
+    static func aftermath(of answers: [SentAnswer]) -> Aftermath {
+        var all = Aftermath()
+        for case .success(let (_, aftermath)) in answers.map(\.outcome) { all.add(aftermath) }
+        return all
+    }
 }

@@ -79,6 +79,6 @@ extension Message {
     /// has 94 bytes more than null.
     var authoredSize: Int {
         object["cover"] == nil
-            ? canonicalBytes.count : object.omitting(["cover", "signed_by"]).canonicalBytes().count + 94
+            ? canonicalBytes.count : object.canonicalBytes(omitting: ["cover", "signed_by"]).count + 94
     }
 }

@@ -45,36 +45,25 @@ extension NodeTransaction {
 
     // MARK: Who may reach whom
 
-    /// What an account at home here says about messages to and by it.
-    struct LocalPolicy {
-        var directMessages: AccountPolicy.DirectMessages?
-        /// Milliseconds for which messages are kept, if the account says so.
-        var retention: Int64?
-    }
-
-    /// Nil for somebody who is not registered here.
-    func localPolicy(of user: UserID) throws -> LocalPolicy? {
-        let statement = try spool.prepared(
-            "SELECT direct_messages, retention FROM node_user WHERE user = ? AND is_local")
+    /// Whose direct messages an account at home here takes; nil for somebody who is not registered here.
+    func directMessages(of user: UserID) throws -> AccountPolicy.DirectMessages? {
+        let statement = try spool.prepared("SELECT direct_messages FROM node_user WHERE user = ? AND is_local")
         statement.bind(1, user.text)
-        return try statement.first { row in
-            LocalPolicy(
-                directMessages: AccountPolicy.DirectMessages(rawValue: row.text(0)),
-                retention: row.isNull(1) ? nil : row.integer(1))
-        }
+        return try statement.first { AccountPolicy.DirectMessages(rawValue: $0.text(0)) ?? .everyone }
     }
 
     /// Whether a direct message is handed to its reader, who is at home here. To whom the reader has blocked this looks
     /// as if the message had been accepted: being blocked cannot be told from a reader who is away.
     ///
     /// - Throws: `ProtocolError` 1002 where the reader's policy takes no messages of the author, blocked or not.
-    func reaches(_ reader: UserID, from author: UserID) throws -> Bool {
-        guard let policy = try localPolicy(of: reader) else { return true }
+    func reaches(
+        _ reader: UserID, under policy: AccountPolicy.DirectMessages, from author: UserID
+    ) throws -> Bool {
         let isTaken =
-            switch policy.directMessages {
+            switch policy {
             case .nobody: false
             case .contacts: try isContact(author, of: reader)
-            default: true
+            case .everyone: true
             }
         guard isTaken else {
             throw ProtocolError(

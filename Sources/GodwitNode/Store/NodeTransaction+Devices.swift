@@ -25,12 +25,12 @@ extension NodeTransaction {
             return [.node(reader.node)] + own
         }
         let devices = try devices(of: reader)
-        guard !devices.isEmpty, try isLocal(reader) else {
+        guard !devices.isEmpty, let policy = try directMessages(of: reader) else {
             throw ProtocolError(
                 .userNotFound, "There is no such user on this node.", hint: "Check the address.",
                 details: ["user_id": .string(reader.text)])
         }
-        guard try reaches(reader, from: message.author) else { return own }
+        guard try reaches(reader, under: policy, from: message.author) else { return own }
         return devices.map { .device(reader, $0) } + own
     }
 

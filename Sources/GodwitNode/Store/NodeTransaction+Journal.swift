@@ -50,8 +50,15 @@ extension NodeTransaction {
         var users = [message.author]
         if case .direct(let address) = message.address { users.append(address.user) }
         return try users.reduce(context.retention.milliseconds) { least, user in
-            min(least, try localPolicy(of: user)?.retention ?? least)
+            min(least, try retention(of: user) ?? least)
         }
+    }
+
+    /// What an account at home here says; nil if it says nothing.
+    private func retention(of user: UserID) throws -> Int64? {
+        let statement = try spool.prepared("SELECT retention FROM node_user WHERE user = ? AND is_local")
+        statement.bind(1, user.text)
+        return try statement.first { $0.isNull(0) ? nil : $0.integer(0) } ?? nil
     }
 
     /// The period of now; nil where nothing is kept.

@@ -70,7 +70,9 @@ extension NodeTransaction {
                 return try pass(notice.object, to: reader.node, for: TypingNotice.lifetime)
             }
             // Like a message, but whom it does not reach does not matter.
-            guard (try? reaches(reader, from: user)) ?? false else { return }
+            guard let policy = try directMessages(of: reader),
+                (try? reaches(reader, under: policy, from: user)) ?? false
+            else { return }
             aftermath.events.append(
                 Aftermath.Event(SocketEvent("typing", Self.data(of: notice, for: reader)), to: [reader]))
         }

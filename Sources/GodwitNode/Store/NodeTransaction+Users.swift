@@ -26,7 +26,7 @@ extension NodeTransaction {
 
     /// A user who is registered here.
     func isLocal(_ id: UserID) throws -> Bool {
-        try localPolicy(of: id) != nil
+        try directMessages(of: id) != nil
     }
 
     /// Registers a user of this node. The caller has checked challenge and signatures.

@@ -29,16 +29,23 @@ extension JSONValue {
 
 extension JSONObject {
     /// The canonical form of RFC 8785 (JCS) as UTF-8.
-    public func canonicalBytes() -> [UInt8] {
+    ///
+    /// - Parameter names: members that are left out, as if they were not there.
+    public func canonicalBytes(omitting names: Set<String> = []) -> [UInt8] {
         var out: [UInt8] = []
-        append(to: &out)
+        // Most objects are shorter, and none has to grow from nothing.
+        out.reserveCapacity(960)
+        append(to: &out, omitting: names)
         return out
     }
 
     public var canonicalText: String { String(decoding: canonicalBytes(), as: UTF8.self) }
 
-    fileprivate func append(to out: inout [UInt8]) {
-        let sorted = members.sorted { left, right in CanonicalString.precedes(left.key, right.key) }
+    fileprivate func append(to out: inout [UInt8], omitting names: Set<String> = []) {
+        var sorted = members
+        // By bytes, as names are told apart: to Swift some different ones are equal.
+        if !names.isEmpty { sorted.removeAll { member in names.contains { $0.utf8.elementsEqual(member.key.utf8) } } }
+        sorted.sort { left, right in CanonicalString.precedes(left.key, right.key) }
         out.append(UInt8(ascii: "{"))
         for (index, member) in sorted.enumerated() {
             if index > 0 { out.append(UInt8(ascii: ",")) }

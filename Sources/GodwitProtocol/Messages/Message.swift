@@ -71,7 +71,7 @@ public struct Message: Hashable, Sendable {
         canonicalBytes = object.canonicalBytes()
         var size = canonicalBytes.count
         if object["recipients"] != nil || object["cover"] != nil {
-            size = object.omitting(["recipients", "cover"]).canonicalBytes().count
+            size = object.canonicalBytes(omitting: ["recipients", "cover"]).count
         }
         guard size <= Self.bytesMax else {
             throw .tooLarge("The message is too large.", actual: size, firstRefused: Self.bytesMax + 1)
@@ -139,12 +139,12 @@ public struct Message: Hashable, Sendable {
 
     /// The bytes under `body_hash` (D-2): JCS without `id`, `prev`, `recipients` and what proves the message.
     public static func body(of object: JSONObject) -> [UInt8] {
-        object.omitting(uncovered).canonicalBytes()
+        object.canonicalBytes(omitting: uncovered)
     }
 
     /// The associated data of the content's AEAD: the body without `content` (D-2).
     public static func associatedData(of object: JSONObject) -> [UInt8] {
-        object.omitting(uncovered.union(["content"])).canonicalBytes()
+        object.canonicalBytes(omitting: uncovered.union(["content"]))
     }
 
     public var id: MessageID { hash.id }

@@ -126,7 +126,7 @@ public struct Membership: Sendable, Hashable {
     }
 
     /// SHA-256 of the signed bytes: goes into the secret of the epoch that this change starts.
-    public var joinHash: [UInt8] { SHA256Digest.of(object.omitting(["signature"]).canonicalBytes()) }
+    public var joinHash: [UInt8] { SHA256Digest.of(object.canonicalBytes(omitting: ["signature"])) }
 }
 
 /// All member devices of a channel at one version. Proven by the `device_set` of the membership of that version.

@@ -146,6 +146,6 @@ public struct ResealedMessage: Sendable, Hashable {
 
     /// The associated data of its content.
     public static func associatedData(of object: JSONObject) -> [UInt8] {
-        object.omitting(["content", "signature"]).canonicalBytes()
+        object.canonicalBytes(omitting: ["content", "signature"])
     }
 }

@@ -75,9 +75,12 @@ struct LiveConnection {
 
     private func write(_ channel: any Channel, _ shell: SocketShell) async {
         do {
-            while let frame = await shell.nextFrame() {
-                try await channel.writeAndFlush(SocketConnection.frame(frame))
-                if case .close = frame { shell.wroteClose() }
+            while true {
+                // One record at a time, for the next is decided on when this one has gone.
+                let frames = await shell.nextFrames(bytes: 1)
+                guard let last = frames.last else { break }
+                for frame in frames { try await channel.writeAndFlush(SocketConnection.frame(frame)) }
+                if case .close = last { shell.wroteClose() }
             }
         } catch {
             service.logger.debug("A live link could not be written.")

@@ -8,6 +8,9 @@ import ServiceLifecycle
 struct SocketConnection {
     typealias Socket = NIOAsyncChannel<SocketInput, WebSocketFrame>
 
+    /// Bytes that share a call of the system, which costs as much as making several events.
+    private static let writtenAtOnce = 16_384
+
     let timeouts: SocketTimeouts
     let logger: Logger
 
@@ -73,9 +76,11 @@ struct SocketConnection {
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ shell: SocketShell, _ session: any SocketSession
     ) async {
         do {
-            while let frame = await shell.nextFrame() {
-                try await outbound.write(Self.frame(frame))
-                if case .close = frame { shell.wroteClose() }
+            while true {
+                let frames = await shell.nextFrames(bytes: Self.writtenAtOnce)
+                guard let last = frames.last else { break }
+                try await outbound.write(contentsOf: frames.map(Self.frame))
+                if case .close = last { shell.wroteClose() }
                 if shell.takeDrained() { await session.drained() }
             }
         } catch {

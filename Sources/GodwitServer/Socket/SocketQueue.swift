@@ -51,6 +51,17 @@ struct SocketQueue {
         isClosed = true
     }
 
+    /// What is written at once: frames up to `bytes`, and one in any case. Few enough that a control frame which comes
+    /// meanwhile need not wait long.
+    mutating func next(bytes: Int) -> [Frame] {
+        var (frames, size) = ([Frame](), 0)
+        while size < bytes, let frame = next() {
+            if case .text(let text) = frame { size += text.count }
+            frames.append(frame)
+        }
+        return frames
+    }
+
     /// Control frames overtake texts, but for the close.
     mutating func next() -> Frame? {
         if let payload = pongPayload {

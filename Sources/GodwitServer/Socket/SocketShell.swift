@@ -105,12 +105,13 @@ final class SocketShell: SocketOutbox {
 
     // MARK: The writer
 
-    /// The next frame to write, waiting for one; nil after the end. One caller.
-    func nextFrame() async -> SocketQueue.Frame? {
+    /// The next frames to write, waiting for one; none after the end. One caller.
+    ///
+    /// - Parameter bytes: texts that are written at once, one at least.
+    func nextFrames(bytes: Int) async -> [SocketQueue.Frame] {
         while true {
-            let (frame, hasEnded) = state.withLock { ($0.queue.next(), $0.hasEnded) }
-            if let frame { return frame }
-            if hasEnded { return nil }
+            let (frames, hasEnded) = state.withLock { ($0.queue.next(bytes: bytes), $0.hasEnded) }
+            if !frames.isEmpty || hasEnded { return frames }
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
                     if state.hasEnded || state.queue.hasFrame { return true }
