@@ -147,6 +147,7 @@ public final class HomeNode: Sendable {
                         details: ["destination": .string(item.destination.text)]))
             }
             for item in expired { try transaction.followUp(lost: item) }
+            try transaction.tellMissed(expired)
             let held = try transaction.expireHeld()
             let judged = try transaction.expireModerated()
             let forgotten = try transaction.forgetJournal()

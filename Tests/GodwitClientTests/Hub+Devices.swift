@@ -2,6 +2,7 @@ import GodwitBatch
 import GodwitCompression
 import GodwitContact
 import GodwitCrypto
+import GodwitLink
 import GodwitProtocol
 import Testing
 
@@ -24,11 +25,12 @@ extension Hub {
 
     /// A further device of a user, enrolled as the command does it, and announced unless a test does so itself.
     func enrolFurther(
-        _ first: Device, key: SigningKey, in scratch: Scratch, announcing: Bool = true
+        _ first: Device, key: SigningKey, in scratch: Scratch, announcing: Bool = true,
+        link: Profile = .preset(.satellite)
     ) async throws -> Device {
         let device = try await Device.create(
             directory: scratch.path, identity: first.identityFile, identityKey: key, node: descriptor, time: time,
-            models: PhraseModelLibrary())
+            link: link, models: PhraseModelLibrary())
         let current = try #require(newestList(of: first.userID))
         publications[device.party] = try await device.join(current, signedBy: key)
         if announcing { try announce(first.userID) }
@@ -69,7 +71,10 @@ struct Families {
     let layla: [Device]
     let scratches: [Scratch]
 
-    init(amina aminaCount: Int = 2, layla laylaCount: Int = 2, time: ManualTime = ManualTime()) async throws {
+    init(
+        amina aminaCount: Int = 2, layla laylaCount: Int = 2, time: ManualTime = ManualTime(),
+        link: Profile = .preset(.satellite)
+    ) async throws {
         hub = try Hub(time: time)
         aminaKey = try .generate()
         laylaKey = try .generate()
@@ -78,10 +83,10 @@ struct Families {
         for (name, key, range) in [
             ("amina", aminaKey, 0..<aminaCount), ("layla", laylaKey, aminaCount..<aminaCount + laylaCount),
         ] {
-            let first = try await hub.enrol(name, in: scratches[range.lowerBound], key: key)
+            let first = try await hub.enrol(name, in: scratches[range.lowerBound], key: key, link: link)
             var devices = [first]
             for index in range.dropFirst() {
-                devices.append(try await hub.enrolFurther(first, key: key, in: scratches[index]))
+                devices.append(try await hub.enrolFurther(first, key: key, in: scratches[index], link: link))
             }
             all.append(devices)
         }

@@ -2,6 +2,7 @@ import GodwitBatch
 import GodwitCompression
 import GodwitContact
 import GodwitCrypto
+import GodwitLink
 import GodwitProtocol
 import Testing
 
@@ -60,14 +61,15 @@ actor Hub {
     ///   - models: the phrase models that the device holds.
     func enrol(
         _ name: String, in scratch: Scratch, key: SigningKey? = nil,
-        models: PhraseModelLibrary = PhraseModelLibrary(), preferences: JSONObject = [:]
+        models: PhraseModelLibrary = PhraseModelLibrary(), preferences: JSONObject = [:],
+        link: Profile = .preset(.satellite)
     ) async throws -> Device {
         let identityKey = try key ?? .generate()
         let file = try IdentityFile(
             Self.identity(name, on: id, key: identityKey).object.setting("preferences", .object(preferences)))
         let device = try await Device.create(
             directory: scratch.path, identity: file, identityKey: identityKey, node: descriptor, time: time,
-            models: models)
+            link: link, models: models)
         publications[device.party] = try await device.publication()
         userKeys[device.userID] = file.publicKey
         return device

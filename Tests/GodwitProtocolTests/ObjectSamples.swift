@@ -120,6 +120,14 @@ extension Sample {
         ]
     }
 
+    static func heads(_ count: Int = 2) -> JSONObject {
+        [
+            "type": "heads", "to": party(alice, 1), "channel": .string("@" + bob), "author": .string(bob),
+            "since": .string(time), "at": .string(time),
+            "heads": .array((0..<count).map { ["device": device($0), "seq": 7, "hash": hash(5), "count": 3] }),
+        ]
+    }
+
     static var linkStatus: JSONObject {
         [
             "type": "link_status", "from": "a7f3k9m2", "to": party(alice, 1), "next": "b4n8p2x7", "at": .string(time),
@@ -161,6 +169,7 @@ extension Sample {
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
             linkStatus, preKeyStock, heldMessages, profileLookup, profileResult,
             profileResult.setting("found", false).setting("profile", .null), custodyQuestion(), custody(),
+            heads(), heads(64), heads(1).setting("channel", "#room").setting("channel_node", "a7f3k9m2"),
         ]
     }
 }

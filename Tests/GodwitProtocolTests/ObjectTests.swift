@@ -49,6 +49,7 @@ struct ObjectTests {
         (Sample.singleLookupResult, ["signed_pre_key"]), (Sample.preKeyStock, ["to", "at"]),
         (Sample.heldMessages, ["to", "channel", "channel_node", "at"]),
         (Sample.custodyQuestion(), ["from", "items", "at"]), (Sample.custody(), ["to", "at", "copies"]),
+        (Sample.heads(), ["to", "channel", "author", "since", "at", "heads"]),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
         (
@@ -105,6 +106,9 @@ struct ObjectTests {
         (Sample.custodyQuestion(65), WrongMember("items", Sample.custodyQuestion(65)["items"])),
         (Sample.custody(), WrongMember("copies", [1])),
         (Sample.custody(513), WrongMember("copies", Sample.custody(513)["copies"])),
+        (Sample.heads(), WrongMember("heads", [])), (Sample.heads(), WrongMember("heads", [1])),
+        (Sample.heads(65), WrongMember("heads", Sample.heads(65)["heads"])),
+        (Sample.heads(), WrongMember("heads", .array((0..<2).flatMap { _ in Sample.heads(1)["heads"]?.array ?? [] }))),
         (Sample.lookup, WrongMember("at", "2026-11-21T10:30:00Z")),
         (Sample.lookupResult, WrongMember("as_of", "2025-09-06T11:30:00.123+01:00")),
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),
@@ -302,5 +306,36 @@ struct ObjectTests {
             try ProtocolObject(parsing: Sample.command.padded(to: 131_073).canonicalBytes())
         }
         #expect(error?.code == .messageTooLarge)
+    }
+
+    @Test(
+        "a head counts from 1, stands at a position from 0 and has a whole hash",
+        arguments: [("count", JSONValue.integer(0)), ("seq", -1), ("hash", "AAAA"), ("device", nil)]
+            as [(String, JSONValue?)])
+    func head(_ member: String, _ value: JSONValue?) throws {
+        var entry = try #require(Sample.heads(1)["heads"]?.array?.first?.object)
+        _ = try ProtocolObject(Sample.heads().setting("heads", [.object(entry)]))
+        entry[member] = value
+        let error = #expect(throws: ProtocolError.self) {
+            try ProtocolObject(Sample.heads().setting("heads", [.object(entry)]))
+        }
+        #expect(error?.details["member"]?.string == member)
+    }
+
+    @Test("what was told before is taken in: the newest of each device, all that have expired, the earliest time")
+    func mergedHeads() throws {
+        func heads(_ sequences: [Int64], since: Int64) throws -> ConversationHeads {
+            guard case .conversationHeads(var heads) = try ProtocolObject(Sample.heads(sequences.count)) else {
+                throw ProtocolError.malformed("no heads")
+            }
+            for (index, sequence) in sequences.enumerated() { heads.heads[index].sequence = sequence }
+            heads.since = Timestamp(milliseconds: since)
+            return heads
+        }
+        let merged = try heads([4, 9], since: 2_000).adding(heads([6, 3, 1], since: 1_000))
+        #expect(merged.heads.map(\.sequence) == [6, 9, 1])
+        #expect(merged.heads.map(\.count) == [6, 6, 3])
+        #expect(merged.since == Timestamp(milliseconds: 1_000))
+        #expect(try heads([1], since: 0).adding(heads(Array(repeating: 1, count: 64), since: 0)).heads.count == 64)
     }
 }

@@ -20,6 +20,10 @@ extension ClientSchema {
             // The first message of a session that its reader may not have yet.
             try database.execute(sql: "ALTER TABLE client_session ADD COLUMN opened BLOB CHECK (length(opened) = 32)")
         }
+        migrator.registerMigration("client heads") { database in
+            // Down to which position of the chain it is asked for, where that is known.
+            try database.execute(sql: "ALTER TABLE client_want ADD COLUMN floor INTEGER CHECK (floor >= 0)")
+        }
     }
 
     /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither

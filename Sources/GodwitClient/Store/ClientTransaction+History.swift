@@ -71,7 +71,7 @@ extension ClientTransaction {
             if case .direct(let one, let other) = conversation, entry.author != one, entry.author != other {
                 throw Rejected(.malformed, "A message was told of in a conversation that is not its author's.")
             }
-            guard try !isHere(entry.hash, in: conversation) else { continue }
+            guard try !isHere(entry, in: conversation) else { continue }
             do {
                 try check(entry)
             } catch let rejected as Rejected {
@@ -82,12 +82,14 @@ extension ClientTransaction {
         }
     }
 
-    private func isHere(_ hash: MessageHash, in conversation: Conversation) throws -> Bool {
+    /// A hole of the same author and conversation is none that is here: it is filled.
+    private func isHere(_ entry: SyncedMessage, in conversation: Conversation) throws -> Bool {
         try row(
             """
-            SELECT 1 FROM client_message WHERE hash = ?1 UNION ALL SELECT 1 FROM client_outbox WHERE hash = ?1
+            SELECT 1 FROM client_message WHERE hash = ?1 AND (lost IS NULL OR conversation <> ?2 OR user <> ?3)
+            UNION ALL SELECT 1 FROM client_outbox WHERE hash = ?1
             UNION ALL SELECT 1 FROM client_hole WHERE hash = ?1 AND conversation = ?2 LIMIT 1
-            """, [Data(hash.bytes), conversation.text]) != nil
+            """, [Data(entry.hash.bytes), conversation.text, entry.author.text]) != nil
     }
 
     private func check(_ entry: SyncedMessage) throws {
@@ -103,6 +105,8 @@ extension ClientTransaction {
 
     private func insert(_ entry: SyncedMessage, in conversation: Conversation) throws {
         let sequence = entry.proof?.sequence ?? 0
+        // What nobody else could give is a hole no more.
+        try run("DELETE FROM client_message WHERE hash = ? AND lost IS NOT NULL", [Data(entry.hash.bytes)])
         try run(
             """
             INSERT INTO client_message

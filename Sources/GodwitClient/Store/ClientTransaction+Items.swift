@@ -64,6 +64,7 @@ extension ClientTransaction {
         case .preKeyStock(let stock): try take(stock)
         case .heldMessages(let held): try note("messages_held", held.object, in: held.channel, at: held.at)
         case .custody(let report): try take(report)
+        case .conversationHeads(let notice): try take(notice)
         case .command, .lookup, .erasure, .custodyQuestion:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }

@@ -59,7 +59,7 @@ extension ClientTransaction {
         // is only out of order comes by itself.
         let wanted = try row(
             """
-            SELECT min(seq - run + 1) AS floor, max(attempts) AS attempts FROM client_want
+            SELECT min(seq - run + 1) AS floor, min(floor) AS told, max(attempts) AS attempts FROM client_want
             WHERE conversation = ? AND user = ? AND device = ? AND seq >= ?
             """, chain)
         let isUnasked = wanted?["attempts"] as Int64? == 0
@@ -72,8 +72,12 @@ extension ClientTransaction {
         else { return }
         let inChain = "SELECT 1 FROM client_message WHERE conversation = ? AND user = ? AND device = ? AND seq "
         var count: Int64 = 1
+        let told: Int64? = wanted?["told"]
         if try row(inChain + "< ? LIMIT 1", chain) == nil {
-            if try row(inChain + "> ? LIMIT 1", chain) == nil {
+            if let told {
+                // The home node has told how many are missing.
+                count = min(MessageRequest.runMax, link.sequence - told)
+            } else if try row(inChain + "> ? LIMIT 1", chain) == nil {
                 guard try !starts || mayHaveMissed(link) else { return }
                 count = min(Self.beginningMax, link.sequence)
             } else {
@@ -82,20 +86,20 @@ extension ClientTransaction {
                 count =
                     isUnasked
                     ? min(Self.beginningMax, link.sequence) : min(MessageRequest.runMax, link.sequence - floor)
-                guard count > 0 else {
-                    return try run("UPDATE client_message SET starts = 1 WHERE hash = ?", [hash])
-                }
+            }
+            guard count > 0 else {
+                return try run("UPDATE client_message SET starts = 1 WHERE hash = ?", [hash])
             }
         }
         guard try integer("SELECT count(*) FROM client_want") ?? 0 < Self.wantsMax else { return }
         try run(
             """
-            INSERT OR IGNORE INTO client_want (hash, conversation, user, device, seq, run, reason, due)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT OR IGNORE INTO client_want (hash, conversation, user, device, seq, run, reason, due, floor)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 Data(previous.bytes), link.conversation.text, link.author.user.text, link.author.device.text,
-                link.sequence - 1, count, MessageRequest.Reason.missing.rawValue, try age() + Self.wantPatience,
+                link.sequence - 1, count, MessageRequest.Reason.missing.rawValue, try age() + Self.wantPatience, told,
             ])
     }
 

@@ -30,7 +30,7 @@ extension NodeTransaction {
     }
 
     /// Forgets some of a party's entries whose items have gone, so that the table stays as small as the queue.
-    private func sweep(after key: String, of party: Party) throws {
+    func sweep(after key: String, of party: Party) throws {
         let next = try rows(
             "SELECT key, item FROM node_latest WHERE party = ?1 ORDER BY key <= ?2, key LIMIT ?3",
             [party.text, key, Self.swept])

@@ -94,7 +94,7 @@ extension NodeTransaction {
         case .moved(let move): try accept(move, from: source)
         case .heldMessages(let held): try take(held, from: source)
         case .custodyQuestion(let question): try take(question, from: source)
-        case .preKeyStock, .custody:
+        case .preKeyStock, .custody, .conversationHeads:
             throw ProtocolError(.insufficientPermissions, "A device learns of that from its own node.")
         }
     }

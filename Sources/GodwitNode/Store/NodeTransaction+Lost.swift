@@ -10,6 +10,7 @@ extension NodeTransaction {
             switch object {
             case .introduction(let lost): try followUp(lost, to: item.destination)
             case .refusal(let lost): try followUp(lost, to: item.destination)
+            case .conversationHeads(let lost): try followUp(lost, to: item.destination)
             default: return
             }
         } catch let error as ProtocolError where error.code == .bandwidthExceeded {

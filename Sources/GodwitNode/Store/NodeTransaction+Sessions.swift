@@ -80,6 +80,7 @@ extension NodeTransaction {
         try audit(.deviceRevoked, user, device.text)
         try run("DELETE FROM node_session WHERE user = ? AND device = ?", [user.text, device.text])
         try run("DELETE FROM node_introduction WHERE party = ?", [party.text])
+        try run("DELETE FROM node_latest WHERE party = ?", [party.text])
         if try !spool.inFlight(to: party).isEmpty {
             let present = try spool.nextFrame(to: party).incarnation
             try spool.renewIncarnation(to: party, incarnation: present == .max ? 1 : present + 1)

@@ -20,7 +20,7 @@ enum Supersession {
         case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
         case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
             .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
-            .heldMessages, .custodyQuestion, .custody:
+            .heldMessages, .custodyQuestion, .custody, .conversationHeads:
             nil
         }
     }

@@ -27,6 +27,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case heldMessages(HeldMessages)
     case custodyQuestion(CustodyQuestion)
     case custody(CustodyReport)
+    case conversationHeads(ConversationHeads)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -63,6 +64,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "held_messages": self = .heldMessages(try HeldMessages(object))
         case "custody_question": self = .custodyQuestion(try CustodyQuestion(object))
         case "custody": self = .custody(try CustodyReport(object))
+        case "heads": self = .conversationHeads(try ConversationHeads(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -96,6 +98,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .heldMessages(let value): value.object
         case .custodyQuestion(let value): value.object
         case .custody(let value): value.object
+        case .conversationHeads(let value): value.object
         }
     }
 }
