@@ -168,6 +168,46 @@ extension EndToEnd {
             withExtendedLifetime(places.processes) {}
         }
 
+        @Test(
+            "who joins a channel that shares its history reads what was written before, also over another node; else not",
+            arguments: [true, false])
+        func history(isShared: Bool) async throws {
+            let places = try await Places()
+            let tool = places.tool
+            let room = "#harbour:" + places.site.id
+            try await tool.json("channel", "create", "#harbour", "--home", "alice")
+            if isShared {
+                try await tool.json("sync", "--home", "alice")
+                try await tool.json("channel", "set", room, "--shares-history", "yes", "--home", "alice")
+            }
+            try await tool.json("channel", "join", room, "--home", "carol")
+            try await places.sync("alice", "carol", until: "carol is in") {
+                try await places.state(room, "carol") == "member"
+            }
+            try await tool.json("send", room, "low water at two", "--home", "alice")
+            try await tool.json("send", room, "and fog", "--home", "carol")
+            try await places.sync("alice", "carol", until: "both have read") {
+                let counts = [try await places.texts("alice").count, try await places.texts("carol").count]
+                return counts == [1, 1]
+            }
+            try await tool.json("channel", "join", room, "--home", "bob")
+            try await places.sync("alice", "bob", until: "bob is in") {
+                try await places.state(room, "bob") == "member"
+            }
+            // What carol writes before she knows of bob is not for him.
+            try await tool.json("sync", "--home", "carol")
+            for (text, home) in [("high water at eight", "alice"), ("clear sky", "carol")] {
+                try await tool.json("send", room, text, "--home", home)
+            }
+            let texts = Set((isShared ? ["low water at two", "and fog"] : []) + ["high water at eight", "clear sky"])
+            try await places.sync("alice", "carol", "bob", until: "bob has read what is for him") {
+                try await Set(places.texts("bob").filter { !$0.isEmpty }) == texts
+            }
+            let holes = try await tool.read("bob").compactMap { $0["hole"] }
+            #expect(holes.isEmpty)
+            withExtendedLifetime(places.processes) {}
+        }
+
         @Test("each command queues what it says and works without any link; what cannot be is refused at once")
         func commands() async throws {
             let places = try await Places()

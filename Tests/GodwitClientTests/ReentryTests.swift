@@ -104,7 +104,7 @@ struct ReentryTests {
         try await devices[0].send(text: "missed", to: .channel(id))
         try await hub.settle(devices)
         #expect(try await olena.texts() == [])
-        for _ in 0..<4 {
+        for _ in 0..<8 {
             try await olena.prepareContact()
             hub.time.advance(ClientTransaction.changePatience)
         }
@@ -216,5 +216,30 @@ struct ReentryTests {
         try await device.store.read { transaction in
             Set(try transaction.rows("SELECT state FROM client_session").map { $0.blob("state") })
         }
+    }
+
+    @Test("a hole after a message that is there follows no gap, also in a chain that was begun anew (D-3)")
+    func holeWithoutHead() async throws {
+        let families = try await Families(amina: 1, layla: 1)
+        let (hub, amina, layla) = (families.hub, families.amina[0], families.layla[0])
+        try await amina.send(text: "zero", to: .user(layla.userID))
+        try await families.settle()
+        for text in ["one", "two"] { try await amina.send(text: text, to: .user(layla.userID)) }
+        try await hub.collect(from: amina)
+        let messages = try await hub.drain(layla.party).filter { $0.kind == .message }
+        let missing = try Message(parsing: messages[0].body)
+        try await layla.deliver([messages[1]])
+        // As where a channel was left and entered again.
+        try await layla.execute("DELETE FROM client_head")
+        let answer = MessageAnswer.unsigned(
+            from: .node(hub.id), to: DeviceAddress(user: layla.userID, device: layla.deviceID),
+            author: DeviceAddress(user: amina.userID, device: amina.deviceID),
+            holes: [Array(missing.hash.bytes.prefix(10)): .gone], at: hub.time.now())
+        await hub.push(answer, to: layla.party)
+        try await families.settle()
+        let shown = try await layla.inbox()
+        #expect(shown.map(\.text) == ["zero", "", "two"])
+        #expect(shown.map { $0.hole?.reason } == [nil, "gone", nil])
+        #expect(shown.allSatisfy { !$0.followsGap })
     }
 }

@@ -19,6 +19,8 @@ func run(_ plan: WorldPlan, seed: UInt64) async throws -> WorldTally {
     for (kind, all) in Dictionary(grouping: findings, by: \.kind) {
         Issue.record("\(world.replay) \(all.count) × \(kind.rawValue), first \(all.prefix(shownMax).map(\.text))")
     }
+    // What it cost, to compare with another run of the same seed.
+    if ProcessInfo.processInfo.environment["GODWIT_TALLY"] != nil { print(world.replay, world.tally) }
     return world.tally
 }
 

@@ -90,7 +90,14 @@ extension ClientTransaction {
     /// A message that will not come, with others before it of which nothing is known.
     private func isHole(_ message: Row, afterGapIn chain: Chain) throws -> Bool {
         guard message["lost"] as String? != nil, message.optionalBlob("prev") == nil else { return false }
-        return try message["seq"] as Int64 > (head(of: chain)?.seq ?? -1) + 1
+        let seq: Int64 = message["seq"]
+        // A chain of a channel that was left and entered anew has no head.
+        let shown = try integer(
+            """
+            SELECT max(seq) FROM client_message
+            WHERE conversation = ? AND user = ? AND device = ? AND shown IS NOT NULL AND seq < ?
+            """, chain.key + [seq])
+        return try seq > max(head(of: chain)?.seq ?? -1, shown ?? -1) + 1
     }
 
     private func show(_ message: Row, in chain: Chain, afterGap: Bool) throws {

@@ -18,6 +18,11 @@ public struct StoreProbe: Sendable {
         try queue.read { try Row.fetchAll($0, sql: sql, arguments: arguments) }
     }
 
+    /// The one number of a query; 0 where there is none.
+    public func sum(_ sql: String, _ arguments: StatementArguments = StatementArguments()) throws -> Int {
+        try queue.read { try Int.fetchOne($0, sql: sql, arguments: arguments) } ?? 0
+    }
+
     /// Rows of every table.
     public func counts() throws -> [String: Int] {
         try queue.read { database in

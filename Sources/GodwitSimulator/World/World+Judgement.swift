@@ -274,11 +274,13 @@ extension World {
             }
             let probe = try StoreProbe(node.spoolDirectory)
             tally.nodeRows.merge(try probe.counts(), uniquingKeysWith: max)
+            tally.versions += try probe.sum("SELECT sum(version) AS n FROM node_channel WHERE node = ?", [node.id.text])
             try probe.close()
         }
         for device in devices {
             let probe = try StoreProbe(device.directory)
             tally.deviceRows.merge(try probe.counts(), uniquingKeysWith: max)
+            tally.resealed += try probe.sum("SELECT sum(times) AS n FROM client_reseal")
             try probe.close()
         }
     }

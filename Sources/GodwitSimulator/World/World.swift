@@ -182,6 +182,10 @@ public struct WorldTally: Sendable, Hashable {
     public var withstood = 0
     /// Messages after a theft that the copy does not open.
     public var recovered = 0
+    /// Changes of all channels that their nodes have numbered.
+    public var versions = 0
+    /// Messages that were sealed again for a device.
+    public var resealed = 0
     /// Rows of all tables of the largest store of each kind.
     public var deviceRows: [String: Int] = [:]
     public var nodeRows: [String: Int] = [:]
