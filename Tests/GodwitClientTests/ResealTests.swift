@@ -71,6 +71,37 @@ struct ResealTests {
         #expect(try await pair.amina.outbox().allSatisfy { $0.state == .delivered })
     }
 
+    @Test("what follows from a first contact whose pre-key is gone is sealed again over a new one, at the first request")
+    func deadFirstContact() async throws {
+        let hub = try Hub()
+        let scratches = [try Scratch(), try Scratch()]
+        let amina = try await hub.enrol("amina", in: scratches[0])
+        let layla = try await hub.enrol("layla", in: scratches[1])
+        // The first contact expires on its way, and its pre-key is gone by the time that the next comes.
+        try await amina.send(text: "lost", to: .user(layla.userID))
+        try await hub.settle([amina])
+        let first = await hub.drain(layla.party)
+        try await layla.deliver(first.filter { $0.kind != .message })
+        let lost = try #require(try first.filter { $0.kind == .message }.map { try Message(parsing: $0.body) }.first)
+        let used = try #require(try SessionHeader(lost.encryption.header).preKey?.oneTimePreKeyID)
+        try await layla.execute("DELETE FROM client_one_time_key WHERE id = \(used)")
+        hub.time.advance(86_400_000)
+        for text in ["one", "two"] {
+            try await amina.send(text: text, to: .user(layla.userID))
+            try await hub.settle([amina, layla])
+        }
+        for _ in 0..<2 {
+            hub.time.advance(ClientTransaction.wantPatience)
+            try await layla.prepareContact()
+            try await hub.settle([amina, layla])
+        }
+        #expect(try await layla.texts().sorted() == ["lost", "one", "two"])
+        let times = try await amina.store.read { try $0.rows("SELECT times FROM client_reseal").map { $0["times"] as Int64 } }
+        #expect(times.max() == 1)
+        #expect(try await layla.status().wanted == 0)
+        withExtendedLifetime(scratches) {}
+    }
+
     @Test("after a session was lost, what is written next goes over the new one")
     func nextMessage() async throws {
         let pair = try await pair()

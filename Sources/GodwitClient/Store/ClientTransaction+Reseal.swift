@@ -38,11 +38,7 @@ extension ClientTransaction {
         }
         try KeyChecks.verify(request.object, signedBy: known.signingKey, purpose: .reseal)
         if request.reason.endsSessions {
-            for session in request.sessions {
-                try run(
-                    "DELETE FROM client_session WHERE user = ? AND device = ? AND session = ?",
-                    [request.from.user.text, request.from.device.text, session])
-            }
+            for session in request.sessions { try endSession(session, for: request) }
         }
         let runs = Dictionary(zip(request.items, request.runs)) { first, _ in first }
         var holes: [[UInt8]: HoleReason] = [:]
@@ -56,6 +52,18 @@ extension ClientTransaction {
             from: context.party, to: request.from, author: request.to, holes: holes,
             via: request.name.channelNode, at: now)
         try enqueue(context.signing.signed(answer, purpose: .reseal))
+    }
+
+    /// A session is of no use to the reader, nor are those that it follows from: had the reader their keys, it could have
+    /// made this one. Without them the next one is a first contact with new pre-keys, and not their child again.
+    private func endSession(_ id: String, for request: MessageRequest) throws {
+        var next: String? = id
+        while let session = next {
+            let key: StatementArguments = [request.from.user.text, request.from.device.text, session]
+            let place = "FROM client_session WHERE user = ? AND device = ? AND session = ?"
+            next = try row("SELECT parent \(place)", key)?["parent"]
+            try run("DELETE \(place)", key)
+        }
     }
 
     /// The messages that an item stands for, oldest first; the item itself if it is not known here.
