@@ -41,7 +41,8 @@ public final class HomeNode: Sendable {
         var spoolConfiguration = configuration.spool
         spoolConfiguration.wallClock = { time.now() }
         let context = NodeContext(
-            id: home.id, signingKey: home.signingKey, retention: configuration.retention)
+            id: home.id, signingKey: home.signingKey, retention: configuration.retention,
+            forwardsMoved: configuration.forwardsMoved)
         let spool = try SQLiteSpool(directory: spoolDirectory, configuration: spoolConfiguration) { migrator in
             NodeSchema.register(in: &migrator, for: context)
         }

@@ -12,6 +12,8 @@ public struct NodeConfiguration: Sendable {
     public var spool: SpoolConfiguration
     /// For how long messages are kept for history at most; accounts may ask for less.
     public var retention: Retention
+    /// For how long messages to a user who has moved away are delivered to the old devices, in uptime.
+    public var forwardsMoved: Retention
     /// Origins of web pages that may open sockets; clients that are no web pages name none.
     public var origins: Set<String>
     public var limits: ProtectionLimits
@@ -19,7 +21,7 @@ public struct NodeConfiguration: Sendable {
     public init(
         registration: RegistrationPolicy = .open, profiles: [String: Profile] = [:],
         localProfile: String = "broadband", spool: SpoolConfiguration = SpoolConfiguration(),
-        retention: Retention = .usual, origins: Set<String> = [],
+        retention: Retention = .usual, forwardsMoved: Retention = .moved, origins: Set<String> = [],
         limits: ProtectionLimits = ProtectionLimits()
     ) {
         self.registration = registration
@@ -30,6 +32,7 @@ public struct NodeConfiguration: Sendable {
         self.spool = spool
         self.limits = limits
         self.retention = retention
+        self.forwardsMoved = forwardsMoved
         self.origins = origins
     }
 

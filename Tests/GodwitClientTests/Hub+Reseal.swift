@@ -19,6 +19,10 @@ extension Hub {
                 introduce([move.owner], to: member)
                 push(move.object, to: member)
             }
+        case .userMoved(let move):
+            for party in publications.keys.sorted(by: { $0.text < $1.text }) where party != source {
+                push(move.object, to: party)
+            }
         case .memberKeys(let keys):
             #expect(keys.after != nil)
             try tellKeys(keys)

@@ -19,7 +19,7 @@ private let groupOrder = "edd3f55c1a631258d69cf7a2def9de140000000000000000000000
                 #expect(key.publicKey.verify([1, 2, 3], signature: signature, purpose: other) == (other == purpose))
             }
         }
-        #expect(SignaturePurpose.allCases.count == 22)
+        #expect(SignaturePurpose.allCases.count == 23)
     }
 
     @Test("what is signed is the label, the purpose, a zero byte and the bytes (protocol 3)")

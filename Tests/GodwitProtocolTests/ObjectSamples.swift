@@ -128,6 +128,13 @@ extension Sample {
         ]
     }
 
+    static var userMoved: JSONObject {
+        [
+            "type": "user_moved", "user_id": .string(alice), "to": "b4n8p2x7.alice-river", "public_key": ed25519(9),
+            "at": .string(time), "signature": signature,
+        ]
+    }
+
     static var linkStatus: JSONObject {
         [
             "type": "link_status", "from": "a7f3k9m2", "to": party(alice, 1), "next": "b4n8p2x7", "at": .string(time),
@@ -170,6 +177,7 @@ extension Sample {
             linkStatus, preKeyStock, heldMessages, profileLookup, profileResult,
             profileResult.setting("found", false).setting("profile", .null), custodyQuestion(), custody(),
             heads(), heads(64), heads(1).setting("channel", "#room").setting("channel_node", "a7f3k9m2"),
+            userMoved,
         ]
     }
 }

@@ -50,6 +50,7 @@ struct ObjectTests {
         (Sample.heldMessages, ["to", "channel", "channel_node", "at"]),
         (Sample.custodyQuestion(), ["from", "items", "at"]), (Sample.custody(), ["to", "at", "copies"]),
         (Sample.heads(), ["to", "channel", "author", "since", "at", "heads"]),
+        (Sample.userMoved, ["user_id", "to", "public_key", "at", "signature"]),
         (Sample.refusal, ["item", "to", "at", "error"]),
         (Sample.receipt(), ["state", "items", "to", "from", "at"]),
         (
@@ -109,6 +110,10 @@ struct ObjectTests {
         (Sample.heads(), WrongMember("heads", [])), (Sample.heads(), WrongMember("heads", [1])),
         (Sample.heads(65), WrongMember("heads", Sample.heads(65)["heads"])),
         (Sample.heads(), WrongMember("heads", .array((0..<2).flatMap { _ in Sample.heads(1)["heads"]?.array ?? [] }))),
+        (Sample.userMoved, WrongMember("to", .string(Sample.alice))),
+        (Sample.userMoved, WrongMember("to", "a7f3k9m2.alice-elsewhere")),
+        (Sample.userMoved, WrongMember("at", "2026-11-21T10:30:00Z")),
+        (Sample.profileResult, WrongMember("profile.moved", 1)),
         (Sample.lookup, WrongMember("at", "2026-11-21T10:30:00Z")),
         (Sample.lookupResult, WrongMember("as_of", "2025-09-06T11:30:00.123+01:00")),
         (Sample.refusal, WrongMember("at", "2025-09-06T10:30:00Z")),

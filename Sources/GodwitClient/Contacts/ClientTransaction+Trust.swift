@@ -87,8 +87,7 @@ extension ClientTransaction {
         let list = try Self.stored { try DeviceList(JSONObject.parse(row.blob("list"))) }
         let tables = [
             "client_verified", "client_session", "client_peer_key", "client_prefetch", "client_lookup",
-            "client_contact",
-            "client_key_change",
+            "client_contact", "client_key_change", "client_user_move",
         ]
         for table in tables {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])

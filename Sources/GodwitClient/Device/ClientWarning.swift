@@ -31,6 +31,8 @@ public struct ClientWarning: Sendable, Hashable {
         case refused
         /// A message of this device waits on its way for a better link.
         case held
+        /// A user has moved to another home node; what is written goes there.
+        case moved
     }
 
     /// Grows by one with each warning.

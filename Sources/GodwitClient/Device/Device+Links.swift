@@ -39,7 +39,7 @@ extension Device {
     ) async throws -> Sent {
         try await store.write { transaction in
             let scalars = text.unicodeScalars.count
-            let link = try transaction.narrowest(towards: target)
+            let link = try transaction.narrowest(towards: transaction.current(target))
             let limit = link?.allowed.textMax.map(Int.init) ?? .max
             let isLong = scalars > limit
             let parts = isLong && ifTooLong == .split ? TextSplitter.parts(of: text, limit: limit) ?? [text] : [text]

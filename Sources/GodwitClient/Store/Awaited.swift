@@ -4,6 +4,8 @@ import GodwitProtocol
 enum Awaited: Hashable {
     /// A device list of a user in which the device stands.
     case device(UserID, DeviceID)
+    /// Any device list of a user.
+    case user(UserID)
     /// A member list or any change of a channel's membership.
     case channel(ChannelID)
     /// One change of a channel's membership.
@@ -19,6 +21,8 @@ enum Awaited: Hashable {
     var text: String {
         switch self {
         case .device(let user, let device): "device:" + user.text + "/" + device.text
+        // "user:" stands for a device in stores of the first version.
+        case .user(let user): "contact:" + user.text
         case .channel(let channel): "channel:" + channel.text
         case .membership(let channel, let version): "membership:" + channel.text + " \(version)"
         case .epoch(let name): "epoch:" + Base64.encode(name)

@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 10) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 11) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -38,6 +38,8 @@ enum ClientSchema {
         registerReseal(in: &migrator)
         guard version > 9 else { return }
         registerCustody(in: &migrator)
+        guard version > 10 else { return }
+        registerUserMoves(in: &migrator)
     }
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken

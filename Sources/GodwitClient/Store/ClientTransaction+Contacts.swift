@@ -95,6 +95,8 @@ extension ClientTransaction {
             arrived.append(.device(user, entry.device))
         }
         try followList(of: user)
+        arrived.append(.user(user))
+        try followMoves(to: user)
     }
 
     // MARK: Looking up

@@ -58,6 +58,7 @@ extension ClientTransaction {
         case .messageAnswer(let answer): try take(answer)
         case .resealed(let resealed): try take(resealed)
         case .moved(let move): try take(move)
+        case .userMoved(let move): try take(move)
         case .readMarker(let marker): try take(marker)
         // News of the moment, of which a store is no place.
         case .presence, .typing: return

@@ -75,6 +75,7 @@ extension ClientTransaction {
         {
             target = .channel(ChannelID(name: id.name, node: try Self.stored { try NodeID(node) }))
         }
+        if case .user(let user) = target { return .user(try current(user)) }
         return target
     }
 }

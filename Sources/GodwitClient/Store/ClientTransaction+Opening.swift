@@ -144,6 +144,7 @@ extension ClientTransaction {
         } else {
             try relate(message.hash, content, by: message.author)
             try noteVouch(message, content)
+            try noteMove(message, content)
         }
     }
 }

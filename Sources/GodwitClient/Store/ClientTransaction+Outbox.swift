@@ -30,7 +30,8 @@ extension ClientTransaction {
     /// - Returns: row of the entry.
     /// - Throws: `ProtocolError` 2000, 2001, 2002, 2003; 3003 when the spool is full. Nothing is kept then.
     func compose(_ content: JSONObject, to wanted: MessageTarget) throws -> Int64 {
-        let target = try current(wanted)
+        // What is about another message stays in that one's conversation.
+        let target = if case .user = wanted, ContentRelation(content) != nil { wanted } else { try current(wanted) }
         _ = try pack(content, to: target, created: now)
         try prepare(target)
         let conversation = target.conversation(of: context.user).text

@@ -29,6 +29,7 @@ public enum KeyChecks {
         case .epoch: "an epoch"
         case .identity: "an identity"
         case .identityFile: "an identity file"
+        case .userMoved: "the move of a user"
         default: "an object (\(purpose.rawValue))"
         }
     }

@@ -25,6 +25,7 @@ public enum SignaturePurpose: String, CaseIterable, Sendable, Hashable {
     case deletion
     case erasure
     case reseal
+    case userMoved = "user-moved"
 
     /// `"DCP1:" ‖ purpose ‖ 0x00`.
     var prefix: [UInt8] { Array("DCP1:".utf8) + Array(rawValue.utf8) + [0] }

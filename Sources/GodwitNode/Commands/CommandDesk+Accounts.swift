@@ -67,6 +67,18 @@ extension CommandDesk {
         return [:]
     }
 
+    /// `move_user`: the record that the user has moved to another home node; the same as `submit` with it.
+    ///
+    /// - Throws: `ProtocolError` 1002 for another user's; as `NodeTransaction.accept`.
+    func moveUser(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
+        let move = try UserMove(data.value("record"))
+        guard move.userID == session.user, try data.optionalString("user_id") ?? move.userID.text == move.userID.text
+        else {
+            throw ProtocolError(.insufficientPermissions, "The record is about another user.")
+        }
+        return try await submit(.userMoved(move), session)
+    }
+
     /// `export_data`: all that the node has of the session's user, page by page.
     func exportData(_ data: ObjectReader, _ session: Session) async throws -> JSONObject {
         try await Self.export(session.user, data, from: core)
@@ -95,6 +107,7 @@ extension NodeTransaction {
         for key in UserLookupResult.profileMembers {
             if let value = identity[key] { profile[key] = value }
         }
+        if let move = try userMove(of: user) { profile["moved"] = .object(move.object) }
         return profile
     }
 

@@ -36,6 +36,7 @@ struct CommandDesk: Sendable {
         case "update_status": return try await updateStatus(data, session)
         case "get_user": return try await getUser(data, session)
         case "update_identity": return try await updateIdentity(data, session)
+        case "move_user": return try await moveUser(data, session)
         case "export_data": return try await exportData(data, session)
         case "erase_account": return try await channelCommand(name, data, session)
         case "typing": return try await typing(data, session)

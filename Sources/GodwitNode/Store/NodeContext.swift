@@ -13,11 +13,13 @@ public struct NodeContext: Sendable {
     public var compacts: Bool
     /// For how long messages are kept for history at most.
     public var retention: Retention
+    /// For how long messages to a user who has moved away are delivered to the old devices, in uptime.
+    public var forwardsMoved: Retention
     let journalKeys = JournalKeys()
 
     public init(
         id: NodeID, signingKey: SigningKey, heldMax: Int = 4096, membersMax: Int = MemberList.membersMax,
-        compacts: Bool = true, retention: Retention = .usual
+        compacts: Bool = true, retention: Retention = .usual, forwardsMoved: Retention = .moved
     ) {
         self.id = id
         self.signingKey = signingKey
@@ -25,5 +27,6 @@ public struct NodeContext: Sendable {
         self.membersMax = membersMax
         self.compacts = compacts
         self.retention = retention
+        self.forwardsMoved = forwardsMoved
     }
 }

@@ -39,6 +39,7 @@ enum NodeSchema {
         registerEpochs(in: &migrator)
         registerModeration(in: &migrator)
         registerProfiles(in: &migrator)
+        registerUserMoves(in: &migrator)
     }
 
     /// For what is asked with each connection and each account that ends.

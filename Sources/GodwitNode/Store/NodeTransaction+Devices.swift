@@ -30,6 +30,8 @@ extension NodeTransaction {
                 .userNotFound, "There is no such user on this node.", hint: "Check the address.",
                 details: ["user_id": .string(reader.text)])
         }
+        // Before blocks are looked at: who is blocked is told no other thing than others.
+        try requireForwarding(to: reader)
         guard try reaches(reader, under: policy, from: message.author) else { return own }
         return devices.map { .device(reader, $0) } + own
     }

@@ -79,7 +79,7 @@ extension NodeTransaction {
         try run("UPDATE node_message SET deleted_by = NULL WHERE deleted_by = ?", [user.text])
         for table in [
             "node_contact", "node_taken_back", "node_introduction", "node_role", "node_invited", "node_departure",
-            "node_user",
+            "node_user_move", "node_user",
         ] {
             try run("DELETE FROM \(table) WHERE user = ?", [user.text])
         }

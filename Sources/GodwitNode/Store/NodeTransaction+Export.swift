@@ -121,7 +121,8 @@ extension NodeTransaction {
         let profiles: [JSONValue] = try rows(
             "SELECT user, as_of FROM node_profile WHERE asker = ? ORDER BY user", [user.text]
         ).map { ["kind": "profile_asked", "user_id": .string($0["user"]), "as_of": Self.time($0["as_of"])] }
-        return channels + contacts + told + profiles
+        let moves: [JSONValue] = try userMove(of: user).map { [["kind": "moved", "record": .object($0.object)]] } ?? []
+        return channels + contacts + told + profiles + moves
     }
 
     private func messagePage(_ user: UserID, after cursor: Int64) throws -> ExportPage {

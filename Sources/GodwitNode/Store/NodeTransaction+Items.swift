@@ -94,6 +94,7 @@ extension NodeTransaction {
         case .moved(let move): try accept(move, from: source)
         case .heldMessages(let held): try take(held, from: source)
         case .custodyQuestion(let question): try take(question, from: source)
+        case .userMoved(let move): try accept(move, from: source)
         case .preKeyStock, .custody, .conversationHeads:
             throw ProtocolError(.insufficientPermissions, "A device learns of that from its own node.")
         }
@@ -122,6 +123,7 @@ extension NodeTransaction {
             try noteGiven(found.deviceList, to: result.requester)
         }
         try forward(result.object, toDevice: result.requester)
+        try tellMove(of: result.userID, to: result.requester)
     }
 
     private func take(_ lookup: UserLookup, from source: Party) throws {
@@ -145,6 +147,7 @@ extension NodeTransaction {
         let hop = try hop(towards: user, device)
         if let found = result.found { try noteGiven(found.deviceList, to: hop) }
         try enqueueAnew(result.object, to: hop)
+        try tellMove(of: lookup.userID, to: hop)
     }
 
     /// A command of a device: signature, counter, then the change (D-8).

@@ -11,6 +11,7 @@ extension NodeTransaction {
             case .introduction(let lost): try followUp(lost, to: item.destination)
             case .refusal(let lost): try followUp(lost, to: item.destination)
             case .conversationHeads(let lost): try followUp(lost, to: item.destination)
+            case .userMoved(let lost): try followUp(lost: lost, to: item.destination)
             default: return
             }
         } catch let error as ProtocolError where error.code == .bandwidthExceeded {

@@ -51,6 +51,7 @@ extension NodeTransaction {
             INSERT INTO node_introduction (party, user, version) VALUES (?, ?, ?)
             ON CONFLICT (party, user) DO UPDATE SET version = excluded.version
             """, [party.text, user.text, list.version])
+        try tellMove(of: user, to: party)
     }
 
     /// Queues an object for a party, introducing first whoever it speaks of.

@@ -18,6 +18,7 @@ enum Supersession {
         case .memberList(let list): list.devices.isEmpty ? "question/\(list.channel.text)" : nil
         case .presence(let notice): "presence/\(notice.userID.text)"
         case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
+        case .userMoved(let move): "user_moved/\(move.userID.text)"
         case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
             .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
             .heldMessages, .custodyQuestion, .custody, .conversationHeads:
@@ -42,6 +43,8 @@ enum Supersession {
         case (.memberList(let newer), .memberList(let older)): newer.version <= older.version
         // Of what a user is and does now only the last word counts.
         case (.presence, .presence), (.typing, .typing): true
+        case (.userMoved(let newer), .userMoved(let older)):
+            newer.publicKey == older.publicKey && newer.at > older.at
         default: false
         }
     }

@@ -8,6 +8,8 @@ public struct Retention: Sendable, Hashable, Comparable, CustomStringConvertible
     public static let usual = Retention(days: 365)
     /// Of a minimal account (gap G-36).
     public static let minimal = Retention(days: 7)
+    /// For what is written to a user who has moved away, unless the node says otherwise (gap G-34).
+    public static let moved = Retention(days: 90)
     static let daysMax: Int64 = 3_650
 
     private init(milliseconds: Int64) { self.milliseconds = milliseconds }

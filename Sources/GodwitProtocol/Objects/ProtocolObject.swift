@@ -28,6 +28,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case custodyQuestion(CustodyQuestion)
     case custody(CustodyReport)
     case conversationHeads(ConversationHeads)
+    case userMoved(UserMove)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -65,6 +66,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "custody_question": self = .custodyQuestion(try CustodyQuestion(object))
         case "custody": self = .custody(try CustodyReport(object))
         case "heads": self = .conversationHeads(try ConversationHeads(object))
+        case "user_moved": self = .userMoved(try UserMove(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -99,6 +101,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .custodyQuestion(let value): value.object
         case .custody(let value): value.object
         case .conversationHeads(let value): value.object
+        case .userMoved(let value): value.object
         }
     }
 }

@@ -122,6 +122,12 @@ public struct UserLookupResult: Sendable, Hashable {
         for name in profileMembers {
             if let value = profile.object[name] { known[name] = value }
         }
+        if let moved = try profile.optionalObject("moved") {
+            guard try UserMove(moved.object).userID == user else {
+                throw .malformed("A profile tells of its user's move only.", member: "moved")
+            }
+            known["moved"] = .object(moved.object)
+        }
         return known
     }
 

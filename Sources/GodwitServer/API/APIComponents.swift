@@ -31,6 +31,7 @@ enum APIComponents {
             .needed("user_id", .userID), .optional("display_name", .anyText(0...1_000)),
             .optional("avatar", .anyText(0...80_000)), .optional("status", .choice("online", "away", "offline")),
             .optional("last_seen", .time), .optional("as_of", .time), .optional("pending", .boolean),
+            .optional("moved", .anyObject),
         ]),
         "OneTimeKey": .object([
             .needed("id", .integer(1...4_294_967_295)),

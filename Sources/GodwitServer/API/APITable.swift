@@ -108,6 +108,11 @@ enum APITable {
             body: .object([.needed("identity_file", .anyObject)]), answer: .anyObject,
             failures: [.insufficientPermissions, .userNotFound], bodyMax: APILimits.identityMax),
         APIRoute(
+            method: .put, template: "/users/{user_id}/move", command: "move_user",
+            summary: "Tells that one has moved to another home node (G-34).", parameters: [user],
+            body: .object([.needed("record", .anyObject)]), answer: .anyObject,
+            failures: [.invalidCredentials, .insufficientPermissions, .userNotFound]),
+        APIRoute(
             method: .get, template: "/users/{user_id}/devices", command: "get_devices",
             summary: "A user's signed device list.", parameters: [user], answer: .named("DeviceListAnswer"),
             freshness: .validated, failures: [.userNotFound]),

@@ -118,7 +118,7 @@ CREATE TABLE node_held (
 CREATE TABLE node_introduction (
   party TEXT NOT NULL,
   user TEXT NOT NULL,
-  version INTEGER NOT NULL,
+  version INTEGER NOT NULL, moved INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (party, user)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_invite (
@@ -342,6 +342,12 @@ CREATE TABLE node_user (
   since INTEGER NOT NULL
 , shows_status INTEGER NOT NULL DEFAULT 1 CHECK (shows_status IN (0, 1)), direct_messages TEXT NOT NULL DEFAULT 'everyone'
   CHECK (direct_messages IN ('everyone', 'contacts', 'nobody')), retention INTEGER CHECK (retention >= 0), ends INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE node_user_move (
+  user TEXT PRIMARY KEY NOT NULL,
+  record BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  ends INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE INDEX node_ban_ends ON node_ban (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_block_blocked ON node_block (blocked);
 CREATE INDEX node_departure_departed ON node_departure (channel, departed);

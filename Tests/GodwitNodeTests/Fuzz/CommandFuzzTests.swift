@@ -62,7 +62,7 @@ import Testing
             ("history", room.setting("limit", 10).setting("before", "7")), ("typing", room.setting("typing", true)),
             ("mark_read", room.setting("upto", .string(Base64.encode([UInt8](repeating: 3, count: 32))))),
             ("get_user", user), ("update_identity", ["identity_file": .object(person.identityFile())]),
-            ("export_data", ["after": "x"]),
+            ("move_user", ["record": .object(try UserMoveTests.record(of: person))]), ("export_data", ["after": "x"]),
         ]
     }
 

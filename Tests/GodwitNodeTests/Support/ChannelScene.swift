@@ -46,14 +46,19 @@ final class Asker: Sendable {
         let isDeletion = command["type"]?.string == "deletion"
         let name = isDeletion ? "delete_messages" : command["command"]?.string ?? ""
         let data: JSONObject = [isDeletion ? "deletion" : "command": .object(command)]
+        return try await give(name, data, object: command, over: way)
+    }
+
+    /// - Parameter object: what goes in a batch instead of the command.
+    func give(_ name: String, _ data: JSONObject, object: JSONObject, over way: Way) async throws -> ErrorCode? {
         switch way {
         case .socket:
             try await stayOnline()
             return try await code { try await self.client.command(name, data) }
         case .request: return try await request(name, data)
         case .batch:
-            try await deliver(.object, command)
-            return try await refusal(of: SHA256Digest.of(command.canonicalBytes()))
+            try await deliver(.object, object)
+            return try await refusal(of: SHA256Digest.of(object.canonicalBytes()))
         }
     }
 
