@@ -7,7 +7,8 @@ struct IdentityCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "identity", abstract: "Make, check, keep and publish identity files.",
         subcommands: [
-            Create.self, Show.self, Verify.self, Export.self, ChangePassphrase.self, Publish.self,
+            Create.self, Show.self, Verify.self, Export.self, Import.self, ChangePassphrase.self, Publish.self,
+            Move.self,
         ])
 
     struct Create: AsyncParsableCommand {

@@ -136,7 +136,9 @@ extension SendCommand {
 struct ReadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "read", abstract: "Show what has arrived.",
-        discussion: "Does not call the node: see `godwit sync`.")
+        discussion:
+            "Does not call the node: see `godwit sync`. After a move to another node this shows what came for the "
+            + "ids from before as well, first, unless --after is given.")
 
     @OptionGroup var home: HomeOptions
     @Argument(help: "Only this conversation: #channel, #channel:node, @user-id or an alias.")
@@ -149,7 +151,11 @@ struct ReadCommand: AsyncParsableCommand {
     var limit = 100
 
     func run() async throws {
-        try await ClientFiles(home).withDevice(show)
+        let files = ClientFiles(home)
+        if after == 0 {
+            for former in MovingHome(home.home).formers { try await former.withDevice(show) }
+        }
+        try await files.withDevice(show)
     }
 
     private func show(_ device: Device) async throws {
@@ -182,14 +188,23 @@ struct SyncCommand: AsyncParsableCommand {
         let isPlain = !home.json
         let refusedBefore = try await device.status().outbox[.refused] ?? 0
         let warned = try await device.warnings(limit: 1).first?.row ?? 0
-        let report = try await device.sync(over: files.carrier()) { soFar in
-            if isPlain, Console.isTerminal { Console.raw("\r\(soFar.receivedItems) items received ") }
+        let contact: Result<ContactReport, any Error>
+        do {
+            contact = .success(
+                try await device.sync(over: files.carrier()) { soFar in
+                    if isPlain, Console.isTerminal { Console.raw("\r\(soFar.receivedItems) items received ") }
+                })
+        } catch {
+            contact = .failure(error)
         }
+        // Also where the new node is out of reach: what was written to an old id waits elsewhere.
+        let formers = await FormerID.syncAll(MovingHome(home.home), current: device)
+        let report = try contact.get()
         let status = try await device.status()
         let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
         let said = try await device.warnings().filter { $0.row > warned }
         let held = said.filter { $0.code == .held }
-        let notices = said.filter { $0.code == .refused || $0.code == .removed }.reversed()
+        let notices = said.filter { [.refused, .removed, .moved].contains($0.code) }.reversed()
         let refused = try await Self.refused(device, count: (status.outbox[.refused] ?? 0) - refusedBefore)
         if home.json {
             Console.json(
@@ -197,12 +212,14 @@ struct SyncCommand: AsyncParsableCommand {
                     .setting("warnings", .integer(Int64(status.warnings)))
                     .setting("held", .array(held.compactMap { $0.subject.map { .string($0) } }))
                     .setting("refused", .array(refused.map { .object(Self.object($0)) }))
-                    .setting("notices", .array(notices.map { .object(Self.object($0)) })))
+                    .setting("notices", .array(notices.map { .object(Self.object($0)) }))
+                    .setting("former", .array(formers.map { .object($0.object) })))
         } else {
             if Console.isTerminal { Console.raw("\r") }
             Console.out(
                 "Received \(report.receivedItems) items, handed over \(report.releasedItems); "
                     + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
+            for former in formers { Console.out(former.line) }
             if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
             for warning in held { Console.out("\(warning.subject ?? ""): \(warning.message) \(warning.hint ?? "")") }
             for notice in notices {

@@ -9,10 +9,14 @@ import GodwitProtocol
 import GodwitSpool
 
 /// A client's home: `identity.json`, `node.json` (its home node's descriptor), `client.json` (settings), `device/`.
+/// Beside it `former/` has the homes of ids that the user had before moving, see `MovingHome`.
 struct ClientFiles {
     let directory: String
 
-    init(_ home: HomeOptions) { directory = home.clientDirectory }
+    init(_ home: HomeOptions) {
+        MovingHome(home.home).finish()
+        directory = home.clientDirectory
+    }
     init(directory: String) { self.directory = directory }
 
     var identityPath: String { directory + "/identity.json" }
@@ -90,7 +94,7 @@ struct ClientFiles {
 
     /// Base URL of a home that is not there yet.
     /// - Throws: `ProtocolError` 2000.
-    private func url(of node: NodeDescriptor, endpoint: String?) throws -> String {
+    func url(of node: NodeDescriptor, endpoint: String?) throws -> String {
         guard !exists else {
             throw ProtocolError(
                 .invalidMessageFormat, "There is an identity in this home already.", hint: "Choose another --home.")

@@ -29,6 +29,7 @@ extension NodeSettings {
             ("allowClear", allowClear != next.allowClear), ("tls", tls != next.tls),
             ("metrics_token", metricsToken != next.metricsToken), ("local_profile", localProfile != next.localProfile),
             ("message_retention", messageRetention != next.messageRetention),
+            ("forward_moved", forwardMoved != next.forwardMoved),
         ]
         let free: [(String, Bool)] = [
             ("registration", registration != next.registration), ("invites", invites != next.invites),

@@ -26,6 +26,8 @@ struct NodeSettings: Sendable {
     var localProfile = "broadband"
     /// For how long messages are kept for history at most: `365d`, `12h`, `none`.
     var messageRetention = "365d"
+    /// For how long messages to a user who has moved away are delivered to the old devices: `90d`, `12h`, `none`.
+    var forwardMoved = "90d"
     /// Clear text beyond loopback.
     var allowClear = false
     /// TLS on the listener.
@@ -47,8 +49,8 @@ struct NodeSettings: Sendable {
 
     static let keys = [
         "listen", "listen_udp", "listen_broadcast", "broadcast_interface", "spool", "registration", "invites",
-        "profiles", "local_profile", "message_retention", "allowClear", "tls", "origins", "metrics_token", "log_level",
-        "log_format", "limits",
+        "profiles", "local_profile", "message_retention", "forward_moved", "allowClear", "tls", "origins",
+        "metrics_token", "log_level", "log_format", "limits",
     ]
 
     /// - Throws: `ProtocolError` 2000 for an unknown key or a value out of range.
@@ -89,6 +91,8 @@ struct NodeSettings: Sendable {
         settings.messageRetention = reader.string(
             forKey: "message_retention", default: settings.messageRetention)
         _ = try Retention(settings.messageRetention)
+        settings.forwardMoved = reader.string(forKey: "forward_moved", default: settings.forwardMoved)
+        _ = try settings.forwarding()
         settings.allowClear = reader.bool(forKey: "allowClear", default: settings.allowClear)
         settings.tls = reader.bool(forKey: "tls", default: settings.tls)
         settings.origins = reader.string(forKey: "origins", default: settings.origins)
@@ -141,6 +145,14 @@ struct NodeSettings: Sendable {
         }
     }
 
+    /// - Throws: `ProtocolError` 2000.
+    func forwarding() throws(ProtocolError) -> Retention {
+        do { return try Retention(forwardMoved) } catch {
+            throw .malformed(
+                "forward_moved is a number of days or hours, or none.", member: "forward_moved", hint: error.hint)
+        }
+    }
+
     func address() throws -> (host: String, port: Int) { try Self.address(listen, member: "listen") }
 
     /// nil: no datagrams.
@@ -175,7 +187,7 @@ struct NodeSettings: Sendable {
     func nodeConfiguration() throws -> NodeConfiguration {
         NodeConfiguration(
             registration: try policy(), profiles: try ProfileFiles.load(from: profiles),
-            localProfile: localProfile, retention: try Retention(messageRetention),
+            localProfile: localProfile, retention: try Retention(messageRetention), forwardsMoved: try forwarding(),
             origins: Set(origins.split(separator: ",").map { String($0.filter { $0 != " " }) }),
             limits: limits)
     }
