@@ -143,6 +143,59 @@ extension EndToEnd {
             withExtendedLifetime(places.processes) {}
         }
 
+        @Test("a move that was cut off changes nothing for the old id, and the same command finishes it")
+        func cutOff() async throws {
+            let places = try await Places()
+            let tool = places.tool
+            func user() async throws -> String? {
+                try await tool.json("identity", "show", "--home", "alice")["identity"]?.object?["full_id"]?.string
+            }
+            places.processes[1].kill(SIGTERM)
+            _ = try await places.processes[1].ended()
+            let unreachable = try await places.move("alice")
+            #expect(unreachable.code == 69)
+            #expect(try await user() == places.alice)
+            #expect(try await tool.json("sync", "--home", "alice")["former"]?.array == [])
+            let other = try await places.move("alice", "--username", "alice-s")
+            #expect(other.code == 65)
+            #expect(try other.error()["hint"]?.string?.contains("moving") == true)
+            let again = try await places.new.start()
+            #expect(try await places.move("alice").code == 0)
+            #expect(try await user() == places.moved)
+            // Cut off between the two steps of the exchange: the new id is not in its place yet.
+            let home = tool.scratch.path + "/alice"
+            try FileManager.default.createDirectory(atPath: home + "/moving", withIntermediateDirectories: true)
+            try FileManager.default.moveItem(atPath: home + "/client", toPath: home + "/moving/client")
+            #expect(try await user() == places.moved)
+            let former = try await tool.json("sync", "--home", "alice")["former"]?.array?.compactMap(\.object)
+            #expect(former?.map { $0["user_id"]?.string } == [places.alice])
+            #expect(former?.first?["error"] == nil)
+            withExtendedLifetime((places.processes, again)) {}
+        }
+
+        @Test("where the old node is dead the new id tells its contacts itself")
+        func deadNode() async throws {
+            let places = try await Places()
+            let tool = places.tool
+            let carol = try await places.new.enrol("carol-r", home: "carol")
+            try await tool.json("send", "@" + carol, "before", "--home", "alice")
+            try await places.sync("alice", "carol", until: "the text at carol's") {
+                try await places.texts("carol") == ["before"]
+            }
+            try await tool.json("contact", "alias", "sis", "@" + places.alice, "--home", "carol")
+            places.processes[0].kill(SIGKILL)
+            let moved = try await places.move("alice", "--announce")
+            #expect(moved.objects.first?["told"] == false, "\(moved)")
+            try await places.sync("alice", "carol", until: "carol follows") {
+                let shown = try await tool.run("contact", "show", "sis", "--home", "carol", "--json")
+                return shown.objects.first?["user_id"]?.string == places.moved
+            }
+            try await tool.json("send", "@" + places.alice, "I know", "--home", "carol")
+            try await places.settle("carol", "alice")
+            #expect(try await places.texts("alice").contains("I know"))
+            withExtendedLifetime(places.processes) {}
+        }
+
         @Test("an exported file and its passphrase bring an account back on a new box, channels included")
         func lostBox() async throws {
             let places = try await Places()

@@ -145,6 +145,16 @@ struct DocumentExamplesTests {
         try checkSignature(of: erasure.object, by: 0x01, .erasure)
     }
 
+    @Test("the move of a user: signed by the identity key, for both ids")
+    func userMoved() throws {
+        let move = try UserMove(document.example("user-moved"))
+        #expect(move.publicKey == (try ExampleKey.signing(0x03).publicKey.bytes))
+        #expect(
+            UserMove.unsigned(move.userID, to: move.to, publicKey: move.publicKey, at: move.at)
+                == move.object.omitting(["signature"]))
+        try checkSignature(of: move.object, by: 0x03, .userMoved)
+    }
+
     @Test("message: hashes, id, signature, and the ciphertext both ways")
     func message() throws {
         let message = try Message(document.example("message"))

@@ -62,6 +62,23 @@ struct UserMoveTests {
         }
     }
 
+    @Test("who gets the list after the move gets the record with it: by a lookup, here and elsewhere, and by a message")
+    func later() async throws {
+        try await FederationTests.nodes { one, other, alice, bob in
+            let (dave, erin) = (try await one.enrol("dave"), try await one.enrol("erin"))
+            let record = try Self.record(of: alice.person)
+            try await Self.submit(record, alice)
+            for client in [bob.client, dave.client] {
+                try await client.command("lookup_user", ["user_id": .string(alice.person.id.text)])
+            }
+            _ = try await alice.client.send(alice.person.message(to: "@" + erin.person.id.text))
+            try await one.settle(with: other)
+            for client in [bob.client, dave.client, erin.client] {
+                try await eventually("the record") { Self.told(client) == [record] }
+            }
+        }
+    }
+
     @Test("a profile says that its user has moved, at home and to other sites")
     func profile() async throws {
         try await FederationTests.nodes { one, other, alice, bob in

@@ -182,6 +182,9 @@ def main():
     deletion = alice.signing.signed("deletion", {
         "type": "deletion", "user_id": alice.user, "device": alice.id, **channel, "items": b64(message_hash),
         "at": TIME})
+    moved = alice.identity.signed("user-moved", {
+        "type": "user_moved", "user_id": alice.user, "to": "a7f3k9m2.alice-river", "public_key": alice.identity.text,
+        "at": TIME})
     erasure = hub.signed("erasure", {"type": "erasure", "user_id": alice.user, "at": TIME})
 
     values = {
@@ -193,7 +196,7 @@ def main():
         "node-descriptor": descriptor, "identity-file": identity_file(alice, node), "device-list": alice.device_list(),
         "signed-pre-key": bob.pre_key(), "auth-signed": auth, "auth-proof": proof, "join-command": command,
         "members": members, "membership": membership, "epoch": epoch, "message": message,
-        "deletion": deletion, "erasure": erasure,
+        "deletion": deletion, "user-moved": moved, "erasure": erasure,
         "values": {key: values[key].hex() for key in values}}
     path = pathlib.Path(__file__).parents[2] / "docs" / "protocol.md"
     document = path.read_text()
