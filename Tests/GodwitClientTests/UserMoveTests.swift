@@ -1,3 +1,4 @@
+import GodwitBatch
 import GodwitCrypto
 import GodwitProtocol
 import Testing
@@ -124,7 +125,10 @@ struct UserMoveTests {
         let scene = try await Scene()
         _ = try await scene.arrive()
         let (first, second) = (scene.record(to: try UserID("zzzzzzzz.layla"), after: 1), scene.record(after: 2))
-        for record in [first, second, first, second] { try await scene.tell(record) }
+        for record in [first, second, first, second] {
+            try await scene.tell(record)
+            try await scene.amina.use(ClientTransaction.recordPause)
+        }
         #expect(try await scene.amina.currentID(of: scene.layla.userID) == scene.target)
         #expect(try await scene.amina.codes() == [.moved])
         // The same time and another place.
@@ -144,11 +148,38 @@ struct UserMoveTests {
         _ = try await scene.amina.currentID(of: user)
         try await scene.hub.settle([scene.amina])
         #expect(try await scene.amina.currentID(of: user) == user)
-        try await scene.amina.execute("UPDATE client_identity SET age = age + \(ClientTransaction.movePause)")
+        try await scene.amina.use(ClientTransaction.movePause)
         _ = try await scene.amina.currentID(of: user)
         try await scene.hub.settle([scene.amina])
         #expect(try await scene.amina.currentID(of: user) == scene.target)
         #expect(try await scene.amina.codes() == [.moved])
+    }
+
+    @Test("many records of one user bring one lookup an hour")
+    func flood() async throws {
+        let scene = try await Scene()
+        func lookups() async throws -> Int {
+            try await scene.hub.log.count { item in
+                guard item.kind == .object, case .lookup(let lookup) = try ProtocolObject(parsing: item.body) else {
+                    return false
+                }
+                return lookup.userID.node.text.hasPrefix("zzz")
+            }
+        }
+        func tell(_ numbers: Range<Int>) async throws {
+            for number in numbers {
+                try await scene.tell(
+                    scene.record(to: try UserID("zzzzzz\(10 + number).layla"), after: Int64(number)))
+            }
+        }
+        try await tell(0..<5)
+        #expect(try await lookups() == 1)
+        try await scene.amina.use(ClientTransaction.recordPause - 1)
+        try await tell(5..<6)
+        #expect(try await lookups() == 1)
+        try await scene.amina.use(1)
+        try await tell(6..<8)
+        #expect(try await lookups() == 2)
     }
 
     @Test("a block moves along: nothing is asked or said, and the new id is as silent as the old one")
@@ -273,6 +304,13 @@ extension UserMoveTests.Scene {
             }
             try transaction.take(UserMove(record))
         }
+    }
+}
+
+extension Device {
+    /// Lets time of use pass.
+    fileprivate func use(_ milliseconds: Int64) async throws {
+        try await execute("UPDATE client_identity SET age = age + \(milliseconds)")
     }
 }
 

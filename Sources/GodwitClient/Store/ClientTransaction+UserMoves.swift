@@ -8,6 +8,8 @@ import GodwitProtocol
 extension ClientTransaction {
     /// Milliseconds of use until the new id is looked up again.
     static let movePause: Int64 = 86_400_000
+    /// Until a later record of the same user brings a lookup: who signs many of them costs this device's link no more.
+    static let recordPause: Int64 = 3_600_000
 
     /// A user says that he is called otherwise from now on.
     ///
@@ -21,11 +23,13 @@ extension ClientTransaction {
                 hint: "Nothing is followed. Ask the user over another way.")
         }
         try KeyChecks.verify(move.object, signedBy: key, purpose: .userMoved)
-        guard try keep(move) else { return }
+        guard let asked = try keep(move) else { return }
         guard move.userID != context.user else { return try noteMoved(move) }
         if try pinnedKey(of: move.to) != nil { return try followMoves(to: move.to) }
         // Of somebody who is blocked nothing is wanted.
-        if try !isBlocked(move.userID) { try lookUp(move.to) }
+        guard try age() - asked >= Self.recordPause, try !isBlocked(move.userID) else { return }
+        try run("UPDATE client_user_move SET asked = ? WHERE user = ?", [try age(), move.userID.text])
+        try lookUp(move.to)
     }
 
     /// A direct message of the new id that brings the record itself: the old home node may be gone.
@@ -42,10 +46,11 @@ extension ClientTransaction {
     }
 
     /// Of two records the later holds; what comes again, or late, changes nothing.
-    /// - Returns: whether it is the one that holds now, and was not before.
-    private func keep(_ move: UserMove) throws -> Bool {
-        let known = try integer("SELECT at FROM client_user_move WHERE user = ?", [move.userID.text])
-        guard move.at.milliseconds > known ?? .min else { return false }
+    /// - Returns: the device's age when a new id of the user was looked up last; nil where the record changes nothing.
+    private func keep(_ move: UserMove) throws -> Int64? {
+        let known = try row("SELECT at, asked FROM client_user_move WHERE user = ?", [move.userID.text])
+        guard move.at.milliseconds > known?["at"] as Int64? ?? .min else { return nil }
+        let asked = try known?["asked"] as Int64? ?? age() - Self.recordPause
         try run(
             """
             INSERT OR REPLACE INTO client_user_move (user, successor, at, record, state, asked)
@@ -53,9 +58,9 @@ extension ClientTransaction {
             """,
             [
                 move.userID.text, move.to.text, move.at.milliseconds, Data(move.object.canonicalBytes()),
-                move.userID == context.user ? "followed" : "noted", try age(),
+                move.userID == context.user ? "followed" : "noted", asked,
             ])
-        return true
+        return asked
     }
 
     /// The keys of a user have come, to whom others may say that they have moved.
