@@ -71,7 +71,8 @@ struct ResealTests {
         #expect(try await pair.amina.outbox().allSatisfy { $0.state == .delivered })
     }
 
-    @Test("what follows from a first contact whose pre-key is gone is sealed again over a new one, at the first request")
+    @Test(
+        "what follows from a first contact whose pre-key is gone is sealed again over a new one, at the first request")
     func deadFirstContact() async throws {
         let hub = try Hub()
         let scratches = [try Scratch(), try Scratch()]
@@ -96,7 +97,9 @@ struct ResealTests {
             try await hub.settle([amina, layla])
         }
         #expect(try await layla.texts().sorted() == ["lost", "one", "two"])
-        let times = try await amina.store.read { try $0.rows("SELECT times FROM client_reseal").map { $0["times"] as Int64 } }
+        let times = try await amina.store.read {
+            try $0.rows("SELECT times FROM client_reseal").map { $0["times"] as Int64 }
+        }
         #expect(times.max() == 1)
         #expect(try await layla.status().wanted == 0)
         withExtendedLifetime(scratches) {}
