@@ -78,7 +78,8 @@ let rooms = [
         name: "GodwitBatch", rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitCompression"],
         libraries: [.protobuf, .crypto], exclude: ["batch.proto", "content.proto"]),
     Room(
-        name: "GodwitSpool", rooms: ["GodwitProtocol"], libraries: [.grdb, .sqlite, .crypto], fixtures: ["schema.sql"]),
+        name: "GodwitSpool", rooms: ["GodwitProtocol", "CVault"], libraries: [.grdb, .sqlite, .crypto],
+        fixtures: ["schema.sql"]),
     Room(
         name: "GodwitContact",
         rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitBatch", "GodwitLink", "GodwitSpool"],
@@ -162,6 +163,7 @@ let package = Package(
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CVault", dependencies: ["CSodium"], linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "godwit",
             dependencies: rooms.map { .byName(name: $0.name) } + [

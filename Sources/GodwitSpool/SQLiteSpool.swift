@@ -14,23 +14,28 @@ public final class SQLiteSpool: Spool {
     private let configuration: SpoolConfiguration
     let janitor: BlobJanitor
     private let memory: WriterMemory
+    private let sealed: SealedPath?
     private let lock: DirectoryLock
 
     /// Opens the spool, made if it is missing, brings its tables up to date and removes files without a row.
     ///
     /// Blocks for as long as the disk takes: call it at start, not from a busy task.
     ///
-    /// - Parameter migrations: adds the tables of other rooms to the same file, after the spool's own.
-    /// - Throws: `SpoolError` `.locked`, `.newer`, `.corrupt`, `.unusable`; `ProtocolError` 3003 on a full disk.
+    /// - Parameters:
+    ///   - key: what the store is sealed under, or is to be if it is made now; nil: a plain store.
+    ///   - migrations: adds the tables of other rooms to the same file, after the spool's own.
+    /// - Throws: `SpoolError` `.locked`, `.newer`, `.corrupt`, `.unusable`, `.sealed`, `.plain`; `ProtocolError` 3003 on
+    ///   a full disk.
     public init(
-        directory: String, configuration: SpoolConfiguration = SpoolConfiguration(),
+        directory: String, key: StoreKey? = nil, configuration: SpoolConfiguration = SpoolConfiguration(),
         migrations: (inout DatabaseMigrator) -> Void = { _ in }
     ) throws {
         do {
             try SystemFile.makeDirectory(directory)
             let lock = try DirectoryLock(directory: directory)
-            let blobs = try BlobStore(directory: directory + "/blobs")
-            let pool = try Self.openDatabase(in: directory)
+            let sealed = try Self.unseal(directory, key)
+            let blobs = try BlobStore(directory: directory + "/blobs", key: key)
+            let pool = try Self.openDatabase(in: directory, isSealed: sealed != nil)
             var migrator = DatabaseMigrator()
             SpoolSchema.register(in: &migrator)
             migrations(&migrator)
@@ -41,6 +46,7 @@ public final class SQLiteSpool: Spool {
             let janitor = BlobJanitor()
             let memory = WriterMemory(configuration)
             self.lock = lock
+            self.sealed = sealed
             self.blobs = blobs
             self.pool = pool
             self.configuration = configuration
@@ -54,9 +60,7 @@ public final class SQLiteSpool: Spool {
                 Self.removeOrphans(janitor.due(), blobs, database)
             }
         } catch let failure as SystemFailure where failure.number != ENOSPC && failure.number != EDQUOT {
-            throw SpoolError(
-                .unusable, "The spool's directory cannot be used (\(failure.step): error \(failure.number)).",
-                hint: "Check that the directory exists and that this user may write to it.")
+            throw Self.unusable(failure)
         } catch {
             throw SpoolFailure.translate(error)
         }
@@ -116,7 +120,10 @@ public final class SQLiteSpool: Spool {
     /// Nothing is lost without it; but what was deleted stays readable in the write-ahead log until then.
     public func close() async throws {
         await commits.close()
-        defer { lock.release() }
+        defer {
+            sealed?.release()
+            lock.release()
+        }
         let (pool, memory) = (pool, memory)
         var failure: (any Error)?
         do {
@@ -158,8 +165,16 @@ public final class SQLiteSpool: Spool {
 
     // MARK: Opening
 
-    private static func openDatabase(in directory: String) throws -> DatabasePool {
-        let path = directory + "/spool.sqlite"
+    static func databasePath(in directory: String) -> String { directory + "/spool.sqlite" }
+
+    static func unusable(_ failure: SystemFailure) -> SpoolError {
+        SpoolError(
+            .unusable, "The spool's directory cannot be used (\(failure.step): error \(failure.number)).",
+            hint: "Check that the directory exists and that this user may write to it.")
+    }
+
+    private static func openDatabase(in directory: String, isSealed: Bool) throws -> DatabasePool {
+        let path = databasePath(in: directory)
         // Made here, so that it and the files that SQLite puts beside it are for their owner only.
         Glibc.close(try SystemFile.open(path, O_RDWR | O_CREAT))
         var configuration = Configuration()
@@ -168,6 +183,7 @@ public final class SQLiteSpool: Spool {
         configuration.maximumReaderCount = 4
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = ON")
+            if isSealed { try prepareSealed(database) }
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
         try pool.writeWithoutTransaction { database in

@@ -7,6 +7,10 @@ public struct SpoolError: Error, Hashable, Sendable, CustomStringConvertible {
         case closed = "spool_closed"
         /// What is on disk contradicts itself.
         case corrupt = "spool_corrupt"
+        /// The store is under a key that was not given, or is not this one.
+        case sealed = "spool_sealed"
+        /// The store is under no key, though one was given.
+        case plain = "spool_plain"
         /// A newer version of the program wrote the file.
         case newer = "spool_newer"
         /// The directory cannot be made, opened or written.

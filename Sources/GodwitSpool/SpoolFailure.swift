@@ -26,16 +26,24 @@ enum SpoolFailure {
     }
 
     private static func translate(_ error: DatabaseError) -> any Error {
-        switch error.resultCode {
+        // What was read is not what was sealed there.
+        if error.extendedResultCode.rawValue == sealIsBroken { return damaged }
+        return switch error.resultCode {
         case .SQLITE_FULL: diskFull
         case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
             writeFailed("SQLite result \(error.extendedResultCode.rawValue)")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            SpoolError(
-                .corrupt, "The spool's database is damaged.",
-                hint: "Run `godwit spool verify`, copy the directory away and restore or re-create it.")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: damaged
         default: error
         }
+    }
+
+    /// SQLITE_IOERR_DATA: what comes from the disk is not what was put there.
+    private static let sealIsBroken: Int32 = 10 | 32 << 8
+
+    private static var damaged: SpoolError {
+        SpoolError(
+            .corrupt, "The spool's database is damaged.",
+            hint: "Run `godwit spool verify`, copy the directory away and restore or re-create it.")
     }
 
     static var diskFull: ProtocolError {

@@ -88,6 +88,21 @@ enum SystemFile {
         return names
     }
 
+    /// Zeros over the whole of a file, as well as it can be done: flash and some file systems write them elsewhere.
+    static func overwrite(_ descriptor: Int32) {
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end > 0, lseek(descriptor, 0, SEEK_SET) == 0 else { return }
+        let zeros = [UInt8](repeating: 0, count: 65_536)
+        var rest = Int(end)
+        while rest > 0 {
+            let count = min(rest, zeros.count)
+            let part = zeros[..<count]
+            guard (try? write(Array(part), to: descriptor)) != nil else { break }
+            rest -= count
+        }
+        fsync(descriptor)
+    }
+
     static func remove(_ path: String) {
         // A file that is gone already, or cannot be removed now, is swept at the next opening.
         unlink(path)

@@ -31,6 +31,7 @@ enum HousePlan {
     /// Foreign modules that only the rooms named may import. A name that ends in `*` stands for all that begin so.
     static let owners: [String: Set<String>] = [
         "CSodium": ["GodwitCrypto"],
+        "CVault": ["GodwitSpool"],
         "CBrotli": ["GodwitCompression"],
         "CCurl": ["GodwitCarrier"],
         "GRDB": ["GodwitSpool", "GodwitNode", "GodwitClient", "GodwitSimulator"],
@@ -48,6 +49,9 @@ enum HousePlan {
 
     /// System libraries: a module map and a header, no Swift.
     static let systemLibraries: Set<String> = ["CSodium", "CBrotli", "CCurl"]
+
+    /// What is written in C, because it hangs between libraries of C: no Swift.
+    static let writtenInC: Set<String> = ["CVault"]
 
     /// Rooms that decide and compute, and so need nothing of the operating system.
     static let pure: Set<String> = [

@@ -59,7 +59,8 @@ enum ImportRules {
             switch parts.first {
             case "Sources":
                 parts.count > 2
-                    && (HousePlan.rooms[parts[1]] != nil || HousePlan.systemLibraries.contains(parts[1]))
+                    && (HousePlan.rooms[parts[1]] != nil || HousePlan.systemLibraries.contains(parts[1])
+                        || HousePlan.writtenInC.contains(parts[1]))
             case "Tests":
                 parts.count > 2
                     && (HousePlan.houseTests.contains(parts[1])

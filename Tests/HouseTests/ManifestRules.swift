@@ -17,7 +17,7 @@ enum ManifestRules {
     /// Every target of the manifest stands in the plan, and every room of the plan in the manifest.
     static func known(_ manifest: SourceFile) -> [Finding] {
         let planned = Set(HousePlan.rooms.keys).union(HousePlan.systemLibraries).union(HousePlan.houseTests)
-            .union(HousePlan.benchmarks)
+            .union(HousePlan.benchmarks).union(HousePlan.writtenInC)
         let declared = Set(targets(manifest))
         let strangers = declared.subtracting(planned).map { "target \($0) does not stand in the plan" }
         let missing = planned.subtracting(declared).map { "\($0) stands in the plan, but is no target" }
