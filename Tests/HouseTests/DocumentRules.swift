@@ -6,7 +6,7 @@ enum DocumentRules {
     static let commands = [
         "node init", "node run", "node status", "node descriptor", "node invite", "node maintenance", "node audit",
         "node reset\\-factor", "node reload", "node backup", "node verify", "node restore", "peer add", "peer list",
-        "identity create",
+        "device lock", "device unlock", "device change\\-passphrase", "device status", "identity create",
         "identity show",
         "identity verify", "identity export", "identity import", "identity move",
         "identity change\\-passphrase", "identity publish", "register",

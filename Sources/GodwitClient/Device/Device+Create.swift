@@ -5,20 +5,21 @@ public import GodwitContact
 public import GodwitCrypto
 public import GodwitLink
 public import GodwitProtocol
-import GodwitSpool
+public import GodwitSpool
 
 extension Device {
     /// Enrols a new device of a user: makes its keys, its signed entry, a device list of version 1 and its pre-keys.
     /// The identity key signs them and is not stored.
     ///
     /// - Parameters:
+    ///   - key: what the store is to be sealed under; nil: it is to be plain.
     ///   - node: descriptor of the home node, got over a way that the user trusts.
     ///   - link: the link to the home node, whose tier says how contents are padded (D-9).
     ///   - models: the phrase models at hand; the device's entry names them.
     /// - Throws: `ProtocolError` 1000 when identity, key and node do not belong together or a signature does not verify,
     ///   1002 if there is a device in the directory already; what `SQLiteSpool` throws.
     public static func create(
-        directory: String, identity: IdentityFile, identityKey: SigningKey, node: NodeDescriptor,
+        directory: String, key: StoreKey? = nil, identity: IdentityFile, identityKey: SigningKey, node: NodeDescriptor,
         time: any TimeSource, link: Profile = .preset(.satellite), models: PhraseModelLibrary = .shared
     ) async throws -> Device {
         try check(identity, identityKey, node)
@@ -28,7 +29,7 @@ extension Device {
             agreement: try .generate(), noise: try .generate(), home: node, salt: try .draw(),
             padding: Padding(over: link), tier: Tier(over: link), models: models)
         let list = try makeList(of: context, signedBy: identityKey, at: time.now())
-        return try await opening(directory) { spool in
+        return try await opening(directory, key) { spool in
             let store = DeviceStore(spool: spool, context: context, time: time)
             try await store.write { transaction in
                 try transaction.storeIdentity()

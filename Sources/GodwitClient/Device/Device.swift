@@ -22,14 +22,15 @@ public final class Device: Sendable {
     /// Blocks for as long as the disk takes: call it at start, not from a busy task.
     ///
     /// - Parameters:
+    ///   - key: what the store is sealed under; nil: it is plain.
     ///   - link: the link to the home node, whose tier says how contents are padded (D-9).
     ///   - models: the phrase models at hand.
     /// - Throws: `ProtocolError` 1000 if there is no device in the directory; what `SQLiteSpool` throws.
     public convenience init(
-        directory: String, time: any TimeSource, link: Profile = .preset(.satellite),
+        directory: String, key: StoreKey? = nil, time: any TimeSource, link: Profile = .preset(.satellite),
         models: PhraseModelLibrary = .shared
     ) async throws {
-        let store = try await Self.opening(directory) { spool in
+        let store = try await Self.opening(directory, key) { spool in
             guard var context = try await DeviceContext.load(from: spool) else {
                 throw ProtocolError(
                     .invalidCredentials, "There is no device in this directory.",
@@ -46,9 +47,9 @@ public final class Device: Sendable {
     /// Opens the spool of a directory for `body`; where that fails it is closed at once, so that the next opening finds
     /// it free.
     static func opening<Value>(
-        _ directory: String, _ body: (SQLiteSpool) async throws -> Value
+        _ directory: String, _ key: StoreKey?, _ body: (SQLiteSpool) async throws -> Value
     ) async throws -> Value {
-        let spool = try SQLiteSpool(directory: directory, migrations: ClientSchema.register)
+        let spool = try SQLiteSpool(directory: directory, key: key, migrations: ClientSchema.register)
         do {
             return try await body(spool)
         } catch {

@@ -5,8 +5,11 @@ import GodwitProtocol
 
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "The devices of this user: show, add, remove, and share conversations.",
-        subcommands: [List.self, Add.self, Remove.self, Sync.self])
+        commandName: "device",
+        abstract: "The devices of this user: show, add, remove, share conversations, and lock the store.",
+        subcommands: [
+            List.self, Add.self, Remove.self, Sync.self, Lock.self, Unlock.self, ChangePassphrase.self, Status.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -53,6 +56,8 @@ struct DeviceCommand: AsyncParsableCommand {
         var passphraseFile: String?
         @Flag(help: "Ask another device for its 500 newest messages.")
         var history = false
+        @Flag(help: "Encrypt the store under a passphrase of its own, as `godwit device lock` does.")
+        var lock = false
 
         func run() async throws {
             let files = ClientFiles(home)
@@ -60,7 +65,7 @@ struct DeviceCommand: AsyncParsableCommand {
             let descriptor = try NodeDescriptor(JSONObject.parse(Wiring.read(node)))
             let key = try IdentityBuilder.unlock(file, passphrase: Passphrase.read(passphraseFile))
             let device = try await files.addDevice(
-                to: file, key: key, node: descriptor, endpoint: endpoint, asksForHistory: history)
+                to: file, key: key, node: descriptor, endpoint: endpoint, asksForHistory: history, isLocked: lock)
             if home.json {
                 Console.json(["user_id": .string(file.userID.text), "device": .string(device.text)])
             } else {

@@ -29,12 +29,15 @@ struct IdentityCommand: AsyncParsableCommand {
         var passphraseFile: String?
         @Flag(help: "Protect the key with Argon2id instead of PBKDF2.")
         var argon2id = false
+        @Flag(help: "Encrypt the device's store under a passphrase of its own, as `godwit device lock` does.")
+        var lock = false
 
         func run() async throws {
             let descriptor = try NodeDescriptor(JSONObject.parse(Wiring.read(node)))
             let file = try await ClientFiles(home).create(
                 username: Username(username), displayName: displayName, node: descriptor, endpoint: endpoint,
-                passphrase: try Passphrase.read(passphraseFile), kdf: argon2id ? .highSecurity() : .standard())
+                passphrase: try Passphrase.read(passphraseFile), kdf: argon2id ? .highSecurity() : .standard(),
+                isLocked: lock)
             if home.json {
                 Console.json(["user_id": .string(file.userID.text), "file": .string(ClientFiles(home).identityPath)])
             } else {

@@ -19,7 +19,7 @@ enum Failure {
         if let failure = error as? ProtocolError { exit(with: failure, code: code(of: failure.code)) }
         if let failure = error as? SpoolError {
             let known = ProtocolError(.internalError, failure.message, hint: failure.hint)
-            exit(with: known, code: failure.code == .locked ? tryAgain : failed)
+            exit(with: known, code: code(of: failure.code))
         }
         if let failure = error as? IOError, failure.errnoCode == EADDRINUSE {
             exit(
@@ -53,6 +53,14 @@ enum Failure {
     }
 
     private static var wantsJSON: Bool { CommandLine.arguments.contains("--json") }
+
+    private static func code(of code: SpoolError.Code) -> Int32 {
+        switch code {
+        case .locked: tryAgain
+        case .sealed: refused
+        default: failed
+        }
+    }
 
     static func code(of code: ErrorCode) -> Int32 {
         switch code {

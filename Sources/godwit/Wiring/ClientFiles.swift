@@ -8,8 +8,9 @@ import GodwitLink
 import GodwitProtocol
 import GodwitSpool
 
-/// A client's home: `identity.json`, `node.json` (its home node's descriptor), `client.json` (settings), `device/`.
-/// Beside it `former/` has the homes of ids that the user had before moving, see `MovingHome`.
+/// A client's home: `identity.json`, `node.json` (its home node's descriptor), `client.json` (settings), `device/`, and
+/// `store.key` where the device's store is locked. Beside it `former/` has the homes of ids that the user had before
+/// moving, see `MovingHome`.
 struct ClientFiles {
     let directory: String
 
@@ -26,7 +27,7 @@ struct ClientFiles {
 
     var exists: Bool { Wiring.exists(identityPath) }
 
-    private static let missing = ProtocolError(
+    static let missing = ProtocolError(
         .invalidMessageFormat, "There is no identity in this home.",
         hint: "Make one with `godwit identity create`, or check --home.")
 
@@ -52,7 +53,7 @@ struct ClientFiles {
 
     func device() async throws -> Device {
         guard exists else { throw Self.missing }
-        return try await Device(directory: devicePath, time: SystemTime())
+        return try await Device(directory: devicePath, key: storeKey(), time: SystemTime())
     }
 
     /// Opens the device for one command and closes it, so that what was deleted leaves the disk.
@@ -74,9 +75,10 @@ struct ClientFiles {
     }
 
     /// Makes identity and device.
+    /// - Parameter isLocked: whether the device's store is under a passphrase of its own from the beginning.
     func create(
         username: Username, displayName: String?, node: NodeDescriptor, endpoint: String?, passphrase: String,
-        kdf: PassphraseKDF
+        kdf: PassphraseKDF, isLocked: Bool = false
     ) async throws -> IdentityFile {
         let url = try url(of: node, endpoint: endpoint)
         let (file, key) = try IdentityBuilder.create(
@@ -84,7 +86,8 @@ struct ClientFiles {
             displayName: displayName, passphrase: passphrase, kdf: kdf, created: Wiring.now)
         try prepare(for: node, endpoint: url)
         let device = try await Device.create(
-            directory: devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
+            directory: devicePath, key: isLocked ? makeStoreKey() : nil, identity: file, identityKey: key, node: node,
+            time: SystemTime())
         // Closed here and now: the lock must be free for whoever opens the device next.
         try await device.close()
         // Last: a home with this file is complete.
@@ -117,7 +120,9 @@ struct ClientFiles {
         let url = try url(of: node, endpoint: endpoint)
         try Wiring.makeDirectory(directory)
         // Of a run that was cut off: nobody has seen its keys.
-        if Wiring.exists(devicePath) { try FileManager.default.removeItem(atPath: devicePath) }
+        for path in [devicePath, keyPath] where Wiring.exists(path) {
+            try FileManager.default.removeItem(atPath: path)
+        }
         try DurableFile.write(node.object.canonicalBytes(), to: nodePath)
         try DurableFile.write(
             (["endpoint": .string(url)] as JSONObject).canonicalBytes(), to: settingsPath)

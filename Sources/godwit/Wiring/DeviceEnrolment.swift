@@ -38,14 +38,18 @@ extension Registration {
 extension ClientFiles {
     /// Makes this home a further device of a user who is registered.
     ///
-    /// - Parameter asksForHistory: whether another device is asked for its newest messages.
+    /// - Parameters:
+    ///   - asksForHistory: whether another device is asked for its newest messages.
+    ///   - isLocked: whether the store is under a passphrase of its own from the beginning.
     /// - Throws: `ProtocolError` 2000 if there is an identity here already; as `Registration.publishList`.
     func addDevice(
-        to identity: IdentityFile, key: SigningKey, node: NodeDescriptor, endpoint: String?, asksForHistory: Bool
+        to identity: IdentityFile, key: SigningKey, node: NodeDescriptor, endpoint: String?, asksForHistory: Bool,
+        isLocked: Bool = false
     ) async throws -> DeviceID {
         try prepare(for: node, endpoint: endpoint)
         let device = try await Device.create(
-            directory: devicePath, identity: identity, identityKey: key, node: node, time: SystemTime())
+            directory: devicePath, key: isLocked ? makeStoreKey() : nil, identity: identity, identityKey: key,
+            node: node, time: SystemTime())
         let id = device.deviceID
         do {
             try await Registration.publishList(self, identity: identity, device: id, key: key) {
