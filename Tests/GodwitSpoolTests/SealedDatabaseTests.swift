@@ -95,6 +95,29 @@ struct SealedDatabaseTests {
         }
     }
 
+    @Test("a page that was cut off is an error also where the log alone says how many there are")
+    func cutBelowLog() throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let key = try Sealed.key()
+        _ = try filled(directory, key)
+        let copy = try Sealed.database(in: directory, key) { queue in
+            try queue.writeWithoutTransaction { database in
+                // Its last page ends a chain and holds zeros only: where SQLite took a missing page for zeros, nothing
+                // would be found wrong.
+                try database.execute(sql: "CREATE TABLE test_last (id INTEGER PRIMARY KEY, a, b)")
+                try database.execute(sql: "INSERT INTO test_last VALUES (1, '', zeroblob(20000))")
+                _ = try database.checkpoint(.truncate)
+                try database.execute(sql: "UPDATE test SET a = 'changed' WHERE id = 1")
+                return try directory.snapshot()
+            }
+        }
+        defer { copy.remove() }
+        let bytes = try copy.read("spool.sqlite")
+        try copy.write(Array(bytes.dropLast(4_096)), to: "spool.sqlite")
+        #expect(throws: (any Error).self) { try rows(copy, key) }
+    }
+
     @Test("another key opens nothing")
     func otherKey() throws {
         let directory = try TemporaryDirectory()
