@@ -69,6 +69,32 @@ extension EndToEnd {
             }
         }
 
+        @Test("the store of a locked home stays locked under the new id, and so does that of the old one (G-11)")
+        func locked() async throws {
+            let places = try await Places()
+            let tool = places.tool
+            let passphrase = ["GODWIT_STORE_PASSPHRASE": "under the floating bridge"]
+            func command(_ arguments: String...) async throws -> Outcome {
+                try await tool.start(arguments + ["--json"], environment: passphrase).ended()
+            }
+            try await tool.json("send", "@" + places.alice, "low water at two", "--home", "bob")
+            try await places.settle("bob", "alice")
+            #expect(try await command("device", "lock", "--home", "alice").code == 0)
+            let moved = try await command(
+                "identity", "move", "--home", "alice", "--node", places.new.descriptorFile, "--passphrase-file",
+                "passphrase")
+            #expect(moved.code == 0, "\(moved)")
+            for home in ["alice", "alice/former/" + places.alice] {
+                #expect(try await command("device", "status", "--home", home).object()["locked"]?.bool == true)
+                let files = try tool.scratch.files(under: home + "/client").map { Data(try tool.scratch.bytes($0)) }
+                #expect(!files.contains { $0.range(of: Data("low water".utf8)) != nil })
+                #expect(!files.contains { $0.range(of: Data("CREATE TABLE".utf8)) != nil })
+            }
+            let read = try await command("read", "--home", "alice")
+            #expect(read.objects.contains { $0["text"]?.string == "low water at two" }, "\(read)")
+            withExtendedLifetime(places.processes) {}
+        }
+
         @Test("a moved user is followed; what a contact who was dark writes to the old id arrives; channels go along")
         func move() async throws {
             let places = try await Places()

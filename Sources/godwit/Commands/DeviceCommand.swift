@@ -65,7 +65,8 @@ struct DeviceCommand: AsyncParsableCommand {
             let descriptor = try NodeDescriptor(JSONObject.parse(Wiring.read(node)))
             let key = try IdentityBuilder.unlock(file, passphrase: Passphrase.read(passphraseFile))
             let device = try await files.addDevice(
-                to: file, key: key, node: descriptor, endpoint: endpoint, asksForHistory: history, isLocked: lock)
+                to: file, key: key, node: descriptor, endpoint: endpoint, asksForHistory: history,
+                makeKey: { lock ? try files.makeStoreKey() : nil })
             if home.json {
                 Console.json(["user_id": .string(file.userID.text), "device": .string(device.text)])
             } else {

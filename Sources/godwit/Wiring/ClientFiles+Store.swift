@@ -21,8 +21,15 @@ extension ClientFiles {
     }
 
     /// Makes the key of a store that is not there yet.
-    func makeStoreKey() throws -> StoreKey {
-        let (key, record) = try StoreKeyRecord.make(passphrase: StorePassphrase.readNew())
+    func makeStoreKey() throws -> StoreKey { try makeStoreKey(under: StorePassphrase.readNew()) }
+
+    /// The same for a store beside another one: where that is locked this one is, under the same passphrase.
+    func makeStoreKey(as other: ClientFiles) throws -> StoreKey? {
+        other.isLocked ? try makeStoreKey(under: StorePassphrase.read()) : nil
+    }
+
+    private func makeStoreKey(under passphrase: String) throws -> StoreKey {
+        let (key, record) = try StoreKeyRecord.make(passphrase: passphrase)
         try DurableFile.write(record, to: keyPath)
         return key
     }

@@ -40,15 +40,15 @@ extension ClientFiles {
     ///
     /// - Parameters:
     ///   - asksForHistory: whether another device is asked for its newest messages.
-    ///   - isLocked: whether the store is under a passphrase of its own from the beginning.
+    ///   - makeKey: the key of a store that is locked from the beginning.
     /// - Throws: `ProtocolError` 2000 if there is an identity here already; as `Registration.publishList`.
     func addDevice(
         to identity: IdentityFile, key: SigningKey, node: NodeDescriptor, endpoint: String?, asksForHistory: Bool,
-        isLocked: Bool = false
+        makeKey: () throws -> StoreKey? = { nil }
     ) async throws -> DeviceID {
         try prepare(for: node, endpoint: endpoint)
         let device = try await Device.create(
-            directory: devicePath, key: isLocked ? makeStoreKey() : nil, identity: identity, identityKey: key,
+            directory: devicePath, key: makeKey(), identity: identity, identityKey: key,
             node: node, time: SystemTime())
         let id = device.deviceID
         do {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GodwitProtocol
+import Synchronization
 
 /// Where the passphrase of a locked store comes from. No option: every command would need it, and a process list shows
 /// options.
@@ -9,9 +10,14 @@ enum StorePassphrase {
     /// - Throws: `ProtocolError` 1000 if there is none, 2000 for a file that cannot be read.
     static func read() throws -> String {
         if let text = try given() { return text }
+        if let text = typed.withLock({ $0 }) { return text }
         guard Terminal.isThere, let text = Terminal.secret("Passphrase of the store:") else { throw missing }
+        typed.withLock { $0 = text }
         return text
     }
+
+    /// A command asks once, also if it opens the store again or another one of the same home.
+    private static let typed = Mutex<String?>(nil)
 
     /// The same for a store that is to be locked; the terminal asks twice.
     static func readNew() throws -> String {

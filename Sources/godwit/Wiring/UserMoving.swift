@@ -56,12 +56,15 @@ struct UserMoving {
                 kdf: kdf, now: Wiring.now)
             guard own?.to != user else {
                 // Another device was here first.
-                _ = try await next.addDevice(to: file, key: key, node: node, endpoint: url, asksForHistory: false)
+                _ = try await next.addDevice(
+                    to: file, key: key, node: node, endpoint: url, asksForHistory: false,
+                    makeKey: { try next.makeStoreKey(as: files) })
                 return
             }
             try next.prepare(for: node, endpoint: url)
             let device = try await Device.create(
-                directory: next.devicePath, identity: file, identityKey: key, node: node, time: SystemTime())
+                directory: next.devicePath, key: next.makeStoreKey(as: files), identity: file, identityKey: key,
+                node: node, time: SystemTime())
             try await device.close()
             try DurableFile.write(file.object.canonicalBytes(), to: next.identityPath)
         }
