@@ -70,7 +70,7 @@ extension ClientTransaction {
         for device in try otherDevices(of: context.user) {
             var since = since
             for row in try rows("SELECT row, content FROM client_own_outbox WHERE device = ?", [device.text]) {
-                let content = try Self.stored { try JSONObject.parse(row.blob("content")) }
+                let content = try ownContent(row)
                 guard let waiting = content["sync_request"]?.object, let earlier = try? SyncRequest(waiting).since
                 else { continue }
                 since = min(since, earlier)

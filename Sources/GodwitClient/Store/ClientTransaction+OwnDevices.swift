@@ -30,9 +30,7 @@ extension ClientTransaction {
                     guard let session = try self.sendingSession(with: self.context.user, device) else {
                         return try self.lookUp(self.context.user)
                     }
-                    let content = try Self.stored {
-                        try JSONObject.parse(row.blob("content"), limits: JSONLimits(bytes: 1 << 17))
-                    }
+                    let content = try self.ownContent(row)
                     try self.send(content, to: ReadingDevice(user: self.context.user, device: device, session: session))
                     try self.run("DELETE FROM client_own_outbox WHERE row = ?", [number])
                 }
@@ -40,6 +38,11 @@ extension ClientTransaction {
                 return
             }
         }
+    }
+
+    /// What waits in `client_own_outbox`; a page of history is larger than other objects.
+    func ownContent(_ row: Row) throws -> JSONObject {
+        try Self.stored { try JSONObject.parse(row.blob("content"), limits: JSONLimits(bytes: 1 << 17)) }
     }
 
     private func send(_ content: JSONObject, to reader: ReadingDevice) throws {
