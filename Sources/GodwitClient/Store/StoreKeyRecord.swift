@@ -1,5 +1,5 @@
 import GodwitCrypto
-public import GodwitProtocol
+import GodwitProtocol
 public import GodwitSpool
 
 /// The key of a device's store under its passphrase: a small file beside the store. Without it the store is lost.
