@@ -29,7 +29,7 @@ struct HeadsTests {
     }
 
     private static func requests(_ hub: Hub) async throws -> [MessageRequest] {
-        try await hub.log.filter { $0.kind == .object }.compactMap { item in
+        await hub.log.filter { $0.kind == .object }.compactMap { item in
             guard case .messageRequest(let request)? = try? ProtocolObject(parsing: item.body) else { return nil }
             return request
         }

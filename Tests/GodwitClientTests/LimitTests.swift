@@ -55,26 +55,6 @@ struct LimitTests {
             try await device.prepareContact()
             #expect(try await device.handOver().count == 1)
             hub.time.advance(-7_200_000)
-            // It calls often, so that no patience comes from there.
-            try await device.execute("UPDATE client_identity SET gaps = ''")
         }
-    }
-
-    @Test("where contacts are a day apart an unanswered join is repeated after three days, then six, twelve, and so on")
-    func rareContacts() async throws {
-        let hub = try Hub()
-        let scratch = try Scratch()
-        let device = try await hub.enrol("ines", in: scratch)
-        var asked: [Int] = []
-        for day in 0..<90 {
-            if day == 5 { try await device.joinChannel(try hub.channelID("#silent")) }
-            try await device.prepareContact()
-            for item in try await device.handOver() {
-                guard case .command(let command)? = try? ProtocolObject(parsing: item.body) else { continue }
-                if command.name == "join_channel" { asked.append(day) }
-            }
-            hub.time.advance(86_400_000)
-        }
-        #expect(asked == [5, 8, 14, 26, 50, 74])
     }
 }

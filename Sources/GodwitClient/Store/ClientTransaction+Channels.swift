@@ -34,11 +34,9 @@ extension ClientTransaction {
             .map(KnownChannel.init)
     }
 
-    /// Milliseconds of uptime after which a join without an epoch is sent again; doubles with each attempt. So does what
-    /// is waited for longer where contacts are rare.
+    /// Milliseconds of uptime after which a join without an epoch is sent again; doubles with each attempt.
     static let joinPatience: Int64 = 60_000
     private static let joinPatienceMax: Int64 = 3_600_000
-    private static let joinDoublingsMax: Int64 = 3
 
     /// Sends `create_channel` or `join_channel`; a join that is under way or done is left alone.
     ///
@@ -80,9 +78,7 @@ extension ClientTransaction {
             let channel = try KnownChannel(row)
             let attempts: Int64 = row["attempts"]
             let asked: Int64 = row["asked"]
-            let patience = max(
-                min(Self.joinPatience << min(attempts, 16), Self.joinPatienceMax),
-                try patience(0) << min(attempts, Self.joinDoublingsMax))
+            let patience = min(Self.joinPatience << min(attempts, 16), Self.joinPatienceMax)
             // An uptime below that of the asking means that the machine was started anew.
             guard uptime < asked || uptime - asked >= patience else { continue }
             let custody = try spool.custody(of: ItemID(row.blob("command")))
