@@ -64,7 +64,6 @@ extension Device {
             try transaction.forgetEpochs()
             try transaction.prefetch()
             _ = try transaction.indexBacklog()
-            try transaction.noteContact()
         }
     }
 

@@ -24,11 +24,6 @@ extension ClientSchema {
             // Down to which position of the chain it is asked for, where that is known.
             try database.execute(sql: "ALTER TABLE client_want ADD COLUMN floor INTEGER CHECK (floor >= 0)")
         }
-        migrator.registerMigration("client pace") { database in
-            // When the last contact began, on the scale of the device's age, and milliseconds between those before.
-            try database.execute(sql: "ALTER TABLE client_identity ADD COLUMN contacted INTEGER")
-            try database.execute(sql: "ALTER TABLE client_identity ADD COLUMN gaps TEXT NOT NULL DEFAULT ''")
-        }
     }
 
     /// How long a message is held back counts uptime, on the scale of the device's age: a clock that is set must neither
