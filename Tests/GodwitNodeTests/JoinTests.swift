@@ -46,6 +46,66 @@ struct JoinTests {
         }
     }
 
+    @Test(
+        "a join that was under way while its device was taken out does not bring it in again; a later one does (D-14)")
+    func overtaken() async throws {
+        for way in Way.allCases {
+            try await TestNode.with { node in
+                let (alice, bob) = (try await node.asker("alice"), try await node.asker("bob"))
+                func join(knowing version: Int64?) -> JSONObject {
+                    var data: JSONObject = ["pre_key": .object(bob.person.signedPreKey())]
+                    if let version { data["version"] = .integer(version) }
+                    return bob.order("join_channel", "#general", data)
+                }
+                func isIn() async throws -> Bool { try await node.count("node_member") == 2 }
+                try await alice.must(alice.create("#general"))
+                #expect(try await bob.ask(join(knowing: 0), over: way) == nil)
+                #expect(try await isIn())
+                try await alice.must(alice.order("remove_member", "#general", alice.about(bob)))
+                for version in [0, 2] as [Int64] {
+                    #expect(try await bob.ask(join(knowing: version), over: way) == .insufficientPermissions)
+                    #expect(try await !isIn())
+                }
+                #expect(try await bob.ask(join(knowing: 3), over: way) == nil)
+                #expect(try await isIn())
+                // One that names no version comes from an earlier program, and is taken at its word.
+                try await alice.must(alice.order("remove_member", "#general", alice.about(bob)))
+                #expect(try await bob.ask(join(knowing: nil), over: way) == nil)
+                #expect(try await isIn())
+            }
+        }
+    }
+
+    @Test("a refused join says by which change its device went, over another node as well")
+    func departedAt() async throws {
+        try await FederationTests.nodes { one, other, alice, bob in
+            try await FederationTests.channel(one, other, alice, bob)
+            let removal = alice.person.command(
+                "remove_member",
+                [
+                    "channel": "#general", "channel_node": .string(one.id.text),
+                    "user_id": .string(bob.person.id.text),
+                ])
+            try await alice.client.command("remove_member", ["command": .object(removal)])
+            let join = bob.person.command(
+                "join_channel",
+                [
+                    "channel": "#general", "channel_node": .string(one.id.text), "version": 2,
+                    "pre_key": .object(bob.person.signedPreKey()),
+                ])
+            try await bob.client.command("join_channel", ["command": .object(join)])
+            try await one.settle(with: other)
+            try await eventually("the refusal") { !bob.client.outbox.objects("refusal").isEmpty }
+            guard case .refusal(let refusal) = try ProtocolObject(#require(bob.client.outbox.objects("refusal").last))
+            else { throw NeverHappened(what: "a refusal") }
+            #expect(refusal.item == SHA256Digest.of(join.canonicalBytes()))
+            #expect(refusal.error.code == .insufficientPermissions && refusal.error.hint != nil)
+            #expect(refusal.error.details["departed"] == 3)
+            #expect(refusal.error.details["channel"] == "#general")
+            #expect(refusal.error.details["channel_node"]?.string == one.id.text)
+        }
+    }
+
     @Test("joins of one frame of which one has room: that one enters, the other is refused, the frame goes through")
     func edgeInFrame() async throws {
         try await FederationTests.nodes { one, other, alice, bob in

@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 11) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 12) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -40,7 +40,17 @@ enum ClientSchema {
         registerCustody(in: &migrator)
         guard version > 10 else { return }
         registerUserMoves(in: &migrator)
+        guard version > 11 else { return }
+        migrator.registerMigration("client departures") { database in
+            for statement in departures { try database.execute(sql: statement) }
+        }
     }
+
+    /// The version by which this device was out last; null where an earlier program did not keep it.
+    private static let departures = [
+        "ALTER TABLE client_channel ADD COLUMN ended INTEGER DEFAULT 0",
+        "UPDATE client_channel SET ended = NULL WHERE state IN ('left', 'refused')",
+    ]
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken
     /// back; those of `client_hole` before they came.

@@ -19,6 +19,7 @@ extension ClientTransaction {
             let channel = try KnownChannel(row)
             if try missesChange(channel, since: age - Self.changePatience) { try askAgain(for: channel) }
         }
+        try catchUpToWrite(since: age - Self.epochPatience)
         let late = try rows(
             "SELECT body FROM client_pending WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?",
             [BatchItem.Kind.message.rawValue, age - Self.epochPatience])
@@ -28,6 +29,20 @@ extension ClientTransaction {
                 asked.insert(id).inserted, let channel = try channel(id)
             else { continue }
             try askAgain(for: channel)
+        }
+    }
+
+    /// Something was written a day ago, and there is still no epoch that it may be written in. Of a device that was taken
+    /// out while it was dark nothing comes any more by which it could notice that.
+    private func catchUpToWrite(since age: Int64) throws {
+        for row in try rows(
+            """
+            SELECT * FROM client_channel c WHERE state = 'member' AND (asked > ?2 OR asked <= ?2 - ?3) AND EXISTS (
+              SELECT 1 FROM client_outbox WHERE state = 'waiting_keys' AND came <= ?1 AND target = c.name || ':' || c.node)
+            """, [age, uptime, Self.epochPatience])
+        {
+            let channel = try KnownChannel(row)
+            if try writingEpoch(of: channel) == nil { try askAgain(for: channel) }
         }
     }
 

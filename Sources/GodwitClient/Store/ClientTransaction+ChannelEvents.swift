@@ -40,8 +40,11 @@ extension ClientTransaction {
         let blocked = context.identityFile.object["preferences"]?.object?["blocked_users"]?.array ?? []
         guard !blocked.contains(.string(invitation.inviter.text)) else { return }
         // Where another device of this user is, this one goes as well.
-        guard invitation.inviter != context.user else { return try enter(invitation.channel, creating: false) }
         let known = try channel(invitation.channel)
+        guard invitation.inviter != context.user else {
+            if known?.isLeaving != true { try enter(invitation.channel, creating: false) }
+            return
+        }
         guard known == nil || known?.state == .left || known?.state == .refused else { return }
         let count = try integer("SELECT count(*) FROM client_channel WHERE state = 'invited'") ?? 0
         guard count < Self.invitedMax else {

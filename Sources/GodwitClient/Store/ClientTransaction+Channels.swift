@@ -15,6 +15,13 @@ struct KnownChannel {
     var departed: Int64
     /// Version of the last list of members; changes before it may have been missed.
     var listed: Int64
+    /// Version by which this device was out last; 0: it never was, nil: not known.
+    var ended: Int64?
+    /// The command with which this user goes is under way.
+    var isLeaving: Bool
+
+    /// The last version that this device knows of; nil: not known.
+    var known: Int64? { applied > 0 ? applied : ended }
 
     init(_ row: Row) throws {
         self.row = row["channel"]
@@ -25,6 +32,8 @@ struct KnownChannel {
         applied = row["applied"]
         departed = row["departed"]
         listed = row["listed"]
+        ended = row["ended"]
+        isLeaving = row.optionalBlob("leaves") != nil
     }
 }
 
@@ -41,14 +50,20 @@ extension ClientTransaction {
     /// Sends `create_channel` or `join_channel`; a join that is under way or done is left alone.
     ///
     /// - Parameter request: what the command says besides the channel: settings, members, an invite.
+    /// - Throws: `ProtocolError` 1002 where this device is in the channel and creates it, or is leaving it.
     func enter(_ id: ChannelID, creating: Bool, request: JSONObject = [:]) throws {
         let known = try channel(id)
         if let known, known.state == .joining || known.state == .member {
+            guard !known.isLeaving else {
+                throw ProtocolError(
+                    .insufficientPermissions, "This device is leaving the channel.",
+                    hint: "Join again when a contact has brought the answer.")
+            }
             guard creating else { return }
             throw ProtocolError(
                 .insufficientPermissions, "The channel exists already.", hint: "Send to it, or choose another name.")
         }
-        let command = try askToEnter(id, creating: creating, request)
+        let command = try askToEnter(id, creating: creating, request, version: known == nil ? 0 : known?.known)
         try run(
             """
             INSERT INTO client_channel (name, node, state, created, command, request, asked)
@@ -59,11 +74,15 @@ extension ClientTransaction {
             """, [id.name.text, id.node.text, creating, Data(command), Data(request.canonicalBytes()), uptime])
     }
 
-    private func askToEnter(_ id: ChannelID, creating: Bool, _ request: JSONObject) throws -> [UInt8] {
-        try command(
-            creating ? "create_channel" : "join_channel",
-            request.setting("channel", .string(id.name.text)).setting("channel_node", .string(id.node.text))
-                .setting("pre_key", .object(try currentPreKey().object)))
+    /// - Parameter version: the last one that this device knows, so that a join which comes after its own leaving is told
+    ///   from one that was under way before.
+    private func askToEnter(
+        _ id: ChannelID, creating: Bool, _ request: JSONObject, version: Int64?
+    ) throws -> [UInt8] {
+        var data = request.setting("channel", .string(id.name.text)).setting("channel_node", .string(id.node.text))
+            .setting("pre_key", .object(try currentPreKey().object))
+        if !creating, let version { data["version"] = .integer(version) }
+        return try command(creating ? "create_channel" : "join_channel", data)
     }
 
     private func request(_ row: Row) throws -> JSONObject {
@@ -73,7 +92,8 @@ extension ClientTransaction {
     /// Sends joins again that have been handed over and brought no epoch for too long: the next sponsor gets its turn.
     /// So too those that have expired here.
     func repeatJoins() throws {
-        let waiting = try rows("SELECT * FROM client_channel WHERE state = 'joining' AND created = 0")
+        let waiting = try rows(
+            "SELECT * FROM client_channel WHERE state = 'joining' AND created = 0 AND leaves IS NULL")
         for row in waiting {
             let channel = try KnownChannel(row)
             let attempts: Int64 = row["attempts"]
@@ -85,7 +105,7 @@ extension ClientTransaction {
             guard !custody.contains(where: { $0.state == .waiting || $0.state == .framed }) else { continue }
             let command: [UInt8]
             do {
-                command = try askToEnter(channel.id, creating: false, request(row))
+                command = try askToEnter(channel.id, creating: false, request(row), version: channel.known)
             } catch let error as ProtocolError where error.code == .bandwidthExceeded {
                 // Asked again once there is room. A contact, which makes room, must not fail for it.
                 return
@@ -101,7 +121,7 @@ extension ClientTransaction {
         for row in try rows("SELECT * FROM client_channel WHERE state = 'joining' AND created = 1 AND expired = 1") {
             let channel = try KnownChannel(row)
             do {
-                let command = try askToEnter(channel.id, creating: true, request(row))
+                let command = try askToEnter(channel.id, creating: true, request(row), version: nil)
                 try run(
                     """
                     UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1, expired = 0

@@ -11,7 +11,7 @@ extension ClientTransaction {
             throw Rejected(.misdirected, "Members of a channel arrived that this device has not joined.")
         }
         guard channel.state != .left, list.version > channel.applied else { return }
-        guard !list.devices.isEmpty else { return try end(channel, at: now, by: nil) }
+        guard !list.devices.isEmpty else { return try end(channel, with: list.version, at: now) }
         guard list.devices.contains(context.party) else {
             throw Rejected(.malformed, "Members of a channel arrived without this device.")
         }
@@ -54,7 +54,7 @@ extension ClientTransaction {
         guard version <= channel.applied + 1 else { throw Waiting(.membership(channel.id, version - 1)) }
         if version > channel.applied {
             guard !membership.change.isEnd, !membership.left.contains(context.party) else {
-                return try end(channel, at: membership.at, by: membership)
+                return try end(channel, with: version, at: membership.at, isDeleted: membership.change.isEnd)
             }
             try apply(membership, to: channel)
         } else if version == channel.applied {
@@ -117,10 +117,11 @@ extension ClientTransaction {
     // MARK: Going
 
     /// This device is no member any more: its keys for the channel go, what was read stays.
-    private func end(_ channel: KnownChannel, at time: Timestamp, by membership: Membership?) throws {
+    ///
+    /// - Parameter version: of the change by which it went, or one after it.
+    func end(_ channel: KnownChannel, with version: Int64, at time: Timestamp, isDeleted: Bool = false) throws {
         let row = try row("SELECT leaves FROM client_channel WHERE channel = ?", [channel.row])
         let isOwnWish = row?.optionalBlob("leaves") != nil
-        let isDeleted = membership?.change.isEnd ?? false
         let error = ProtocolError(
             .insufficientPermissions,
             isDeleted
@@ -128,8 +129,10 @@ extension ClientTransaction {
                 : isOwnWish ? "You have left the channel." : "You are no member of the channel any more.",
             hint: isDeleted ? nil : "Join it again, if it lets you in.")
         try run(
-            "UPDATE client_channel SET state = 'left', error = ?, applied = 0, listed = 0, departed = 0 WHERE channel = ?",
-            [Data(error.object(at: time).canonicalBytes()), channel.row])
+            """
+            UPDATE client_channel SET state = 'left', error = ?, ended = ?, applied = 0, listed = 0, departed = 0
+            WHERE channel = ?
+            """, [Data(error.object(at: time).canonicalBytes()), version, channel.row])
         for table in ["client_member", "client_membership", "client_role"] {
             try run("DELETE FROM \(table) WHERE channel = ?", [channel.row])
         }
@@ -153,7 +156,7 @@ extension ClientTransaction {
         try run(
             """
             UPDATE client_channel SET state = 'joining', created = 0, command = ?, request = ?, asked = ?, attempts = 0
-            WHERE channel = ? AND state = 'member'
+            WHERE channel = ? AND state = 'member' AND leaves IS NULL
             """,
             [Data(count: 32), Data(JSONObject().canonicalBytes()), uptime, channel.row])
     }

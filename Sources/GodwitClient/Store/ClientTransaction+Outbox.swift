@@ -109,6 +109,9 @@ extension ClientTransaction {
         if let row = try row("SELECT * FROM client_channel WHERE command = ?", [Data(refusal.item)]) {
             let channel = try KnownChannel(row)
             guard channel.state == .joining else { return }
+            if let version = refusal.error.details["departed"]?.integer, version > channel.applied {
+                return try end(channel, with: version, at: refusal.at)
+            }
             try run("UPDATE client_channel SET state = 'refused', error = ? WHERE channel = ?", [error, channel.row])
             try failWaiting(for: .channel(channel.id), refusal.error)
             return

@@ -26,6 +26,13 @@ extension NodeTransaction {
             """, [channel.row, Self.departuresMax - 1])
     }
 
+    /// The version by which a device was out last; nil if it never was, or that is not known any more.
+    func departure(of user: UserID, _ device: DeviceID, from channel: KnownChannel) throws -> Int64? {
+        try row(
+            "SELECT max(departed) AS departed FROM node_departure WHERE channel = ? AND user = ? AND device = ?",
+            [channel.row, user.text, device.text])?["departed"]
+    }
+
     /// What the author's device was when the epoch of its message was the channel's; nil where it was no member then, or
     /// that is not known any more.
     func stay(of message: Message, in channel: KnownChannel) throws -> (membership: Int64, role: Role)? {

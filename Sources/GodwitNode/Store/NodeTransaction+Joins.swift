@@ -140,12 +140,33 @@ extension NodeTransaction {
         let invite = try command.data["invite"]?.object.map { object in try Invite(object) }
         let isMember = try isMember(join.joiner, of: channel)
         let count = try row("SELECT count(*) AS n FROM node_member WHERE channel = ?", [channel.row])?["n"] as Int64?
-        if !isMember { try admit(join.joiner.userID, to: channel, with: invite) }
+        if !isMember {
+            try requireLater(command, of: join.joiner, than: channel)
+            try admit(join.joiner.userID, to: channel, with: invite)
+        }
         if count ?? 0 >= Int64(context.membersMax), !isMember { throw full(id) }
         joins[id, default: []].removeAll {
             $0.joiner.userID == join.joiner.userID && $0.joiner.device == join.joiner.device
         }
         joins[id, default: []].append(join)
+    }
+
+    /// A join that was under way while its device was taken out must not bring it in again: the device has not learned of
+    /// it yet, and nobody has decided anew.
+    ///
+    /// - Throws: `ProtocolError` 1002 with the version of the departure in `details.departed`.
+    private func requireLater(_ command: SignedCommand, of joiner: Joiner, than channel: KnownChannel) throws {
+        let fields = ObjectReader(command.data, what: "command")
+        guard let known = try fields.optionalInteger("version", in: 0...JSONValue.integerMax),
+            let departed = try departure(of: joiner.userID, joiner.device, from: channel), departed > known
+        else { return }
+        throw ProtocolError(
+            .insufficientPermissions, "The device has left the channel, or was taken out of it, since it asked.",
+            hint: "Join again, if it still is to be in.",
+            details: [
+                "channel": .string(channel.id.name.text), "channel_node": .string(channel.id.node.text),
+                "departed": .integer(departed),
+            ])
     }
 
     /// Carries out now what a frame has brought of joins to a channel so far; what cannot be carried out is told at the end.
