@@ -45,22 +45,40 @@ extension NodeTransaction {
 
     // MARK: Who may reach whom
 
-    /// Whose direct messages an account at home here takes; nil for somebody who is not registered here.
-    func directMessages(of user: UserID) throws -> AccountPolicy.DirectMessages? {
-        let statement = try spool.prepared("SELECT direct_messages FROM node_user WHERE user = ? AND is_local")
-        statement.bind(1, user.text)
-        return try statement.first { AccountPolicy.DirectMessages(rawValue: $0.text(0)) ?? .everyone }
+    /// What an account at home here says of the direct messages of one author.
+    struct Reception {
+        var policy: AccountPolicy.DirectMessages
+        var blocksAuthor: Bool
+        /// The user has moved to another node, and nothing is delivered to the old id any more.
+        var hasMovedOn: Bool
+    }
+
+    /// Asked for every direct message, so all in one look; nil for a reader who is not registered here.
+    func reception(of reader: UserID, for author: UserID) throws -> Reception? {
+        let uptime = try spool.uptime()
+        let statement = try spool.prepared(
+            """
+            SELECT direct_messages, EXISTS (SELECT 1 FROM node_block WHERE user = ?1 AND blocked = ?2),
+              EXISTS (SELECT 1 FROM node_user_move WHERE user = ?1 AND ends <= ?3)
+            FROM node_user WHERE user = ?1 AND is_local
+            """)
+        statement.bind(1, reader.text)
+        statement.bind(2, author.text)
+        statement.bind(3, uptime)
+        return try statement.first {
+            Reception(
+                policy: AccountPolicy.DirectMessages(rawValue: $0.text(0)) ?? .everyone,
+                blocksAuthor: $0.integer(1) == 1, hasMovedOn: $0.integer(2) == 1)
+        }
     }
 
     /// Whether a direct message is handed to its reader, who is at home here. To whom the reader has blocked this looks
     /// as if the message had been accepted: being blocked cannot be told from a reader who is away.
     ///
     /// - Throws: `ProtocolError` 1002 where the reader's policy takes no messages of the author, blocked or not.
-    func reaches(
-        _ reader: UserID, under policy: AccountPolicy.DirectMessages, from author: UserID
-    ) throws -> Bool {
+    func reaches(_ reader: UserID, _ reception: Reception, from author: UserID) throws -> Bool {
         let isTaken =
-            switch policy {
+            switch reception.policy {
             case .nobody: false
             case .contacts: try isContact(author, of: reader)
             case .everyone: true
@@ -70,7 +88,7 @@ extension NodeTransaction {
                 .insufficientPermissions, "The user takes no direct messages of strangers.",
                 hint: "Meet in a channel, or wait to be written to.", details: ["user_id": .string(reader.text)])
         }
-        return try !blocks(reader, author)
+        return !reception.blocksAuthor
     }
 
     func blocks(_ user: UserID, _ other: UserID) throws -> Bool {

@@ -25,14 +25,14 @@ extension NodeTransaction {
             return [.node(reader.node)] + own
         }
         let devices = try devices(of: reader)
-        guard !devices.isEmpty, let policy = try directMessages(of: reader) else {
+        guard !devices.isEmpty, let reception = try reception(of: reader, for: message.author) else {
             throw ProtocolError(
                 .userNotFound, "There is no such user on this node.", hint: "Check the address.",
                 details: ["user_id": .string(reader.text)])
         }
         // Before blocks are looked at: who is blocked is told no other thing than others.
-        try requireForwarding(to: reader)
-        guard try reaches(reader, under: policy, from: message.author) else { return own }
+        if reception.hasMovedOn { try refuseMoved(reader) }
+        guard try reaches(reader, reception, from: message.author) else { return own }
         return devices.map { .device(reader, $0) } + own
     }
 

@@ -70,8 +70,8 @@ extension NodeTransaction {
                 return try pass(notice.object, to: reader.node, for: TypingNotice.lifetime)
             }
             // Like a message, but whom it does not reach does not matter.
-            guard let policy = try directMessages(of: reader),
-                (try? reaches(reader, under: policy, from: user)) ?? false
+            guard let reception = try reception(of: reader, for: user),
+                (try? reaches(reader, reception, from: user)) ?? false
             else { return }
             aftermath.events.append(
                 Aftermath.Event(SocketEvent("typing", Self.data(of: notice, for: reader)), to: [reader]))

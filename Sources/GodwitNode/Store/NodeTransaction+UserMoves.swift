@@ -95,15 +95,11 @@ extension NodeTransaction {
         return try statement.first { try UserMove(JSONObject.parse($0.bytes(0))) }
     }
 
-    /// What is written to a user who has moved is delivered to the old devices for a set time of uptime.
+    /// What is written to a user who has moved is delivered to the old devices for a set time of uptime, and no longer.
     ///
-    /// - Throws: `ProtocolError` 2003 afterwards, with the new id in `details.moved_to`.
-    func requireForwarding(to user: UserID) throws {
-        let uptime = try spool.uptime()
-        let statement = try spool.prepared("SELECT 1 FROM node_user_move WHERE user = ? AND ends <= ?")
-        statement.bind(1, user.text)
-        statement.bind(2, uptime)
-        guard try statement.first({ _ in true }) ?? false, let move = try userMove(of: user) else { return }
+    /// - Throws: `ProtocolError` 2003 with the new id in `details.moved_to`.
+    func refuseMoved(_ user: UserID) throws {
+        guard let move = try userMove(of: user) else { return }
         throw ProtocolError(
             .userNotFound, "The user has moved to another node.", hint: "Write to the new id.",
             details: ["user_id": .string(user.text), "moved_to": .string(move.to.text)])

@@ -24,11 +24,6 @@ extension NodeTransaction {
             deviceList: try list.map { try DeviceList(JSONObject.parse($0)) })
     }
 
-    /// A user who is registered here.
-    func isLocal(_ id: UserID) throws -> Bool {
-        try directMessages(of: id) != nil
-    }
-
     /// Registers a user of this node. The caller has checked challenge and signatures.
     /// - Throws: `ProtocolError` 1002 if the name is taken by another key.
     func register(_ file: IdentityFile) throws {
