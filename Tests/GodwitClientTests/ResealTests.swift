@@ -182,46 +182,116 @@ struct ResealTests {
         #expect(try await pair.layla.codes() == [])
     }
 
-    @Test("a request that comes again does nothing; one message is sealed again three times for one device")
-    func limits() async throws {
-        let pair = try await pair()
-        let entry = try await pair.amina.send(text: "one", to: .user(pair.layla.userID))
-        try await pair.hub.settle(pair.all)
-        let hash = try #require(try await pair.amina.outbox().last?.hash)
-        #expect(entry.row > 0)
-        func request(_ number: Int64, signedBy device: Device? = nil) -> BatchItem {
+    /// A message of Amina's that Layla's device asks for, and what Amina's device says to that.
+    private struct Asked {
+        var pair: Pair
+        var hash: MessageHash
+
+        init(_ pair: Pair) async throws {
+            self.pair = pair
+            try await pair.amina.send(text: "one", to: .user(pair.layla.userID))
+            try await pair.hub.settle(pair.all)
+            hash = try #require(try await pair.amina.outbox().last?.hash)
+        }
+
+        /// - Parameter session: one in which it could not be read.
+        func request(_ number: Int64, failed session: String? = nil, signedBy device: Device? = nil) -> BatchItem {
             let question = MessageRequest.Question(
                 from: DeviceAddress(user: pair.layla.userID, device: pair.layla.deviceID),
                 to: DeviceAddress(user: pair.amina.userID, device: pair.amina.deviceID),
                 name: ConversationName(.between(pair.amina.userID, pair.layla.userID), of: pair.layla.userID),
-                reason: .keyGone, items: [Array(hash.bytes.prefix(10))])
+                reason: session == nil ? .keyGone : .unknownSession, items: [Array(hash.bytes.prefix(10))],
+                sessions: session.map { [$0] } ?? [])
             let unsigned = MessageRequest.unsigned(question, number: number, at: pair.hub.time.now())
             let object = (device ?? pair.layla).store.context.signing.signed(unsigned, purpose: .reseal)
             return BatchItem(
                 kind: .object, body: object.canonicalBytes(), created: pair.hub.time.now(), priority: .control)
         }
+
+        /// Sessions in which it was sealed again, and reasons why it was not.
         func answers() async throws -> [String] {
-            try await pair.amina.handOver().compactMap { item in
+            // With the answer to a lookup, where a session had to be opened first.
+            try await pair.hub.collect(from: pair.amina)
+            try await pair.amina.deliver(await pair.hub.drain(pair.amina.party))
+            try await pair.hub.collect(from: pair.amina)
+            return try await pair.hub.drain(pair.layla.party).compactMap { item in
                 guard item.kind == .object else { return nil }
                 switch try ProtocolObject(parsing: item.body) {
-                case .resealed: return "resealed"
+                case .resealed(let resealed): return resealed.encryption.keyID
                 case .messageAnswer(let answer): return answer.holes.values.first?.rawValue
                 default: return nil
                 }
             }
         }
+    }
+
+    @Test("a request that comes again does nothing; one message is sealed again three times for one device")
+    func limits() async throws {
+        let asked = try await Asked(pair())
+        let amina = asked.pair.amina
+        var failed: String?
         for number in [1001, 1002, 1003] as [Int64] {
-            try await pair.amina.deliver([request(number), request(number)])
-            #expect(try await answers() == ["resealed"])
-            try await pair.amina.deliver([request(number), request(number - 1)])
-            #expect(try await answers() == [])
+            let request = asked.request(number, failed: failed)
+            try await amina.deliver([request, request])
+            let answers = try await asked.answers()
+            #expect(answers.count == 1 && answers != [failed ?? ""] && answers != ["too_often"])
+            try await amina.deliver([request, asked.request(number - 1, failed: failed)])
+            #expect(try await asked.answers() == [])
+            failed = answers.first
         }
-        try await pair.amina.deliver([request(1004)])
-        #expect(try await answers() == ["too_often"])
+        try await amina.deliver([asked.request(1004, failed: failed)])
+        #expect(try await asked.answers() == ["too_often"])
         // Somebody else's signature.
-        try await pair.amina.deliver([request(1005, signedBy: pair.amina)])
-        #expect(try await answers() == [])
-        #expect(try await pair.amina.codes() == [.badSignature])
+        try await amina.deliver([asked.request(1005, signedBy: amina)])
+        #expect(try await asked.answers() == [])
+        #expect(try await amina.codes() == [.badSignature])
+    }
+
+    @Test("requests that cross the sealing again on their way bring no second one, as long as the first may come")
+    func crossing() async throws {
+        let asked = try await Asked(pair())
+        let (amina, time) = (asked.pair.amina, asked.pair.hub.time)
+        try await amina.deliver([asked.request(1001)])
+        #expect(try await asked.answers().count == 1)
+        for number in [1002, 1003, 1004, 1005] as [Int64] {
+            try await amina.deliver([asked.request(number), asked.request(number + 100, failed: "another")])
+            #expect(try await asked.answers() == [])
+        }
+        try await amina.prepareContact()
+        time.advance(Message.defaultLifetime - 1)
+        try await amina.prepareContact()
+        try await amina.deliver([asked.request(2001)])
+        #expect(try await asked.answers() == [])
+        time.advance(1)
+        try await amina.prepareContact()
+        // Which request it was is remembered all the same.
+        try await amina.deliver([asked.request(2001)])
+        #expect(try await asked.answers() == [])
+        try await amina.deliver([asked.request(2002)])
+        #expect(try await asked.answers().count == 1)
+    }
+
+    @Test("of a body for several devices the request names the session of the own entry, and the first answer is read")
+    func sharedBody() async throws {
+        let families = try await Families(amina: 1)
+        let (hub, amina, layla) = (families.hub, families.amina[0], families.layla[0])
+        try await amina.send(text: "zero", to: .user(layla.userID))
+        try await families.settle()
+        for device in families.layla { try await device.send(text: "heard", to: .user(amina.userID)) }
+        try await families.settle()
+        try await loseSessions(layla)
+        try await amina.send(text: "one", to: .user(layla.userID))
+        try await hub.collect(from: amina)
+        let message = try #require(try await hub.messages(to: layla.party).last)
+        let wrap = try #require(message.wraps.first { $0.party == layla.party })
+        #expect(wrap.session != message.encryption.keyID)
+        try await families.settle()
+        hub.time.advance(ClientTransaction.wantPatience)
+        try await layla.prepareContact()
+        try await families.settle()
+        #expect(try await requests(hub).map(\.sessions) == [[wrap.session]])
+        #expect(try await layla.texts(from: amina.userID) == ["zero", "one"])
+        #expect(try await amina.number("SELECT max(times) FROM client_reseal") == 1)
     }
 
     @Test("nobody gets a message of somebody else's conversation")

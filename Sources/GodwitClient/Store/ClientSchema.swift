@@ -44,7 +44,16 @@ enum ClientSchema {
         migrator.registerMigration("client departures") { database in
             for statement in departures { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("client resealing") { database in
+            for statement in resealing { try database.execute(sql: statement) }
+        }
     }
+
+    /// The session in which a message was sealed again last, and the age of this device then.
+    private static let resealing = [
+        "ALTER TABLE client_reseal ADD COLUMN session TEXT",
+        "ALTER TABLE client_reseal ADD COLUMN sealed INTEGER",
+    ]
 
     /// The version by which this device was out last; null where an earlier program did not keep it.
     private static let departures = [

@@ -56,13 +56,26 @@ extension ClientTransaction {
 
     /// A session is of no use to the reader, nor are those that it follows from: had the reader their keys, it could have
     /// made this one. Without them the next one is a first contact with new pre-keys, and not their child again.
+    /// Of others that were written on since and never answered nothing says that the reader has them: each of those would
+    /// cost one more sealing in vain.
     private func endSession(_ id: String, for request: MessageRequest) throws {
+        guard try session(id, with: request.from.user, request.from.device) != nil else { return }
         var next: String? = id
         while let session = next {
             let key: StatementArguments = [request.from.user.text, request.from.device.text, session]
             let place = "FROM client_session WHERE user = ? AND device = ? AND session = ?"
             next = try row("SELECT parent \(place)", key)?["parent"]
             try run("DELETE \(place)", key)
+        }
+        for row in try rows(
+            "SELECT session, state FROM client_session WHERE user = ? AND device = ?",
+            [request.from.user.text, request.from.device.text])
+        {
+            let session = try Self.stored { try Session(decoding: row.blob("state")) }
+            guard session.isUnanswered, session.ratchet.sendingPosition > 0 else { continue }
+            try run(
+                "DELETE FROM client_session WHERE user = ? AND device = ? AND session = ?",
+                [request.from.user.text, request.from.device.text, row["session"] as String])
         }
     }
 
@@ -95,10 +108,16 @@ extension ClientTransaction {
         guard entry["state"] as String != OutboxEntry.State.refused.rawValue else { return .refused }
         let (user, device) = (request.from.user.text, request.from.device.text)
         let before = try row(
-            "SELECT number, times FROM client_reseal WHERE hash = ? AND user = ? AND device = ?",
+            "SELECT number, times, waits, session, sealed FROM client_reseal WHERE hash = ? AND user = ? AND device = ?",
             [Data(hash), user, device])
         // A request that came before, or was overtaken, changes nothing.
         guard request.number > before?["number"] as Int64? ?? 0 else { return nil }
+        if let before, try isUnderWay(before, for: request) {
+            try run(
+                "UPDATE client_reseal SET number = ? WHERE hash = ? AND user = ? AND device = ?",
+                [request.number, Data(hash), user, device])
+            return nil
+        }
         guard before?["times"] as Int64? ?? 0 < Self.resealsMax else { return .tooOften }
         try run(
             """
@@ -107,6 +126,15 @@ extension ClientTransaction {
               asked = excluded.asked
             """, [Data(hash), user, device, request.number, request.reason.rawValue, try age()])
         return nil
+    }
+
+    /// A request that does not name the session in which the message was sealed again was made before that came: readers
+    /// ask once a day and more rarely, and an answer takes longer where links do.
+    private func isUnderWay(_ sealing: Row, for request: MessageRequest) throws -> Bool {
+        guard sealing["waits"] as Int64 == 0, let session: String = sealing["session"],
+            let sealed: Int64 = sealing["sealed"]
+        else { return false }
+        return try !request.sessions.contains(session) && age() - sealed < Message.defaultLifetime
     }
 
     /// Of a direct message the reader's devices; of a channel's whoever was a member when it was written, and where the
@@ -187,8 +215,10 @@ extension ClientTransaction {
                 id: ItemID(SHA256Digest.of(body)), kind: .object, body: body, destination: context.homeParty,
                 priority: .channelText, created: now, lifetime: Message.defaultLifetime))
         try run(
-            "UPDATE client_reseal SET waits = 0, times = times + 1 WHERE hash = ? AND user = ? AND device = ?",
-            [Data(hash.bytes), reader.user.text, reader.device.text])
+            """
+            UPDATE client_reseal SET waits = 0, times = times + 1, session = ?, sealed = ?
+            WHERE hash = ? AND user = ? AND device = ?
+            """, [keyID, try age(), Data(hash.bytes), reader.user.text, reader.device.text])
     }
 
     // MARK: What came back

@@ -92,7 +92,9 @@ extension ClientTransaction {
             ])
         if !isEarlier { try noteLink(ChainLink(message), starts: false) }
         if case .direct = message.address {
-            try want(message, reason, session: message.encryption.keyID, due: due)
+            // With a body for several devices it is the session through which the key was wrapped for this one.
+            let wrap = message.wraps.first { $0.party == context.party }
+            try want(message, reason, session: wrap?.session ?? message.encryption.keyID, due: due)
         } else {
             try want(message, reason, session: nil, due: due)
         }

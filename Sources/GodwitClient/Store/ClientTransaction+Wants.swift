@@ -201,8 +201,7 @@ extension ClientTransaction {
         for (group, rows) in groups.sorted(by: {
             $0.value[0].blob("hash").lexicographicallyPrecedes($1.value[0].blob("hash"))
         }) {
-            for start in stride(from: 0, to: rows.count, by: MessageRequest.itemsMax) {
-                let part = Array(rows[start..<min(rows.count, start + MessageRequest.itemsMax)])
+            for part in Self.parts(of: rows) {
                 do {
                     try inSavepoint { try self.ask(for: part, group) }
                 } catch let error as ProtocolError where error.code == .bandwidthExceeded {
@@ -211,6 +210,24 @@ extension ClientTransaction {
                 }
             }
         }
+    }
+
+    /// As many as one request can name, with all their sessions: what is not named counts as not failed yet.
+    private static func parts(of rows: [Row]) -> [[Row]] {
+        var parts: [[Row]] = []
+        var sessions: Set<String> = []
+        for row in rows {
+            let session: String? = row["session"]
+            let isNew = session.map { !sessions.contains($0) } ?? false
+            let isFull = parts.last?.count ?? MessageRequest.itemsMax >= MessageRequest.itemsMax
+            if isFull || isNew && sessions.count >= MessageRequest.sessionsMax {
+                parts.append([])
+                sessions = []
+            }
+            parts[parts.count - 1].append(row)
+            if let session { sessions.insert(session) }
+        }
+        return parts
     }
 
     private func ask(for part: [Row], _ group: Group) throws {
@@ -227,8 +244,7 @@ extension ClientTransaction {
         question.items = part.map { Array($0.blob("hash").prefix(10)) }
         question.runs = try part.map { try run(upTo: $0) }
         if question.reason.endsSessions {
-            let sessions = Set(part.compactMap { $0["session"] as String? }).sorted()
-            question.sessions = Array(sessions.prefix(MessageRequest.sessionsMax))
+            question.sessions = Set(part.compactMap { $0["session"] as String? }).sorted()
         }
         let unsigned = MessageRequest.unsigned(question, number: try nextCounter(), at: now)
         try enqueue(context.signing.signed(unsigned, purpose: .reseal))
