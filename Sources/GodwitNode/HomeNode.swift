@@ -140,13 +140,7 @@ public final class HomeNode: Sendable {
     private func expireSome(elapsed: Int64) async throws -> Int {
         try await core.write { transaction in
             let expired = try transaction.spool.expire(elapsed: elapsed)
-            for item in expired where item.kind == .message {
-                try transaction.refuse(
-                    item.id.bytes, of: NodeTransaction.author(of: item),
-                    because: ProtocolError(
-                        .nodeUnreachable, "The message expired before it could be delivered.",
-                        details: ["destination": .string(item.destination.text)]))
-            }
+            try transaction.reportExpired(expired)
             for item in expired { try transaction.followUp(lost: item) }
             try transaction.tellMissed(expired)
             let held = try transaction.expireHeld()

@@ -50,6 +50,56 @@ struct OutboxTests {
         #expect(size > Message.bytesMax - 200)
     }
 
+    @Test("a copy that expired on the way to one reader leaves a channel's message as it is, one to its node does not")
+    func expiredCopy() async throws {
+        let scene = try await DepartureTests.scene()
+        let (hub, id, ines) = (scene.hub, scene.id, scene.devices[0])
+        try await ines.send(text: "to all", to: .channel(id))
+        try await hub.settle(scene.devices)
+        let hash = try #require(try await ines.outbox().last?.hash)
+        for (destination, state) in [
+            (scene.devices[1].party, OutboxEntry.State.atNode), (.node(try NodeID("elsewher")), .atNode),
+            (.node(id.node), .expired),
+        ] {
+            let error = ProtocolError(
+                .nodeUnreachable, "It expired.", details: ["destination": .string(destination.text)])
+            await hub.push(
+                Refusal(item: hash.bytes, to: ines.party, error: error, at: hub.time.now()).object, to: ines.party)
+            try await ines.deliver(await hub.drain(ines.party))
+            let entry = try await ines.outbox().last
+            #expect(entry?.state == state && (entry?.error == nil) == (state == .atNode))
+        }
+        #expect(try await ines.codes() == [])
+        withExtendedLifetime(scene.scratches) {}
+    }
+
+    @Test("a direct message that expired on the way is sealed again when its reader asks, and then counts as delivered")
+    func expiredDirect() async throws {
+        let house = try await Household()
+        let (hub, amina, layla) = (house.hub, house.amina, house.layla[0])
+        for text in ["zero", "late"] {
+            try await amina.send(text: text, to: .user(layla.userID))
+            try await hub.settle(text == "zero" ? house.all : [amina])
+        }
+        _ = await hub.drain(layla.party)
+        let hash = try #require(try await amina.outbox().last?.hash)
+        let error = ProtocolError(
+            .nodeUnreachable, "It expired.", details: ["destination": .string(layla.party.text)])
+        await hub.push(
+            Refusal(item: hash.bytes, to: amina.party, error: error, at: hub.time.now()).object, to: amina.party)
+        try await amina.deliver(await hub.drain(amina.party))
+        #expect(try await amina.outbox().map(\.state) == [.delivered, .expired])
+        // The next one shows that something is missing.
+        try await amina.send(text: "next", to: .user(layla.userID))
+        try await hub.settle(house.all)
+        hub.time.advance(ClientTransaction.wantPatience)
+        try await layla.prepareContact()
+        try await hub.settle(house.all)
+        #expect(try await layla.texts() == ["zero", "late", "next"])
+        let entries = try await amina.outbox()
+        #expect(entries.allSatisfy { $0.state == .delivered && $0.error == nil })
+    }
+
     @Test("a message that waits for keys holds up its own conversation only")
     func waitingConversation() async throws {
         let hub = try Hub()

@@ -92,6 +92,7 @@ extension ClientTransaction {
             throw Rejected(.misdirected, "A refusal for another device arrived here.")
         }
         let error = Data(refusal.error.object(at: refusal.at).canonicalBytes())
+        if refusal.error.details["destination"] != nil { return try noteExpired(refusal, error) }
         try noteReturned(refusal)
         try run(
             "UPDATE client_outbox SET state = 'refused', error = ? WHERE hash = ? AND state <> 'delivered'",
@@ -129,6 +130,19 @@ extension ClientTransaction {
             about: refusal.error.details["channel"]?.string)
     }
 
+    /// A copy of a message has expired on the way. It is sealed again for whoever asks for it; to a channel it has gone
+    /// unless its node never got it.
+    private func noteExpired(_ refusal: Refusal, _ error: Data) throws {
+        guard let row = try row("SELECT target FROM client_outbox WHERE hash = ?", [Data(refusal.item)]) else { return }
+        if case .channel(let id) = try MessageTarget(row["target"], defaultNode: context.home.id) {
+            guard refusal.error.details["destination"]?.string == Party.node(id.node).text else { return }
+        }
+        try run(
+            """
+            UPDATE client_outbox SET state = 'expired', error = ? WHERE hash = ? AND state IN ('sealed', 'at_node')
+            """, [error, Data(refusal.item)])
+    }
+
     /// What readers and nodes say. Receipts are not signed: one about a direct message counts from its reader only.
     func take(_ receipt: Receipt) throws {
         guard receipt.to == context.party else {
@@ -143,7 +157,7 @@ extension ClientTransaction {
             try noteReceived(item, by: reader, device)
             try run(
                 """
-                UPDATE client_outbox SET state = 'delivered', was_read = max(was_read, ?)
+                UPDATE client_outbox SET state = 'delivered', error = NULL, was_read = max(was_read, ?)
                 WHERE conversation = ? AND hash >= ? AND hash <= ?
                   AND state IN ('sealed', 'at_node', 'expired', 'delivered')
                 """,

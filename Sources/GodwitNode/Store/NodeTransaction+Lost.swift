@@ -2,8 +2,42 @@ import GRDB
 import GodwitProtocol
 import GodwitSpool
 
-/// What follows when an object's lifetime ends in a queue.
+/// What follows when an item's lifetime ends in a queue.
 extension NodeTransaction {
+    /// Tells authors of messages that go no further, once for each. A device that was dark for so long is told what it has missed
+    /// (`tellMissed`) and asks for it; what others have got meanwhile did not fail for that.
+    func reportExpired(_ items: [SpoolItem]) throws {
+        var reported: Set<ItemID> = []
+        for item in items where item.kind == .message && !reported.contains(item.id) {
+            guard try isLastWay(item) else { continue }
+            reported.insert(item.id)
+            try refuse(
+                item.id.bytes, of: Self.author(of: item),
+                because: ProtocolError(
+                    .nodeUnreachable, "The message expired before it could be delivered.",
+                    hint: "Its reader is told when coming back, and can still ask for it.",
+                    details: ["destination": .string(item.destination.text)]))
+        }
+    }
+
+    /// Nobody beyond here gets the message in another way. A body that cannot be read any more counts as the last.
+    private func isLastWay(_ item: SpoolItem) throws -> Bool {
+        guard let message = try? Message(parsing: item.body) else { return true }
+        switch message.address {
+        case .channel:
+            // All readers of other sites get it by the channel's node.
+            let hub = message.channelNode ?? context.id
+            return hub != context.id && item.destination == .node(hub)
+        case .direct(let address):
+            // Of several devices of the reader one is enough; the author's own others do not count.
+            guard case .device(let user, _) = item.destination else { return true }
+            guard user == address.user else { return false }
+            return try !spool.custody(of: item.id).contains {
+                $0.destination.user == user && $0.destination != item.destination && $0.state != .expired
+            }
+        }
+    }
+
     func followUp(lost item: SpoolItem) throws {
         guard item.kind == .object, let object = try? ProtocolObject(parsing: item.body) else { return }
         do {
