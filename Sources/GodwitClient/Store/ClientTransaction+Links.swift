@@ -54,7 +54,7 @@ extension ClientTransaction {
                         """
                         SELECT DISTINCT substr(m.user, 1, instr(m.user, '.') - 1) AS node
                         FROM client_member m JOIN client_channel c ON c.channel = m.channel
-                        WHERE c.name = ? AND c.node = ?
+                        WHERE c.name = ? AND c.node = ? AND m.until IS NULL
                         """, [channel.name.text, channel.node.text]
                     ).map { $0["node"] as String })
             }

@@ -15,6 +15,10 @@ extension ClientTransaction {
         guard list.devices.contains(context.party) else {
             throw Rejected(.malformed, "Members of a channel arrived without this device.")
         }
+        // Versions that have been here before: the channel was deleted and made anew.
+        if let ended = channel.ended, channel.applied == 0, list.version <= ended {
+            try run("DELETE FROM client_member WHERE channel = ?", [channel.row])
+        }
         let present = Set(list.devices)
         var someoneLeft = false
         for case .device(let user, let device) in try members(of: channel, at: channel.applied).devices
@@ -133,7 +137,12 @@ extension ClientTransaction {
             UPDATE client_channel SET state = 'left', error = ?, ended = ?, applied = 0, listed = 0, departed = 0
             WHERE channel = ?
             """, [Data(error.object(at: time).canonicalBytes()), version, channel.row])
-        for table in ["client_member", "client_membership", "client_role"] {
+        // Who could read what this device has written is kept: it seals that again for them.
+        try run(
+            isDeleted
+                ? "DELETE FROM client_member WHERE channel = ?2"
+                : "UPDATE client_member SET until = ?1 WHERE channel = ?2 AND until IS NULL", [version, channel.row])
+        for table in ["client_membership", "client_role"] {
             try run("DELETE FROM \(table) WHERE channel = ?", [channel.row])
         }
         try run(

@@ -141,12 +141,10 @@ extension ClientTransaction {
     /// channel shares its history whoever is one now.
     private func mayRead(_ request: MessageRequest, membership: Int64?) throws -> Bool {
         guard case .channel(let id) = request.conversation else { return true }
+        guard let channel = try channel(id), let membership else { return false }
+        if try members(of: channel, at: membership).devices.contains(request.from.party) { return true }
         // A device that has asked to be let in again has been a member all the same.
-        guard let channel = try channel(id), channel.state == .member || channel.state == .joining, let membership
-        else { return false }
-        let devices = try members(of: channel, at: membership).devices
-        if devices.contains(request.from.party) { return true }
-        return try sharesHistory(channel)
+        return try (channel.state == .member || channel.state == .joining) && sharesHistory(channel)
             && members(of: channel, at: channel.applied).devices.contains(request.from.party)
     }
 
