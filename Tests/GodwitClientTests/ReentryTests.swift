@@ -85,12 +85,51 @@ struct ReentryTests {
         withExtendedLifetime(scratches) {}
     }
 
+    @Test(
+        "an author that was taken out seals again for those who were members before, back in or not (D-3)",
+        arguments: [true, false])
+    func sealsAgain(isBack: Bool) async throws {
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq"])
+        let (olena, rafiq) = (devices[1], devices[2])
+        for device in devices.dropFirst() {
+            try await device.joinChannel(id)
+            try await hub.settle(devices)
+        }
+        for text in ["before", "kept", "last"] {
+            try await olena.send(text: text, to: .channel(id))
+            try await hub.settle([devices[0], olena])
+            guard text == "kept" else { continue }
+            // It expires on the way to rafiq.
+            let items = await hub.drain(rafiq.party)
+            for item in items.dropLast() { await hub.push(item, to: rafiq.party) }
+        }
+        try await hub.remove(olena, from: id, sponsor: devices[0])
+        try await hub.settle([devices[0], olena])
+        if isBack {
+            try await olena.joinChannel(id)
+            try await hub.settle(devices)
+        }
+        try await hub.settle([rafiq])
+        hub.time.advance(ClientTransaction.wantPatience)
+        try await rafiq.prepareContact()
+        try await hub.settle(devices)
+        #expect(try await rafiq.texts() == ["before", "kept", "last"])
+        #expect(try await rafiq.inbox().map { $0.late?.reason } == [nil, "missing", nil])
+        #expect(try await rafiq.status().held == 0)
+        withExtendedLifetime(scratches) {}
+    }
+
     @Test("a device that has missed changes and epochs for good asks to be let in again, once (D-14)")
     func missed() async throws {
         let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq", "layla"])
         let (olena, rest) = (devices[1], [devices[0], devices[2], devices[3]])
         try await olena.joinChannel(id)
         try await hub.settle(devices)
+        // It calls every ten minutes; what has not come after three contacts is late.
+        for _ in 0..<4 {
+            hub.time.advance(ClientTransaction.changePatience)
+            try await olena.prepareContact()
+        }
         // While it is dark two others come in, and what says so expires on its way to it.
         for number in [2, 3] {
             try await devices[number].joinChannel(id)
@@ -104,9 +143,10 @@ struct ReentryTests {
         try await devices[0].send(text: "missed", to: .channel(id))
         try await hub.settle(devices)
         #expect(try await olena.texts() == [])
-        for _ in 0..<4 {
-            try await olena.prepareContact()
+        for contact in 1...6 {
             hub.time.advance(ClientTransaction.changePatience)
+            try await olena.prepareContact()
+            #expect(try await olena.channels().map(\.state) == [contact < 3 ? .member : .joining], "\(contact)")
         }
         try await hub.settle(devices)
         #expect(try await olena.channels().map(\.state) == [.member])

@@ -64,6 +64,7 @@ extension Device {
             try transaction.forgetEpochs()
             try transaction.prefetch()
             _ = try transaction.indexBacklog()
+            try transaction.noteContact()
         }
     }
 

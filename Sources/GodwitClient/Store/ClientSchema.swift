@@ -47,7 +47,18 @@ enum ClientSchema {
         migrator.registerMigration("client resealing") { database in
             for statement in resealing { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("client pace") { database in
+            for statement in pace { try database.execute(sql: statement) }
+        }
     }
+
+    /// When the last contact began, on the scale of the device's age, and milliseconds between those before. `queued` names
+    /// a question in the queue.
+    private static let pace = [
+        "ALTER TABLE client_identity ADD COLUMN contacted INTEGER",
+        "ALTER TABLE client_identity ADD COLUMN gaps TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE client_lookup ADD COLUMN queued BLOB CHECK (length(queued) = 32)",
+    ]
 
     /// The session in which a message was sealed again last, and the age of this device then.
     private static let resealing = [

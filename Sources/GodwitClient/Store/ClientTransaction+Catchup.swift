@@ -15,14 +15,15 @@ extension ClientTransaction {
     /// Looks for channels whose changes or epochs have not come.
     func catchUp() throws {
         let age = try age()
+        let changePatience = try patience(Self.changePatience)
         for row in try rows("SELECT * FROM client_channel WHERE state = 'member'") {
             let channel = try KnownChannel(row)
-            if try missesChange(channel, since: age - Self.changePatience) { try askAgain(for: channel) }
+            if try missesChange(channel, since: age - changePatience) { try askAgain(for: channel) }
         }
         try catchUpToWrite(since: age - Self.epochPatience)
         let late = try rows(
             "SELECT body FROM client_pending WHERE kind = ? AND waits_for GLOB 'epoch:*' AND came <= ?",
-            [BatchItem.Kind.message.rawValue, age - Self.epochPatience])
+            [BatchItem.Kind.message.rawValue, age - patience(Self.epochPatience)])
         var asked: Set<ChannelID> = []
         for row in late {
             guard case .channel(let id) = try Message(parsing: row.blob("body")).conversation,

@@ -98,7 +98,9 @@ extension ClientTransaction {
             let channel = try KnownChannel(row)
             let attempts: Int64 = row["attempts"]
             let asked: Int64 = row["asked"]
-            let patience = min(Self.joinPatience << min(attempts, 16), Self.joinPatienceMax)
+            var patience = min(Self.joinPatience << min(attempts, 16), Self.joinPatienceMax)
+            // Who is in already reads on meanwhile as far as it can, and each attempt costs all members a change.
+            if channel.applied > 0, attempts > 0 { patience = try self.patience(patience) }
             // An uptime below that of the asking means that the machine was started anew.
             guard uptime < asked || uptime - asked >= patience else { continue }
             let custody = try spool.custody(of: ItemID(row.blob("command")))

@@ -112,10 +112,14 @@ extension ClientTransaction {
         }
         let lookup = UserLookup(
             userID: user, requestingNode: context.user.node, requester: context.party, at: now, isRefresh: refresh)
-        let item = try enqueue(lookup.object, nonce: nextCounter())
+        let nonce = try nextCounter()
+        let item = try enqueue(lookup.object, nonce: nonce)
         try run(
-            "INSERT OR REPLACE INTO client_lookup (user, item, since, asked, refresh) VALUES (?, ?, ?, ?, ?)",
-            [user.text, Data(item), now.milliseconds, try refresh ? exactAge() : age(), refresh])
+            "INSERT OR REPLACE INTO client_lookup (user, item, since, asked, refresh, queued) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                user.text, Data(item), now.milliseconds, try refresh ? exactAge() : age(), refresh,
+                Data(Self.id(of: item, nonce)),
+            ])
     }
 
     /// A refresh stays noted for so long, answered or not, in milliseconds of age.

@@ -73,11 +73,17 @@ extension ClientTransaction {
             [stored(Self.noKeys), try age() - Message.defaultLifetime])
     }
 
-    /// Asks again what brought no answer for as long as messages live, if something still waits for it.
+    /// Milliseconds of uptime until keys that did not come are asked for again.
+    static let lookupPatience: Int64 = 604_800_000
+
+    /// Asks again what was handed over and brought no answer for a week, if something still waits for it: the question or
+    /// its answer may have expired while this device or a node was dark.
     private func repeatLookups() throws {
         for row in try rows(
-            "SELECT user FROM client_lookup WHERE asked <= ?", [try age() - Message.defaultLifetime])
+            "SELECT user, queued FROM client_lookup WHERE asked <= ?", [try age() - patience(Self.lookupPatience)])
         {
+            let custody = try row.optionalBlob("queued").map { try spool.custody(of: ItemID($0)) } ?? []
+            guard !custody.contains(where: { $0.state == .waiting || $0.state == .framed }) else { continue }
             let user = try Self.stored { try UserID(row["user"] as String) }
             do {
                 try inSavepoint {

@@ -173,7 +173,7 @@ extension ClientTransaction {
     func noteStuckEpochs() throws {
         for row in try rows(
             "SELECT pending, body FROM client_pending WHERE kind = ? AND came <= ? AND waits_for LIKE 'epoch:%'",
-            [BatchItem.Kind.object.rawValue, try age() - Self.stuckPatience])
+            [BatchItem.Kind.object.rawValue, try age() - patience(Self.stuckPatience)])
         {
             guard case .epoch(let start)? = try? ProtocolObject(parsing: row.blob("body")) else { continue }
             try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])

@@ -124,7 +124,7 @@ extension ClientTransaction {
         return try row(
             """
             SELECT 1 FROM client_epoch now WHERE now.name = ?1 AND (now.membership, now.depth) > (
-              (SELECT min(since) FROM client_member WHERE channel = now.channel AND user = ?2 AND device = ?3), 0)
+              (SELECT max(since) FROM client_member WHERE channel = now.channel AND user = ?2 AND device = ?3), 0)
             """, [Data(epoch), context.user.text, context.device.text]) != nil
     }
 
@@ -250,7 +250,7 @@ extension ClientTransaction {
         try enqueue(context.signing.signed(unsigned, purpose: .reseal))
         for row in part {
             let attempts: Int64 = row["attempts"]
-            let patience = min(Self.askPatience << min(attempts, 16), Self.askPatienceMax)
+            let patience = min(try patience(Self.askPatience << min(attempts, 16)), Self.askPatienceMax)
             try run(
                 "UPDATE client_want SET attempts = attempts + 1, due = ? WHERE hash = ?",
                 [try age() + patience, row["hash"] as Data])

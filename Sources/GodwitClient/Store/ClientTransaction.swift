@@ -56,13 +56,16 @@ final class ClientTransaction {
     func enqueue(_ object: JSONObject, kind: ItemKind = .object, nonce: Int64? = nil) throws -> [UInt8] {
         let body = object.canonicalBytes()
         let item = SHA256Digest.of(body)
-        let id = nonce.map { SHA256Digest.of(item, Array(String($0).utf8)) } ?? item
+        let id = nonce.map { Self.id(of: item, $0) } ?? item
         _ = try spool.enqueue(
             NewItem(
                 id: ItemID(id), kind: kind, body: body, destination: context.homeParty, priority: .control,
                 created: now, lifetime: Message.defaultLifetime))
         return item
     }
+
+    /// Names an item in the queue apart from others with the same body.
+    static func id(of item: [UInt8], _ nonce: Int64) -> [UInt8] { SHA256Digest.of(item, Array(String(nonce).utf8)) }
 
     /// Queues a state-changing command under the next counter (D-8).
     /// - Returns: SHA-256 of the command.
