@@ -34,6 +34,37 @@ struct LostIntroductionTests {
         }
     }
 
+    @Test(
+        "a device that was dark for months learns of its user's other devices all the same, by the newest list (G-11)")
+    func ownDevices() async throws {
+        try await TestNode.with { node in
+            let alice = try await node.enrol("alice")
+            await alice.client.session.closed()
+            func lists() async throws -> [Int64?] {
+                try await node.queue(for: alice.person.party).filter { $0["type"]?.string == "introduction" }
+                    .map { $0["device_list"]?.object?["version"]?.integer }
+            }
+            let second = try await SeveralDevicesTests.add(1, to: alice, on: node)[0]
+            #expect(try await lists() == [2])
+            for _ in 0..<3 {
+                try await node.pass(31 * Self.day)
+                #expect(try await lists() == [2])
+            }
+            // Of two that wait the newer one is enough.
+            let third = try Person("alice", at: node.id)
+            let list = alice.person.deviceList(version: 3, with: [second.person, third])
+            let client = await TestClient(node)
+            try await client.login(
+                TestClient.proof(
+                    third, try await client.challenge(for: third.id), node: node.id, key: alice.person.identityKey))
+            try await client.command("publish_keys", third.keys().setting("device_list", .object(list)))
+            for _ in 0..<2 {
+                try await node.pass(31 * Self.day)
+                #expect(try await lists() == [3])
+            }
+        }
+    }
+
     @Test("that a message has expired is kept for an author who is dark for as long (D-12)")
     func refusal() async throws {
         try await TestNode.with { node in

@@ -55,6 +55,14 @@ extension NodeTransaction {
 
     /// An introduction that never arrived was not given: what else waits there needs it again, and what comes later.
     private func followUp(_ lost: Introduction, to party: Party) throws {
+        if case .device(lost.userID, let device) = party {
+            // By nothing else does a device learn of its user's others. An older list than the newest was followed by that.
+            guard let known = try user(lost.userID), known.listVersion <= lost.deviceList.version,
+                try signingKey(of: lost.userID, device) != nil
+            else { return }
+            try enqueueAnew(lost.object, to: party)
+            return
+        }
         try run(
             "DELETE FROM node_introduction WHERE party = ? AND user = ? AND version <= ?",
             [party.text, lost.userID.text, lost.deviceList.version])
