@@ -32,7 +32,8 @@ extension SQLiteTransaction {
             statement.bind(Int32(place) + 2, value)
         }
         try statement.run()
-        return .accepted(row: database.lastInsertedRowID)
+        let row = database.lastInsertedRowID
+        return .accepted(row: row, after: destination.flatMap { memory.noteLast(row, for: $0) })
     }
 
     /// In custody for this destination, or handed over or expired within the duplicate-detection time.

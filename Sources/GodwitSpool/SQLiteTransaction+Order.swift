@@ -14,6 +14,15 @@ public struct SpoolBody: Sendable, Hashable {
     public var row: Int64
     public var kind: ItemKind
     public var body: [UInt8]
+
+    public init(row: Int64, kind: ItemKind, body: [UInt8]) { (self.row, self.kind, self.body) = (row, kind, body) }
+}
+
+/// The oldest items of a queue.
+public struct SpoolBodies: Sendable, Hashable {
+    public var items: [SpoolBody]
+    /// Nothing more waited when they were read.
+    public var isAll: Bool
 }
 
 extension SQLiteTransaction {
@@ -28,9 +37,11 @@ extension SQLiteTransaction {
     ///   - atLeastOne: one item is read if any waits, however large it is.
     public func waitingInOrder(
         for destination: Party, after row: Int64, count: Int, bytes: ByteCount, atLeastOne: Bool = true
-    ) throws -> [SpoolBody] {
-        guard count > 0, let party = try integer("SELECT party FROM spool_party WHERE name = ?", [destination.text])
-        else { return [] }
+    ) throws -> SpoolBodies {
+        guard let party = try integer("SELECT party FROM spool_party WHERE name = ?", [destination.text]) else {
+            return SpoolBodies(items: [], isAll: true)
+        }
+        var bodies = SpoolBodies(items: [], isAll: false)
         var found: [(row: Int64, size: Int)] = []
         for priority in PriorityClass.allCases {
             let statement = try database.cachedStatement(
@@ -42,19 +53,19 @@ extension SQLiteTransaction {
             while let entry = try cursor.next() { found.append((entry[0], entry[1])) }
         }
         found.sort { $0.row < $1.row }
-        var items: [SpoolBody] = []
         var total = 0
         for entry in found.prefix(count) {
-            guard atLeastOne && total == 0 || total + entry.size <= bytes.bytes else { break }
+            guard atLeastOne && total == 0 || total + entry.size <= bytes.bytes else { return bodies }
             do {
                 guard let item = try spoolBody(inRow: entry.row) else { continue }
-                items.append(item)
+                bodies.items.append(item)
                 total += entry.size
             } catch let error as SpoolError where error.code == .corrupt {
                 // One damaged body must not hold up all that waits behind it; `verify` names it.
             }
         }
-        return items
+        bodies.isAll = found.count < count
+        return bodies
     }
 
     /// Something that no frame holds waits for a destination behind a row.

@@ -63,7 +63,7 @@ extension SQLiteTransaction {
         try run(
             "UPDATE spool_arrival SET successor = ? WHERE era = ? AND id = ? AND destination = ?",
             [Data(item.id.bytes), era, Data(older.bytes), party])
-        guard case .accepted(let row) = outcome else { return true }
+        guard case .accepted(let row, _) = outcome else { return true }
         try run("UPDATE spool_item SET row = ? WHERE row = ?", [place, row])
         try run(
             """

@@ -138,8 +138,9 @@ public struct Custody: Sendable, Hashable {
 }
 
 public enum EnqueueOutcome: Sendable, Hashable {
-    /// In custody, as this row.
-    case accepted(row: Int64)
+    /// In custody, as this row; `after` is the row of the item that came last for the same destination, nil if that is not
+    /// known. Whoever has all up to that one lacks nothing but this item.
+    case accepted(row: Int64, after: Int64? = nil)
     case duplicate
 }
 

@@ -13,6 +13,8 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
     /// Those of other rooms, by where their text stands in the program.
     private var others: [UnsafePointer<UInt8>: WriterStatement] = [:]
     private var parties: [Party: Int64] = [:]
+    /// The last item for a party, by rows.
+    private var last: [Int64: Int64] = [:]
     private var disk: DiskUsage??
     private var spent = 0
     var uptime: Int64?
@@ -42,6 +44,12 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
         parties[party] = row
     }
 
+    /// - Returns: the row of the item before; nil if it is not known.
+    func noteLast(_ row: Int64, for party: Int64) -> Int64? {
+        if last.count >= Self.partiesMax { last = [:] }
+        return last.updateValue(row, forKey: party)
+    }
+
     /// How full the disk is. Asked once a group and for each MiB that the group adds.
     func disk(adding bytes: Int, _ ask: () -> DiskUsage?) -> DiskUsage? {
         spent += bytes
@@ -60,6 +68,7 @@ final class WriterMemory: @unchecked Sendable {  // Used on one connection's que
     /// To be called when changes were taken back.
     func forget() {
         parties = [:]
+        last = [:]
         uptime = nil
         eras.unload()
     }

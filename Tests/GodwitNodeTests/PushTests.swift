@@ -23,7 +23,7 @@ struct PushTests {
                         id: ItemID(SHA256Digest.of(body)), kind: .object, body: body, destination: party,
                         priority: number.isMultiple(of: 2) ? .bulk : .control, created: now,
                         lifetime: Message.defaultLifetime))
-                guard case .accepted(let row) = outcome else { return nil }
+                guard case .accepted(let row, _) = outcome else { return nil }
                 return row
             }
         }
@@ -31,6 +31,75 @@ struct PushTests {
 
     private static func numbers(_ client: TestClient) -> [Int64] {
         client.outbox.events("object").compactMap { $0["object"]?.object?["n"]?.integer }
+    }
+
+    @Test(
+        "what several write at a time reaches a socket in order, each once, handed on or read from the spool",
+        arguments: [1, 2, 3, 4] as [UInt64])
+    func together(_ seed: UInt64) async throws {
+        try await TestNode.with { node in
+            let (bob, client) = try await node.enrol("bob")
+            let (party, core) = (bob.party, node.node.core)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<4 {
+                    group.addTask {
+                        var random = SeededBits(seed &* 31 &+ UInt64(writer))
+                        for number in 0..<75 {
+                            // Some take the place of another, some are put there behind the node's back.
+                            let object: JSONObject = ["n": .integer(Int64(writer * 100 + number)), "pad": "x"]
+                            if UInt8.random(in: 0..<8, using: &random) == 0 {
+                                _ = try await Self.fill(
+                                    node, party, (1_000 + writer * 100 + number)..<(1_001 + writer * 100 + number))
+                            } else {
+                                try await core.write { try $0.enqueue(object, to: party) }
+                            }
+                            if UInt8.random(in: 0..<3, using: &random) == 0 {
+                                try await Task.sleep(for: .milliseconds(2))
+                            }
+                        }
+                    }
+                }
+                group.addTask {
+                    var random = SeededBits(seed)
+                    for _ in 0..<60 {
+                        try await Task.sleep(for: .milliseconds(Int.random(in: 1...12, using: &random)))
+                        if let last = client.outbox.events("object").last?["arrival"]?.integer {
+                            try await client.received(last)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            // What was put there unnoticed goes with the next.
+            try await core.write { try $0.enqueue(["n": 9_999, "pad": "x"], to: party) }
+            try await eventually("all") {
+                try await client.received(client.outbox.events("object").last?["arrival"]?.integer ?? 0)
+                return Self.numbers(client).count == 301
+            }
+            let arrivals = client.outbox.events("object").compactMap { $0["arrival"]?.integer }
+            #expect(arrivals == arrivals.sorted() && Set(arrivals).count == 301)
+            #expect(Set(Self.numbers(client)).count == 301)
+        }
+    }
+
+    @Test("what is at hand for a socket is all or nothing")
+    func fresh() throws {
+        let party = Party.node(try NodeID("elsewher"))
+        func item(_ row: Int64, _ size: Int) -> FreshItem {
+            FreshItem(
+                destination: party, after: row - 1,
+                item: SpoolBody(row: row, kind: .object, body: [UInt8](repeating: 0, count: size)))
+        }
+        let fresh = FreshItems()
+        fresh.add([item(1, 10)])
+        fresh.add([item(2, FreshItems.bytesMax - 10)])
+        #expect(fresh.take().map(\.item.row) == [1, 2])
+        fresh.add([item(3, 10), item(4, FreshItems.bytesMax - 9)])
+        fresh.add([item(5, 1)])
+        #expect(fresh.take().isEmpty)
+        fresh.add([item(6, 1)])
+        #expect(fresh.take().map(\.item.row) == [6])
+        #expect(fresh.take().isEmpty)
     }
 
     @Test("more than a thousand items in frames do not hide those that wait")
@@ -104,7 +173,8 @@ struct PushTests {
             let rows = try await Self.fill(node, party, 0..<6, size: 1_000)
             func read(after row: Int64, count: Int, bytes: Int) async throws -> [Int64] {
                 try await node.node.core.spool.read {
-                    try $0.waitingInOrder(for: party, after: row, count: count, bytes: ByteCount(bytes)).map(\.row)
+                    try $0.waitingInOrder(for: party, after: row, count: count, bytes: ByteCount(bytes)).items.map(
+                        \.row)
                 }
             }
             #expect(try await read(after: 0, count: 10, bytes: 1) == [rows[0]])

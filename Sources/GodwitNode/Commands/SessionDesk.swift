@@ -134,7 +134,8 @@ struct SessionDesk: Sendable {
         let limit = Int(try data.optionalInteger("limit", in: 1...Int64(Self.itemsMax)) ?? Int64(Self.itemsMax))
         let (items, hasMore) = try await core.spool.read { transaction in
             let items = try transaction.waitingInOrder(
-                for: party, after: after, count: limit, bytes: ByteCount(Self.bytesMax))
+                for: party, after: after, count: limit, bytes: ByteCount(Self.bytesMax)
+            ).items
             let last = items.last?.row ?? after
             return (items, try transaction.hasWaiting(for: party, after: last))
         }

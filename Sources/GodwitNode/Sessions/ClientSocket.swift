@@ -32,6 +32,8 @@ actor ClientSocket: SocketSession {
     private var inFlight: [(row: Int64, bytes: Int)] = []
     private var isPushing = false
     private var wantsPush = false
+    /// Something may wait that the window had no room for.
+    private var isHeldUp = false
     private var isAnswering = false
     private var hasEnded = false
 
@@ -264,12 +266,17 @@ actor ClientSocket: SocketSession {
         guard self.session?.name == session.name else { return }
         // One signal is enough, however much was queued.
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        watch = core.notifier.watch(.device(session.user, device)) { signal.yield() }
+        let fresh = FreshItems()
+        watch = core.notifier.watchItems(for: .device(session.user, device)) { items in
+            fresh.add(items)
+            signal.yield()
+        }
         signal.yield()
         pump = Task { [weak self] in
             for await _ in signals {
                 guard let self else { return }
-                await self.apart { await self.pushQueue() }
+                let items = fresh.take()
+                await self.apart { await self.push(fresh: items) }
             }
         }
     }
@@ -305,6 +312,20 @@ actor ClientSocket: SocketSession {
     /// Pushes an event that no spool holds. A full outbox drops it: the client is told by the missing answer.
     func push(_ event: SocketEvent) { send(event.object) }
 
+    /// Sends what has just been queued, as it was handed on, where nothing else waits before it; else what the spool has.
+    private func push(fresh: [FreshItem]) async {
+        guard !fresh.isEmpty, let current = session, (try? await isCurrent(current)) == true,
+            session?.device != nil, !isPushing, !isHeldUp
+        else { return await pushQueue() }
+        var bytes = Self.inFlightBytesMax - inFlight.reduce(0) { $0 + $1.bytes }
+        for entry in fresh where entry.item.row > pushedUpTo {
+            bytes -= entry.item.body.count
+            guard let after = entry.after, after <= pushedUpTo, inFlight.count < Self.inFlightMax, bytes >= 0,
+                push([entry.item])
+            else { return await pushQueue() }
+        }
+    }
+
     /// Sends what waits for the device, oldest first, as far as the window allows.
     private func pushQueue() async {
         guard !isPushing else {
@@ -318,18 +339,21 @@ actor ClientSocket: SocketSession {
             guard let session, let device = session.device, (try? await isCurrent(session)) == true else { return }
             let room = Self.inFlightMax - inFlight.count
             let bytes = Self.inFlightBytesMax - inFlight.reduce(0) { $0 + $1.bytes }
+            isHeldUp = true
             guard room > 0, bytes > 0 else { return }
             let (party, after, isIdle) = (Party.device(session.user, device), pushedUpTo, inFlight.isEmpty)
             guard
-                let items = try? await core.spool.read({ transaction in
+                let waiting = try? await core.spool.read({ transaction in
                     try transaction.waitingInOrder(
                         for: party, after: after, count: room, bytes: ByteCount(bytes), atLeastOne: isIdle)
                 })
             else { return }
             // Revoked or closed meanwhile.
             guard self.session != nil else { return }
-            guard push(items) else { return }
-            if !items.isEmpty { wantsPush = true }
+            guard push(waiting.items) else { return }
+            // What has come since is told of.
+            isHeldUp = !waiting.isAll
+            if isHeldUp, !waiting.items.isEmpty { wantsPush = true }
         } while wantsPush
     }
 
@@ -363,7 +387,7 @@ actor ClientSocket: SocketSession {
         guard !rows.isEmpty else { return }
         inFlight.removeAll { $0.row <= upTo }
         try await core.spool.write { try $0.release(rows) }
-        await pushQueue()
+        if isHeldUp { await pushQueue() }
     }
 }
 

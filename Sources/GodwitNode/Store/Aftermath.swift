@@ -1,10 +1,21 @@
 import GodwitProtocol
+import GodwitSpool
 import Synchronization
+
+/// What was queued for a device, for whoever is connected: it need not be read back from the spool.
+struct FreshItem: Sendable {
+    var destination: Party
+    /// The item that came before it for the same device; nil if that is not known.
+    var after: Int64?
+    var item: SpoolBody
+}
 
 /// What has to happen once a transaction is durable.
 struct Aftermath: Sendable {
     /// For whom something new waits.
     var touched: Set<Party> = []
+    /// What was queued for devices, in order.
+    var fresh: [FreshItem] = []
     /// Devices that have left their user's list.
     var revoked: Set<Party> = []
     /// The keys by which senders of frames are found are others now.
@@ -34,6 +45,7 @@ struct Aftermath: Sendable {
 
     mutating func add(_ other: Aftermath) {
         touched.formUnion(other.touched)
+        fresh += other.fresh
         revoked.formUnion(other.revoked)
         keysChanged = keysChanged || other.keysChanged
         erased = erased || other.erased
@@ -59,7 +71,7 @@ struct AftermathHandler: Sendable {
         for case .device(let user, let device) in aftermath.revoked { await presence.revoke(user, device) }
         for user in aftermath.ended { await presence.end(user) }
         for (user, names) in aftermath.endedSessions { await presence.end(user, sessions: names) }
-        notifier.notify(aftermath.touched)
+        notifier.notify(aftermath.touched, aftermath.fresh)
         for event in aftermath.events { await presence.push(event.event, to: event.audience) }
         for question in aftermath.questions.values { await custody.carryOut(question) }
     }

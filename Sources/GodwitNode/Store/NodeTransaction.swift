@@ -67,8 +67,14 @@ final class NodeTransaction {
         }
         if try compact(item) {
             aftermath.touched.insert(item.destination)
-        } else if case .accepted = try spool.enqueue(item) {
+        } else if case .accepted(let row, let after) = try spool.enqueue(item) {
             aftermath.touched.insert(item.destination)
+            if case .device = item.destination {
+                aftermath.fresh.append(
+                    FreshItem(
+                        destination: item.destination, after: after,
+                        item: SpoolBody(row: row, kind: item.kind, body: item.body)))
+            }
         }
     }
 

@@ -48,7 +48,7 @@ enum Fixture {
 extension EnqueueOutcome {
     /// Row of an accepted item.
     var row: Int64? {
-        guard case .accepted(let row) = self else { return nil }
+        guard case .accepted(let row, _) = self else { return nil }
         return row
     }
 }
