@@ -1,6 +1,8 @@
+import CVault
 import Dispatch
 import FoundationEssentials
 public import GRDB
+import GRDBSQLite
 import Glibc
 
 /// A spool in a directory: `spool.sqlite` (WAL, `synchronous=FULL`), `blobs/` with large bodies, and `lock`.
@@ -30,6 +32,7 @@ public final class SQLiteSpool: Spool {
         directory: String, key: StoreKey? = nil, configuration: SpoolConfiguration = SpoolConfiguration(),
         migrations: (inout DatabaseMigrator) -> Void = { _ in }
     ) throws {
+        _ = Self.isConfigured
         do {
             try SystemFile.makeDirectory(directory)
             let lock = try DirectoryLock(directory: directory)
@@ -172,6 +175,9 @@ public final class SQLiteSpool: Spool {
             .unusable, "The spool's directory cannot be used (\(failure.step): error \(failure.number)).",
             hint: "Check that the directory exists and that this user may write to it.")
     }
+
+    /// Set up once for the process, before SQLite is used; where something else has used it before, it is only slower.
+    private static let isConfigured = godwit_sqlite_configure() == SQLITE_OK
 
     private static func openDatabase(in directory: String, isSealed: Bool) throws -> DatabasePool {
         let path = databasePath(in: directory)

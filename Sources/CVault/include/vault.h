@@ -28,6 +28,12 @@
 #define GODWIT_VAULT_FRAME_PAGE 3
 #define GODWIT_VAULT_BODY 4
 
+/*
+ * Before SQLite is used first in a process: it counts no memory, for which it would take a lock at each allocation.
+ * Returns SQLITE_OK, or SQLITE_MISUSE where it is too late; then it goes on counting.
+ */
+int godwit_sqlite_configure(void);
+
 /* A storage key in memory that is locked, and wiped when it is freed. */
 typedef struct godwit_vault_key godwit_vault_key;
 
