@@ -119,6 +119,31 @@ struct ReentryTests {
         withExtendedLifetime(scratches) {}
     }
 
+    @Test("who calls rarely waits for three contacts, and never for so long that what waits is gone (D-14)")
+    func pace() async throws {
+        let hub = try Hub()
+        let scratch = try Scratch()
+        let ines = try await hub.enrol("ines", in: scratch)
+        func patience(_ least: Int64) async throws -> Int64 { try await ines.store.read { try $0.patience(least) } }
+        let (hour, day) = (Int64(3_600_000), Int64(86_400_000))
+        // Nothing is known of three distances yet.
+        for _ in 0..<3 {
+            try await ines.prepareContact()
+            #expect(try await patience(hour) == hour)
+            hub.time.advance(2 * day)
+        }
+        try await ines.prepareContact()
+        #expect(try await patience(hour) == 6 * day)
+        #expect(try await patience(7 * day) == 7 * day)
+        // One dark month changes nothing, a life of them does.
+        for (month, most) in [(1, 6 * day), (2, 6 * day), (3, 10 * day)] {
+            hub.time.advance(30 * day)
+            try await ines.prepareContact()
+            #expect(try await patience(hour) == most, "after \(month) months")
+        }
+        withExtendedLifetime(scratch) {}
+    }
+
     @Test("a device that has missed changes and epochs for good asks to be let in again, once (D-14)")
     func missed() async throws {
         let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq", "layla"])

@@ -8,13 +8,16 @@ extension ClientTransaction {
     /// Distances between contacts that are remembered, and how many it takes to say anything.
     private static let gapsKept = 5
     private static let gapsNeeded = 3
+    /// A third of the time for which is kept what waits for keys (`pendingTime`), in milliseconds.
+    private static let patienceMax = pendingTime / 3
 
-    /// Milliseconds of uptime to wait for something that others send: `least`, and longer where contacts are rare.
+    /// Milliseconds of uptime to wait for something that others send: `least`, and longer where contacts are rare, but not
+    /// until what waits for it has gone.
     func patience(_ least: Int64) throws -> Int64 {
         let known = try gaps().sorted()
         guard known.count >= Self.gapsNeeded else { return least }
         // The middle one: one dark month makes nobody rare.
-        return max(least, known[known.count / 2] * Self.contactsWaited)
+        return max(least, min(known[known.count / 2] * Self.contactsWaited, Self.patienceMax))
     }
 
     /// A contact begins.
