@@ -258,7 +258,7 @@ struct ResealTests {
             #expect(try await asked.answers() == [])
         }
         try await amina.prepareContact()
-        time.advance(Message.defaultLifetime - 1)
+        time.advance(ClientTransaction.resealPatience - 1)
         try await amina.prepareContact()
         try await amina.deliver([asked.request(2001)])
         #expect(try await asked.answers() == [])

@@ -10,6 +10,8 @@ import GodwitSpool
 extension ClientTransaction {
     /// How often one message is sealed again for one device.
     static let resealsMax: Int64 = 3
+    /// Milliseconds of uptime for which a message that was sealed again may be under way, and longer where contacts are rare.
+    static let resealPatience: Int64 = 259_200_000
     /// Member of the clear content that says what the message was.
     private static let origin = "sealed_again"
 
@@ -134,7 +136,7 @@ extension ClientTransaction {
         guard sealing["waits"] as Int64 == 0, let session: String = sealing["session"],
             let sealed: Int64 = sealing["sealed"]
         else { return false }
-        return try !request.sessions.contains(session) && age() - sealed < Message.defaultLifetime
+        return try !request.sessions.contains(session) && age() - sealed < patience(Self.resealPatience)
     }
 
     /// Of a direct message the reader's devices; of a channel's whoever was a member when it was written, and where the
