@@ -41,36 +41,8 @@ enum ClientSchema {
         guard version > 10 else { return }
         registerUserMoves(in: &migrator)
         guard version > 11 else { return }
-        migrator.registerMigration("client departures") { database in
-            for statement in departures { try database.execute(sql: statement) }
-        }
-        migrator.registerMigration("client resealing") { database in
-            for statement in resealing { try database.execute(sql: statement) }
-        }
-        migrator.registerMigration("client pace") { database in
-            for statement in pace { try database.execute(sql: statement) }
-        }
+        registerReentry(in: &migrator)
     }
-
-    /// When the last contact began, on the scale of the device's age, and milliseconds between those before. `queued` names
-    /// a question in the queue.
-    private static let pace = [
-        "ALTER TABLE client_identity ADD COLUMN contacted INTEGER",
-        "ALTER TABLE client_identity ADD COLUMN gaps TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE client_lookup ADD COLUMN queued BLOB CHECK (length(queued) = 32)",
-    ]
-
-    /// The session in which a message was sealed again last, and the age of this device then.
-    private static let resealing = [
-        "ALTER TABLE client_reseal ADD COLUMN session TEXT",
-        "ALTER TABLE client_reseal ADD COLUMN sealed INTEGER",
-    ]
-
-    /// The version by which this device was out last; null where an earlier program did not keep it.
-    private static let departures = [
-        "ALTER TABLE client_channel ADD COLUMN ended INTEGER DEFAULT 0",
-        "UPDATE client_channel SET ended = NULL WHERE state IN ('left', 'refused')",
-    ]
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken
     /// back; those of `client_hole` before they came.

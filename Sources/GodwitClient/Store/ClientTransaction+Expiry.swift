@@ -76,8 +76,8 @@ extension ClientTransaction {
     /// Milliseconds of uptime until keys that did not come are asked for again.
     static let lookupPatience: Int64 = 259_200_000
 
-    /// Asks again what was handed over and brought no answer for three days, if something still waits for it: the question or
-    /// its answer may have expired while this device or a node was dark.
+    /// Asks again what was handed over and brought no answer for three days, if something still waits for it: the question
+    /// or its answer may have expired while this device or a node was dark.
     private func repeatLookups() throws {
         for row in try rows(
             "SELECT user, queued FROM client_lookup WHERE asked <= ?", [try age() - patience(Self.lookupPatience)])

@@ -4,8 +4,8 @@ import GodwitSpool
 
 /// What follows when an item's lifetime ends in a queue.
 extension NodeTransaction {
-    /// Tells authors of messages that go no further, once for each. A device that was dark for so long is told what it has missed
-    /// (`tellMissed`) and asks for it; what others have got meanwhile did not fail for that.
+    /// Tells authors of messages that go no further, once for each. A device that was dark for so long is told what it has
+    /// missed (`tellMissed`) and asks for it; what others have got meanwhile did not fail for that.
     func reportExpired(_ items: [SpoolItem]) throws {
         var reported: Set<ItemID> = []
         for item in items where item.kind == .message && !reported.contains(item.id) {
