@@ -77,8 +77,8 @@ final class CurlTransfer {
         let context = Unmanaged.passUnretained(self).toOpaque()
         var code = install(context)
         if code == CURLE_OK {
-            lastMove = .now
-            code = withExtendedLifetime(self) { curl_easy_perform(handle.raw) }
+            code = run()
+            if hasFoundDeadConnection(code) { code = run() }
         }
         if code == CURLE_WRITE_ERROR, errorBody.count == Self.errorBodyMax { code = CURLE_OK }
         // The handle outlives this transfer, and must not call it any more.
@@ -90,6 +90,18 @@ final class CurlTransfer {
         return CurlOutcome(
             code: code.rawValue, status: handle.long(CURLINFO_RESPONSE_CODE), errorBody: errorBody,
             hasStalled: hasStalled, statistics: traffic)
+    }
+
+    private func run() -> CURLcode {
+        (position, lastMove) = (0, .now)
+        return withExtendedLifetime(self) { curl_easy_perform(handle.raw) }
+    }
+
+    /// The kept connection had ended, and nothing came back on it. Curl itself begins anew where the end shows as it
+    /// reads, not where it shows as it writes a later chunk.
+    private func hasFoundDeadConnection(_ code: CURLcode) -> Bool {
+        [CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING].contains(code) && !pipe.isAbandoned
+            && traffic.received == 0 && handle.long(CURLINFO_NUM_CONNECTS) == 0
     }
 
     private func noteTimes() {

@@ -13,6 +13,8 @@ final class ScriptedServer: Sendable {
         case hold
         /// Ends the connection.
         case cut
+        /// Ends it when the next bytes come.
+        case cutAtNext
     }
 
     let port: Int
@@ -85,9 +87,11 @@ final class ScriptedServer: Sendable {
     private func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async {
         try? await connection.executeThenClose { inbound, outbound in
             var pending: [UInt8] = []
+            var endsHere = false
             for try await bytes in inbound {
                 pending += Array(bytes.readableBytesView)
                 state.withLock { $0.begun += bytes.readableBytes }
+                if endsHere { return }
                 while let size = Self.requestSize(pending) {
                     let number = state.withLock { state in
                         state.requests.append(Array(pending[..<size]))
@@ -100,6 +104,7 @@ final class ScriptedServer: Sendable {
                         case .text(let text): try await outbound.write(ByteBuffer(string: text))
                         case .hold: await gate.wait()
                         case .cut: return
+                        case .cutAtNext: endsHere = true
                         }
                     }
                 }
@@ -130,6 +135,18 @@ final class ScriptedServer: Sendable {
             chunks.append(size)
         }
         return nil
+    }
+
+    /// The body of a request in chunks.
+    static func body(_ request: [UInt8]) -> [UInt8] {
+        guard let end = request.firstRange(of: Array("\r\n\r\n".utf8)) else { return [] }
+        var (position, body) = (end.upperBound, [UInt8]())
+        for size in chunks(request) {
+            guard let line = request[position...].firstIndex(of: 10) else { return [] }
+            body += request[(line + 1)..<(line + 1 + size)]
+            position = line + 1 + size + 2
+        }
+        return body
     }
 
     /// Sizes of the chunks of a request.
