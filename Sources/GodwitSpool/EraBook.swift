@@ -16,7 +16,7 @@ final class EraBook {
     /// In order of their numbers; only the last one takes ids.
     private var eras: [Era] = []
     private var isLoaded = false
-    /// Ids of one era, arrivals and remembered keys together.
+    /// Ids of one era.
     private let idsMax: Int
 
     init(idsMax: Int) { self.idsMax = idsMax }

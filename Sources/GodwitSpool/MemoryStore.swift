@@ -46,7 +46,6 @@ final class MemoryStore {
     private(set) var bytes = 0
     private(set) var owned: [Party: Int] = [:]
     private(set) var marks: [Arrival: Mark] = [:]
-    private(set) var known: [ItemID: Int64] = [:]
     private(set) var senders: [Party: Sender] = [:]
     private(set) var frames: [Int64: OutboundFrame] = [:]
     /// The uptime at which a frame was built.
@@ -77,7 +76,6 @@ final class MemoryStore {
         return lastRow
     }
     func setMark(_ arrival: Arrival, _ mark: Mark?) { set(\.marks[arrival], to: mark) }
-    func setKnown(_ key: ItemID, _ era: Int64?) { set(\.known[key], to: era) }
     func setSender(_ peer: Party, _ sender: Sender) { set(\.senders[peer], to: sender) }
     func setHeld(_ row: Int64, _ value: Held) { set(\.held[row], to: value) }
     func setContextsOut(_ peer: Party, _ value: [UInt64: [UInt8]]) { set(\.contextsOut[peer], to: value) }

@@ -133,14 +133,7 @@ public struct MemoryTransaction: SpoolTransaction {
             .sorted { ($0.value.ends, $0.key) < ($1.value.ends, $1.key) }
         let items = ended.prefix(SpoolConfiguration.expiredPerCall).compactMap { end($0.key, as: .expired) }
         for (arrival, mark) in store.marks where mark.ended != nil && mark.era < oldest { store.setMark(arrival, nil) }
-        for (key, era) in store.known where era < oldest { store.setKnown(key, nil) }
         return items
-    }
-
-    public func remember(_ key: ItemID) throws -> Bool {
-        if let era = store.known[key], era >= oldest { return false }
-        store.setKnown(key, era)
-        return true
     }
 
     // MARK: Frames to a peer

@@ -40,10 +40,9 @@ extension SQLiteSpool {
         let checks = [
             ("the total of bytes", "SELECT bytes <> (SELECT coalesce(sum(size), 0) FROM spool_body) FROM spool_state"),
             (
-                "holders of a body",
+                "bodies without an item",
                 """
-                SELECT count(*) FROM spool_body b
-                WHERE holders = 0 OR holders <> (SELECT count(*) FROM spool_item i WHERE i.body = b.body)
+                SELECT count(*) FROM spool_body b WHERE NOT EXISTS (SELECT 1 FROM spool_item i WHERE i.body = b.body)
                 """
             ),
             (

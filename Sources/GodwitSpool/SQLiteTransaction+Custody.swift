@@ -51,10 +51,16 @@ extension SQLiteTransaction {
         mark.bind(4, held.id)
         mark.bind(5, held.destination)
         try mark.run()
-        let body = try statement(.deleteBody)
-        body.bind(1, held.body)
-        try body.run()
-        if let digest, database.changesCount > 0 { journal.dropped.append(bytes(digest)) }
+        if try drop(body: held.body), let digest { journal.dropped.append(bytes(digest)) }
+    }
+
+    /// Takes out a body that no item has any more.
+    /// - Returns: false if one has.
+    private func drop(body: Int64) throws -> Bool {
+        let statement = try statement(.deleteBody)
+        statement.bind(1, body)
+        try statement.run()
+        return database.changesCount > 0
     }
 
     /// Ends custody of a row and leaves a mark of how it ended.
@@ -74,8 +80,7 @@ extension SQLiteTransaction {
                 Data(item.id.bytes), item.destination.text,
             ])
         let body: Int64 = found["body"]
-        try run("DELETE FROM spool_body WHERE body = ? AND holders = 0", [body])
-        if database.changesCount > 0, found["size"] as Int > SpoolConfiguration.blobThreshold {
+        if try drop(body: body), found["size"] as Int > SpoolConfiguration.blobThreshold {
             journal.dropped.append(bytes(found["digest"]))
         }
         return item
@@ -109,36 +114,11 @@ extension SQLiteTransaction {
                 """, [era, left])
             left -= database.changesCount
             try run(
-                """
-                DELETE FROM spool_known WHERE era = ?1 AND key IN
-                  (SELECT key FROM spool_known WHERE era = ?1 LIMIT ?2)
-                """, [era, left])
-            left -= database.changesCount
-            try run(
-                """
-                DELETE FROM spool_era WHERE era = ?1
-                  AND NOT EXISTS (SELECT 1 FROM spool_arrival WHERE era = ?1)
-                  AND NOT EXISTS (SELECT 1 FROM spool_known WHERE era = ?1)
-                """, [era])
+                "DELETE FROM spool_era WHERE era = ?1 AND NOT EXISTS (SELECT 1 FROM spool_arrival WHERE era = ?1)",
+                [era])
             if database.changesCount > 0 { memory.eras.drop(era) }
         }
     }
 
     private static let forgottenPerCall = 5_000
-
-    public func remember(_ key: ItemID) throws -> Bool {
-        let uptime = try uptime()
-        let noted = EraFilter.Key(key)
-        let statement = try statement(.knownKey)
-        for (era, counts) in try erasHolding(noted, at: uptime) where counts {
-            statement.bind(1, era)
-            statement.bind(2, key.bytes)
-            if try statement.first({ _ in true }) != nil { return false }
-        }
-        let insertion = try self.statement(.insertKnown)
-        insertion.bind(1, try takingEra(noted, at: uptime))
-        insertion.bind(2, key.bytes)
-        try insertion.run()
-        return true
-    }
 }

@@ -22,6 +22,9 @@ enum SpoolSchema {
         migrator.registerMigration("spool-paths") { database in
             try database.execute(sql: paths)
         }
+        migrator.registerMigration("spool-holders") { database in
+            try database.execute(sql: uncounted + triggersOfUncounted)
+        }
     }
 
     /// When a copy left custody, in milliseconds of the wall's clock since 1970, and the item that took its place.
@@ -226,6 +229,27 @@ extension SpoolSchema {
         DROP TABLE spool_body;
         ALTER TABLE spool_body_new RENAME TO spool_body;
         CREATE UNIQUE INDEX spool_body_file ON spool_body (digest) WHERE content IS NULL;
+        """
+
+    /// A body's row was written anew for every copy that came or went. `holders` stays where it is, for to take it out
+    /// would write all bodies anew; it counts nothing any more. Nor does anybody ask for keys beside those of items.
+    private static let uncounted = """
+        DROP TRIGGER spool_item_came;
+        DROP TRIGGER spool_item_left;
+        DROP TABLE spool_known;
+
+        """
+
+    private static let triggersOfUncounted = """
+        CREATE TRIGGER spool_item_came AFTER INSERT ON spool_item BEGIN
+          UPDATE spool_party SET items = items + 1 WHERE party = NEW.destination;
+          UPDATE spool_party SET owned = owned + NEW.size WHERE party = NEW.owner;
+          INSERT INTO spool_arrival (era, id, destination, row) VALUES (NEW.era, NEW.id, NEW.destination, NEW.row);
+        END;
+        CREATE TRIGGER spool_item_left AFTER DELETE ON spool_item BEGIN
+          UPDATE spool_party SET items = items - 1 WHERE party = OLD.destination;
+          UPDATE spool_party SET owned = owned - OLD.size WHERE party = OLD.owner;
+        END;
         """
 
     private static let framesOnly = """

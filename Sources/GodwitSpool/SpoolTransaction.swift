@@ -131,12 +131,6 @@ public protocol SpoolTransaction {
 
     /// What was kept of frames from `peer` with these numbers; those of which nothing is there are missing.
     func contexts(from peer: Party, incarnation: UInt32, numbers: [UInt64]) throws -> [UInt64: [UInt8]]
-
-    // MARK: Duplicates
-
-    /// Remembers a key (a message hash) for the duplicate-detection time (of uptime, at least; at most a quarter more);
-    /// false if it was known already.
-    func remember(_ key: ItemID) throws -> Bool
 }
 
 /// A durable queue in custody of what was accepted.
@@ -144,7 +138,8 @@ public protocol Spool: Sendable {
     associatedtype Transaction: SpoolTransaction
 
     /// Runs `body` in a transaction shared with concurrent callers (group commit) and returns after the commit.
-    /// If `body` throws, its own changes are undone and the others' are kept.
+    /// If `body` throws, its own changes are undone and the others' are kept. Where another one does, `body` may run
+    /// again after what it changed was undone; so it changes nothing else.
     func write<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value
 
     /// Runs `body` on a snapshot; it must not write.

@@ -87,7 +87,6 @@ enum WriterSQL: Int, CaseIterable {
     case uptime, findParty, insertParty, load
     case mark, heldBody, fileBody, insertBody, insertItem
     case heldRow, deleteItem, markEnded, deleteBody
-    case knownKey, insertKnown
     case eras, insertEra, storeFilter, eraCount, eraIDs
 
     var text: String {
@@ -121,18 +120,13 @@ enum WriterSQL: Int, CaseIterable {
         case .heldRow: "SELECT id, destination, era, body, size FROM spool_item WHERE row = ?"
         case .deleteItem: "DELETE FROM spool_item WHERE row = ?"
         case .markEnded: "UPDATE spool_arrival SET state = ?, ended = ? WHERE era = ? AND id = ? AND destination = ?"
-        case .deleteBody: "DELETE FROM spool_body WHERE body = ? AND holders = 0"
-        case .knownKey: "SELECT 1 FROM spool_known WHERE era = ? AND key = ?"
-        case .insertKnown: "INSERT INTO spool_known (era, key) VALUES (?, ?)"
+        case .deleteBody:
+            "DELETE FROM spool_body WHERE body = ?1 AND NOT EXISTS (SELECT 1 FROM spool_item WHERE body = ?1)"
         case .eras: "SELECT era, slot, filter FROM spool_era ORDER BY era"
         case .insertEra: "INSERT INTO spool_era (era, slot) VALUES (?, ?)"
         case .storeFilter: "UPDATE spool_era SET filter = ? WHERE era = ?"
-        case .eraCount:
-            """
-            SELECT (SELECT count(*) FROM spool_arrival WHERE era = ?1) + (SELECT count(*) FROM spool_known WHERE era = ?1)
-            """
-        case .eraIDs:
-            "SELECT id FROM spool_arrival WHERE era = ?1 UNION ALL SELECT key FROM spool_known WHERE era = ?1"
+        case .eraCount: "SELECT count(*) FROM spool_arrival WHERE era = ?"
+        case .eraIDs: "SELECT id FROM spool_arrival WHERE era = ?"
         }
     }
 }

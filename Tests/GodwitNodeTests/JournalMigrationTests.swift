@@ -74,7 +74,7 @@ struct JournalMigrationTests {
         #expect(policy?.0 == false && policy?.1 == 7 * 86_400_000)
         #expect(try await node.core.read { try $0.blocks(bob.id, alice.id) })
         // The next number is a new one.
-        try await node.core.write { try $0.journal(Message(sent[0]), []) }
+        try await node.core.write { try $0.journal(Message(sent[0]), [], keeping: 86_400_000) }
         #expect(try await node.core.read { try $0.row("SELECT max(arrival) AS n FROM node_message")?["n"] } == 24)
         try await node.core.spool.truncateLog()
         let clear = try #require(sent[0]["content"]?.object?["ciphertext"]?.string)

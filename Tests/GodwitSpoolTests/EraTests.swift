@@ -18,9 +18,7 @@ struct EraTests {
             try Int.fetchAll(
                 transaction.database,
                 sql: """
-                    SELECT (SELECT count(*) FROM spool_arrival a WHERE a.era = e.era)
-                      + (SELECT count(*) FROM spool_known k WHERE k.era = e.era)
-                    FROM spool_era e ORDER BY e.era
+                    SELECT (SELECT count(*) FROM spool_arrival a WHERE a.era = e.era) FROM spool_era e ORDER BY e.era
                     """)
         }
     }
@@ -44,17 +42,12 @@ struct EraTests {
         for number in 0..<20 { #expect(try await new(number..<number + 1, spool) == [number]) }
         #expect(try await eras(spool) == [8, 8, 4])
         #expect(try await new(0..<20, spool) == [])
-        let known = try await spool.write { spool in
-            [try spool.remember(Fixture.id(3)), try spool.remember(Fixture.id(3))]
-        }
-        #expect(known == [true, false], "an id in custody is no key that was remembered")
         try await spool.close()
 
         let again = try SQLiteSpool(directory: directory.path, configuration: Self.configuration)
         #expect(try await new(0..<20, again) == [])
-        #expect(try await !again.write { try $0.remember(Fixture.id(3)) })
         #expect(try await new(18..<24, again) == [20, 21, 22, 23])
-        #expect(try await eras(again) == [8, 8, 8, 1])
+        #expect(try await eras(again) == [8, 8, 8])
         #expect(try await new(0..<24, again) == [])
         #expect(try await again.verify().problems == [])
         try await again.close()
@@ -155,8 +148,6 @@ struct EraTests {
         #expect(items.map(\.destination) == [alpha, bravo])
         try await spool.write { spool in
             for party in [alpha, bravo] { #expect(try spool.enqueue(Fixture.item(1, to: party)) == .duplicate) }
-            #expect(try !spool.remember(Fixture.id(9)))
-            #expect(try spool.remember(Fixture.id(1)))
             try spool.release([1, 2])
         }
         #expect(try await spool.verify().problems == [])

@@ -7,6 +7,15 @@ import Testing
 
 @Suite("Group commit")
 struct GroupCommitTests {
+    /// Holds the writer's queue (not the pool) until so many wait in line; not again when its group begins anew.
+    private static func hold(_ spool: SQLiteSpool, until waiting: Int) async throws {
+        let isOver = Shared(false)
+        try await spool.write { _ in
+            while !isOver.value, spool.commits.state.waiting < waiting { usleep(1_000) }
+            isOver.value = true
+        }
+    }
+
     @Test("takes 64 writers who come while it runs; those that fail undo only themselves (GW-03)")
     func oneTransaction() async throws {
         struct Stop: Error {}
@@ -17,8 +26,7 @@ struct GroupCommitTests {
         let spool = try SQLiteSpool(directory: directory.path, configuration: .test)
         let failed = try await withThrowingTaskGroup(of: Int?.self) { group in
             group.addTask {
-                // Holds the writer's queue (not the pool) until all others wait in line.
-                try await spool.write { _ in while spool.commits.state.waiting < 64 { usleep(1_000) } }
+                try await Self.hold(spool, until: 64)
                 return nil
             }
             for number in 0..<64 {
@@ -46,17 +54,53 @@ struct GroupCommitTests {
         try await spool.close()
     }
 
+    @Test(
+        "begins a group anew where a writer fails that has changed something, and goes on where it has not",
+        arguments: [(false, 1), (true, 2)])
+    func repeated(changesFirst: Bool, runs: Int) async throws {
+        struct Stop: Error {}
+        let alpha = try Fixture.alpha
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let spool = try SQLiteSpool(directory: directory.path, configuration: .test)
+        let counts = Shared([0, 0, 0])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Self.hold(spool, until: 3) }
+            for number in 0..<3 {
+                group.addTask {
+                    while spool.commits.state.groups == 0 || spool.commits.state.waiting < number { await Task.yield() }
+                    do {
+                        try await spool.write { spool in
+                            counts.value[number] += 1
+                            if number != 1 || changesFirst { _ = try spool.enqueue(Fixture.item(number, to: alpha)) }
+                            if number == 1 { throw Stop() }
+                        }
+                        #expect(number != 1)
+                    } catch is Stop {
+                        #expect(number == 1)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(counts.value == [runs, runs, 1])
+        #expect(try await spool.read { try $0.items(for: alpha, limit: 9).map(\.id) } == [0, 2].map(Fixture.id))
+        #expect(try await spool.write { try $0.enqueue(Fixture.item(1, to: alpha)) } != .duplicate)
+        #expect(try await spool.verify().problems == [])
+        try await spool.close()
+    }
+
     @Test("takes at most 256 writers in one transaction")
     func groupLimit() async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
         let spool = try SQLiteSpool(directory: directory.path, configuration: .test)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await spool.write { _ in while spool.commits.state.waiting < 256 { usleep(1_000) } } }
+            group.addTask { try await Self.hold(spool, until: 256) }
             for number in 0..<256 {
                 group.addTask {
                     while spool.commits.state.groups == 0 { await Task.yield() }
-                    _ = try await spool.write { try $0.remember(Fixture.id(number)) }
+                    _ = try await spool.write { try $0.enqueue(Fixture.item(number, to: Fixture.alpha)) }
                 }
             }
             try await group.waitForAll()
@@ -84,7 +128,7 @@ struct GroupCommitTests {
         let failures = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 do {
-                    try await spool.write { _ in while spool.commits.state.waiting < 3 { usleep(1_000) } }
+                    try await Self.hold(spool, until: 3)
                     return false
                 } catch is DatabaseError {
                     return true

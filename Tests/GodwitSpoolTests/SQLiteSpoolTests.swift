@@ -148,7 +148,6 @@ struct SQLiteSpoolTests {
         let frame = try await before.write { spool in
             let row = try #require(try spool.enqueue(Fixture.item(1, to: alpha, size: 70_000)).row)
             _ = try spool.expire(elapsed: 777)
-            _ = try spool.remember(Fixture.id(2))
             _ = try spool.commitInbound(
                 FrameNumber(incarnation: 3, number: 4), from: alpha, digest: Fixture.id(5).bytes)
             return try spool.frame([row], to: alpha, bytes: [9, 8, 7])
@@ -159,7 +158,6 @@ struct SQLiteSpoolTests {
             #expect(try spool.unacknowledged(to: alpha) == [frame])
             #expect(try spool.items(for: alpha, limit: 9).map(\.age) == [777])
             #expect(try spool.items(for: alpha, limit: 9).map(\.body) == [Fixture.body(1, size: 70_000)])
-            #expect(try !spool.remember(Fixture.id(2)))
             #expect(try spool.inbound(from: alpha).map(\.ranges) == [[4...4]])
             #expect(try spool.nextFrame(to: alpha) == FrameNumber(incarnation: frame.number.incarnation, number: 2))
         }

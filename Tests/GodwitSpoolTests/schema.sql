@@ -50,11 +50,6 @@ CREATE TABLE spool_arrival (
   state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 2), ended INTEGER, successor BLOB CHECK (successor IS NULL OR length(successor) = 32),
   PRIMARY KEY (era, id, destination)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE spool_known (
-  era INTEGER NOT NULL REFERENCES spool_era,
-  key BLOB NOT NULL CHECK (length(key) = 32),
-  PRIMARY KEY (era, key)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE spool_inbound (
   inbound INTEGER PRIMARY KEY AUTOINCREMENT,
   peer INTEGER NOT NULL REFERENCES spool_party,
@@ -84,17 +79,6 @@ CREATE TABLE "spool_body" (
 ) STRICT;
 CREATE UNIQUE INDEX spool_body_file ON spool_body (digest) WHERE content IS NULL;
 CREATE INDEX spool_item_frame ON spool_item (frame, place) WHERE frame IS NOT NULL;
-CREATE TRIGGER spool_item_came AFTER INSERT ON spool_item BEGIN
-  UPDATE spool_party SET items = items + 1 WHERE party = NEW.destination;
-  UPDATE spool_party SET owned = owned + NEW.size WHERE party = NEW.owner;
-  UPDATE spool_body SET holders = holders + 1 WHERE body = NEW.body;
-  INSERT INTO spool_arrival (era, id, destination, row) VALUES (NEW.era, NEW.id, NEW.destination, NEW.row);
-END;
-CREATE TRIGGER spool_item_left AFTER DELETE ON spool_item BEGIN
-  UPDATE spool_party SET items = items - 1 WHERE party = OLD.destination;
-  UPDATE spool_party SET owned = owned - OLD.size WHERE party = OLD.owner;
-  UPDATE spool_body SET holders = holders - 1 WHERE body = OLD.body;
-END;
 CREATE TRIGGER spool_body_came AFTER INSERT ON spool_body BEGIN
   UPDATE spool_state SET bytes = bytes + NEW.size;
 END;
@@ -119,3 +103,12 @@ CREATE TABLE spool_settled (
   digest BLOB NOT NULL CHECK (length(digest) = 32),
   PRIMARY KEY (peer, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER spool_item_came AFTER INSERT ON spool_item BEGIN
+  UPDATE spool_party SET items = items + 1 WHERE party = NEW.destination;
+  UPDATE spool_party SET owned = owned + NEW.size WHERE party = NEW.owner;
+  INSERT INTO spool_arrival (era, id, destination, row) VALUES (NEW.era, NEW.id, NEW.destination, NEW.row);
+END;
+CREATE TRIGGER spool_item_left AFTER DELETE ON spool_item BEGIN
+  UPDATE spool_party SET items = items - 1 WHERE party = OLD.destination;
+  UPDATE spool_party SET owned = owned - OLD.size WHERE party = OLD.owner;
+END;

@@ -40,6 +40,7 @@ enum NodeSchema {
         registerModeration(in: &migrator)
         registerProfiles(in: &migrator)
         registerUserMoves(in: &migrator)
+        migrator.registerMigration("node holes") { try relaxHoles(in: $0) }
     }
 
     /// For what is asked with each connection and each account that ends.

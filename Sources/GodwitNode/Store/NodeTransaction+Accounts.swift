@@ -51,6 +51,8 @@ extension NodeTransaction {
         var blocksAuthor: Bool
         /// The user has moved to another node, and nothing is delivered to the old id any more.
         var hasMovedOn: Bool
+        /// Milliseconds for which the account keeps messages; nil: as long as the node.
+        var retention: Int64?
     }
 
     /// Asked for every direct message, so all in one look; nil for a reader who is not registered here.
@@ -59,7 +61,7 @@ extension NodeTransaction {
         let statement = try spool.prepared(
             """
             SELECT direct_messages, EXISTS (SELECT 1 FROM node_block WHERE user = ?1 AND blocked = ?2),
-              EXISTS (SELECT 1 FROM node_user_move WHERE user = ?1 AND ends <= ?3)
+              EXISTS (SELECT 1 FROM node_user_move WHERE user = ?1 AND ends <= ?3), retention
             FROM node_user WHERE user = ?1 AND is_local
             """)
         statement.bind(1, reader.text)
@@ -68,7 +70,8 @@ extension NodeTransaction {
         return try statement.first {
             Reception(
                 policy: AccountPolicy.DirectMessages(rawValue: $0.text(0)) ?? .everyone,
-                blocksAuthor: $0.integer(1) == 1, hasMovedOn: $0.integer(2) == 1)
+                blocksAuthor: $0.integer(1) == 1, hasMovedOn: $0.integer(2) == 1,
+                retention: $0.isNull(3) ? nil : $0.integer(3))
         }
     }
 

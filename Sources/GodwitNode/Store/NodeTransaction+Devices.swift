@@ -11,18 +11,18 @@ extension NodeTransaction {
     /// then knows of it, and can ask. What is among own devices goes to those only for which something was wrapped.
     ///
     /// - Throws: `ProtocolError` 1002, 2003, 3000.
-    func directTargets(of message: Message, _ reader: UserID) throws -> [Party] {
-        let own = try otherDevices(of: message)
+    func directDelivery(of message: Message, _ author: MessageAuthor, to reader: UserID) throws -> Delivery {
+        let own = author.otherDevices.map { Party.device(message.author, $0) }
         if message.isAmongOwn {
             guard message.author.node == context.id else {
                 throw ProtocolError(
                     .insufficientPermissions, "Messages among a user's devices stay at the user's home node.")
             }
-            return own.filter { party in message.wraps.contains { $0.party == party } }
+            return Delivery(targets: own.filter { party in message.wraps.contains { $0.party == party } })
         }
         guard reader.node == context.id else {
             try requirePeer(reader.node)
-            return [.node(reader.node)] + own
+            return Delivery(targets: [.node(reader.node)] + own)
         }
         let devices = try devices(of: reader)
         guard !devices.isEmpty, let reception = try reception(of: reader, for: message.author) else {
@@ -32,13 +32,8 @@ extension NodeTransaction {
         }
         // Before blocks are looked at: who is blocked is told no other thing than others.
         if reception.hasMovedOn { try refuseMoved(reader) }
-        guard try reaches(reader, reception, from: message.author) else { return own }
-        return devices.map { .device(reader, $0) } + own
-    }
-
-    private func otherDevices(of message: Message) throws -> [Party] {
-        guard message.author.node == context.id else { return [] }
-        return try devices(of: message.author).filter { $0 != message.device }.map { .device(message.author, $0) }
+        let reached = try reaches(reader, reception, from: message.author) ? devices : []
+        return Delivery(targets: reached.map { .device(reader, $0) } + own, retention: reception.retention)
     }
 
     /// A user's list was replaced by a newer one: the user's devices here get it, and whoever was given an older one.

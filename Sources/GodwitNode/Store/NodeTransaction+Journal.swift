@@ -20,9 +20,13 @@ struct JournalEntry {
 extension NodeTransaction {
     /// Notes a message under the next arrival number, sealed under the key of its period.
     ///
-    /// - Parameter body: nil for one that is a hole from the beginning.
-    func journal(_ message: Message, _ body: [UInt8]?, as hole: Hole? = nil, by deleter: String? = nil) throws {
-        let period = body == nil ? nil : try period(keeping: try retention(of: message))
+    /// - Parameters:
+    ///   - body: nil for one that is a hole from the beginning.
+    ///   - keeps: milliseconds for which the body is kept.
+    func journal(
+        _ message: Message, _ body: [UInt8]?, keeping keeps: Int64, as hole: Hole? = nil, by deleter: String? = nil
+    ) throws {
+        let period = body == nil ? nil : try period(keeping: keeps)
         let sealed = try body.flatMap { body in try period.map { try $0.key.seal(body, of: message.hash) } }
         let statement = try spool.prepared(
             """
@@ -49,9 +53,12 @@ extension NodeTransaction {
     func retention(of message: Message) throws -> Int64 {
         var users = [message.author]
         if case .direct(let address) = message.address { users.append(address.user) }
-        return try users.reduce(context.retention.milliseconds) { least, user in
-            min(least, try retention(of: user) ?? least)
-        }
+        return least(of: try users.map(retention))
+    }
+
+    /// The least of what accounts say and what the node does, in milliseconds.
+    func least(of retentions: [Int64?]) -> Int64 {
+        retentions.reduce(context.retention.milliseconds) { min($0, $1 ?? $0) }
     }
 
     /// What an account at home here says; nil if it says nothing.
@@ -90,6 +97,19 @@ extension NodeTransaction {
     }
 
     // MARK: Reading
+
+    /// Whether a message is known here, and whether somebody has taken back one that was not. One look, for it is asked
+    /// for every message.
+    func standing(of hash: MessageHash) throws -> (isJournaled: Bool, isTakenBack: Bool) {
+        let statement = try spool.prepared(
+            """
+            SELECT EXISTS (SELECT 1 FROM node_message WHERE substr(hash, 1, 8) = ?1 AND hash = ?2),
+              EXISTS (SELECT 1 FROM node_taken_back WHERE hash = ?2)
+            """)
+        statement.bind(1, Array(hash.bytes.prefix(8)))
+        statement.bind(2, hash.bytes)
+        return try statement.first { ($0.integer(0) == 1, $0.integer(1) == 1) } ?? (false, false)
+    }
 
     /// The row of a message, if it was ever here.
     func journalRow(_ hash: MessageHash) throws -> Row? {

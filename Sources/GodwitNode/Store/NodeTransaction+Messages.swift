@@ -36,27 +36,27 @@ extension NodeTransaction {
     func accept(_ message: Message, from source: Party, arrival: Arrival) throws -> Bool {
         // Entries for devices that are not at home here nobody needs any more.
         let message = message.author.node == context.id ? message : message.forParty(.node(context.id))
-        guard let key = try signingKey(of: message.author, message.device) else {
-            throw AuthorUnknown(user: message.author)
-        }
-        try KeyChecks.verify(message, signedBy: key)
+        let author = try author(of: message)
+        try KeyChecks.verify(message, signedBy: author.signingKey)
         if case .device(let user, let device) = source, user != message.author || device != message.device {
             throw ProtocolError(
                 .insufficientPermissions, "A device sends its own messages only.", hint: "Log in as the author.")
         }
         // Before the time: whoever repeats a message because its answer was lost gets the answer, however late. What is
         // refused below is not remembered, for the transaction is undone.
-        guard try spool.remember(ItemID(message.hash.bytes)) else { return false }
+        let standing = try standing(of: message.hash)
+        guard !standing.isJournaled else { return false }
         try checkTime(of: message, arrival)
-        let targets = try targets(of: message, from: source, arrival)
-        if let deleter = try deleter(of: message) {
-            try journal(message, nil, as: .deleted, by: deleter)
+        let delivery = try delivery(of: message, author, from: source, arrival)
+        if standing.isTakenBack, let deleter = try deleter(of: message) {
+            try journal(message, nil, keeping: 0, as: .deleted, by: deleter)
             return true
         }
         let body = message.canonicalBytes
-        try journal(message, body)
+        try journal(
+            message, body, keeping: least(of: [author.retention, delivery.retention]))
         if case .direct(let address) = message.address { try noteContact(of: message.author, address.user) }
-        for target in targets {
+        for target in delivery.targets {
             try ensureIntroduced(message.author, to: target)
             try enqueue(
                 NewItem(
@@ -86,12 +86,15 @@ extension NodeTransaction {
     }
 
     /// Whom the message goes to next, or why it may not.
-    private func targets(of message: Message, from source: Party, _ arrival: Arrival) throws -> [Party] {
+    private func delivery(
+        of message: Message, _ author: MessageAuthor, from source: Party, _ arrival: Arrival
+    ) throws -> Delivery {
         switch message.address {
-        case .direct(let address): return try directTargets(of: message, address.user)
+        case .direct(let address): return try directDelivery(of: message, author, to: address.user)
         case .channel(let name):
-            return try channelTargets(
+            let targets = try channelTargets(
                 of: message, ChannelID(name: name, node: message.channelNode ?? context.id), from: source, arrival)
+            return Delivery(targets: targets)
         }
     }
 

@@ -210,7 +210,7 @@ CREATE TABLE "node_message" (
   size INTEGER NOT NULL CHECK (size >= 0),
   period INTEGER REFERENCES node_period (period),
   body BLOB,
-  hole TEXT CHECK (hole IN ('deleted', 'expired', 'erased', 'not_kept')),
+  hole TEXT CHECK (hole = 'deleted' OR hole = 'expired' OR hole = 'erased' OR hole = 'not_kept'),
   deleted_by TEXT,
   CHECK ((body IS NULL) = (hole IS NOT NULL) AND (body IS NULL) = (period IS NULL))
 ) STRICT;
