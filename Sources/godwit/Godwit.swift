@@ -16,7 +16,8 @@ struct Godwit: AsyncParsableCommand {
         subcommands: [
             ChatCommand.self, NodeCommand.self, PeerCommand.self, IdentityCommand.self, RegisterCommand.self,
             DeviceCommand.self, ChannelCommand.self,
-            SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SearchCommand.self,
+            SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SaveCommand.self,
+            SearchCommand.self,
             ContactCommand.self, OutboxCommand.self, SyncCommand.self,
             SpoolCommand.self, LinkCommand.self,
             DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,

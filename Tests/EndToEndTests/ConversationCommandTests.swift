@@ -1,3 +1,4 @@
+import Foundation
 import GodwitProtocol
 import Testing
 
@@ -54,6 +55,48 @@ extension EndToEnd {
             #expect(foreign.code == 65)
             let both = try await tool.run("send", "@" + bob, "x", "--edit", id, "--react", id, "--home", "alice")
             #expect(both.code == 64)
+            withExtendedLifetime(node) {}
+        }
+
+        @Test("a file and a recording come as they were, and are kept where nothing is overwritten")
+        func files() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            let alice = try await site.enrol("alice-r", home: "alice")
+            let bob = try await site.enrol("bob-r", home: "bob")
+            let place = FileManager.default.temporaryDirectory.path + "/godwit-files-" + UUID().uuidString
+            try FileManager.default.createDirectory(atPath: place + "/in", withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: place) }
+            let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+            let recording = try #require(FileManager.default.contents(atPath: root + "/Tests/Vectors/tone.opus"))
+            let file = Data((0..<70_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) })
+            try file.write(to: URL(filePath: place + "/boat.bin"))
+            try recording.write(to: URL(filePath: place + "/note.opus"))
+            let sent = try await tool.run(
+                "send", "@" + bob, "the boat", "--file", place + "/boat.bin", "--home", "alice", "--json")
+            #expect(sent.objects.map { $0["parts"]?.integer } == [3, 3, 3])
+            try await tool.json("send", "@" + bob, "--voice", place + "/note.opus", "--home", "alice")
+            try await Self.settle(tool)
+            let shown = try await Self.history(tool, "bob", alice)
+            #expect(shown.map { $0["text"]?.string } == ["the boat", "", "", ""])
+            #expect(shown[0]["file"]?.object?["size"]?.integer == 70_000)
+            #expect(shown[3]["file"]?.object?["duration"]?.integer == 3)
+            #expect(try await tool.run("read", "--home", "bob").out.contains("[voice, 3 s, 2,701 B]"))
+            let ids = try shown.map { try #require($0["message_id"]?.string) }
+            for (id, name, bytes) in [(ids[1], "boat.bin", file), (ids[3], "note.opus", recording)] {
+                let saved = try await tool.json("save", id, place + "/in", "--home", "bob")
+                #expect(saved["path"]?.string == place + "/in/" + name)
+                #expect(FileManager.default.contents(atPath: place + "/in/" + name) == bytes)
+            }
+            let again = try await tool.run("save", ids[0], place + "/in", "--home", "bob")
+            #expect(again.code == 65 && again.complaint.contains("--force"))
+            // What somebody has laid there is neither followed nor replaced.
+            try FileManager.default.createSymbolicLink(
+                atPath: place + "/link", withDestinationPath: place + "/note.opus")
+            #expect(try await tool.run("save", ids[0], place + "/link", "--force", "--home", "bob").code == 65)
+            #expect(FileManager.default.contents(atPath: place + "/note.opus") == recording)
+            #expect(try await tool.run("send", "@" + bob, "--file", place + "/none", "--home", "alice").code == 65)
+            #expect(try await tool.run("send", "@" + bob, "--home", "alice").code == 65)
             withExtendedLifetime(node) {}
         }
 

@@ -65,11 +65,12 @@ struct ChatModelTests {
         #expect(model.editor.text == "/edit mine")
     }
 
-    @Test("an unknown order, one that lacks something, and what is not built yet say so and send nothing")
+    @Test("an unknown order, and one that lacks something, say so and send nothing")
     func refusals() throws {
         for (line, word) in [
             ("/frobnicate", "no order"), ("/reply", "needs a text"), ("/open", "needs a name"),
-            ("/attach boat.jpg", "not built yet"), ("/voice", "not built yet"), ("/delete nothing", "tag"),
+            ("/attach", "needs a file"), ("/voice", "needs a file"), ("/save", "no message for that"),
+            ("/delete nothing", "tag"),
         ] {
             var model = try ChatSample.model(Self.talk())
             check(model.type(line), [])
@@ -89,7 +90,9 @@ struct ChatModelTests {
             ("/members", [.members(target)]), ("/contact", [.contact("a7f3k9m2.layla")]),
             ("/contact mum", [.contact("mum")]), ("/block mum", [.block("mum", true)]),
             ("/unblock mum", [.block("mum", false)]), ("/join #crew", [.join("#crew")]), ("/outbox", [.outbox]),
-            ("/warnings", [.warnings]), ("/sync", [.sync]), ("/quit", [.quit]), ("/list", []), ("/help", []),
+            ("/attach my boat.jpg", [.attach("my boat.jpg", target, isVoice: false)]),
+            ("/voice ~/note.opus", [.attach("~/note.opus", target, isVoice: true)]), ("/warnings", [.warnings]),
+            ("/sync", [.sync]), ("/quit", [.quit]), ("/list", []), ("/help", []),
         ]
         for (line, actions) in wanted {
             var model = try ChatSample.model(Self.talk())
@@ -101,6 +104,19 @@ struct ChatModelTests {
             do { _ = try ChatOrder(word + " x") } catch {
                 #expect(!error.message.contains("no order"), "\(word)")
             }
+        }
+    }
+
+    @Test("a file is saved from the last message that has one, or from the one that is named")
+    func saving() throws {
+        var entries = try Self.talk()
+        entries[0].hasFile = true
+        let id = try #require(entries[0].id)
+        for (line, path) in [
+            ("/save", ""), ("/save /tmp/boat.jpg", "/tmp/boat.jpg"), ("/save \(entries[0].tag) b", "b"),
+        ] {
+            var model = try ChatSample.model(entries)
+            check(model.type(line), [.save(id, path)])
         }
     }
 

@@ -40,6 +40,7 @@ public struct ChatEntry: Sendable, Hashable {
     public var followsGap = false
     public var isRead = true
     public var vouch: Vouch?
+    public var hasFile = false
     public var reactions: [Reaction] = []
 
     public var isOwn: Bool { mark != nil }
@@ -68,7 +69,9 @@ public struct ChatEntry: Sendable, Hashable {
 
     public init(_ entry: InboxEntry) {
         self.init(
-            key: .received(entry.row), id: entry.id, author: entry.author, time: entry.timestamp, text: entry.text)
+            key: .received(entry.row), id: entry.id, author: entry.author, time: entry.timestamp,
+            text: Self.shown(entry.text, entry.attachment))
+        hasFile = entry.attachment != nil
         replyTo = Self.replied(entry.content)
         isEdited = entry.isEdited
         isDeleted = entry.isDeleted
@@ -79,7 +82,10 @@ public struct ChatEntry: Sendable, Hashable {
     }
 
     public init(_ entry: OutboxEntry, own: UserID) {
-        self.init(key: .written(entry.row), id: entry.id, author: own, time: entry.created, text: entry.text)
+        self.init(
+            key: .written(entry.row), id: entry.id, author: own, time: entry.created,
+            text: Self.shown(entry.text, entry.attachment))
+        hasFile = entry.attachment != nil
         mark = Self.mark(entry)
         failure = entry.error?.message
         replyTo = Self.replied(entry.content)
@@ -96,6 +102,11 @@ public struct ChatEntry: Sendable, Hashable {
         case .delivered: entry.wasRead ? .read : .delivered
         case .refused, .expired: .failed
         }
+    }
+
+    private static func shown(_ text: String, _ attachment: Attachment?) -> String {
+        guard let attachment else { return text }
+        return text.isEmpty ? attachment.line : attachment.line + " " + text
     }
 
     private static func replied(_ content: JSONObject) -> MessageID? {

@@ -33,6 +33,9 @@ public struct ChatModel: Sendable {
         case contact(String)
         case block(String, Bool)
         case join(String)
+        case attach(String, MessageTarget, isVoice: Bool)
+        /// An empty path: under the file's own name.
+        case save(MessageID, String)
         case warnings, outbox, sync
         case markRead(MessageTarget, upTo: Int64)
         case suspend, quit
@@ -271,17 +274,27 @@ public struct ChatModel: Sendable {
         case .outbox: return [.outbox]
         case .sync: return [.sync]
         case .quit: return [.quit]
-        case .attach: throw Self.noMedia
+        case .attach(let path, let isVoice):
+            let target = try opened()
+            showNewest()
+            return [.attach(path, target, isVoice: isVoice)]
+        case .save(let tag, let path):
+            guard let id = try subject(tag, where: \.hasFile).id else { throw Self.unsealed }
+            return [.save(id, path)]
         }
         return []
     }
 
     private mutating func send(_ text: String, replyTo: MessageID?) throws(ProtocolError) -> [Action] {
         let target = try opened()
+        showNewest()
+        return [.send(text, target, replyTo: replyTo)]
+    }
+
+    private mutating func showNewest() {
         chosen = nil
         if view != .conversation { enter(.conversation) }
         offset = 0
-        return [.send(text, target, replyTo: replyTo)]
     }
 
     private func opened() throws(ProtocolError) -> MessageTarget {
@@ -307,8 +320,6 @@ public struct ChatModel: Sendable {
 
     private static let unsealed = ProtocolError(
         .invalidMessageFormat, "The message still waits for keys and has no id.", hint: "/edit changes it in place.")
-    private static let noMedia = ProtocolError(
-        .invalidMessageFormat, "Files and voice are not built yet.", hint: "Send a text that says where the file is.")
     static let helpLines =
         ChatOrder.all.map { order, meaning in
             order + String(repeating: " ", count: max(1, 22 - order.count)) + meaning

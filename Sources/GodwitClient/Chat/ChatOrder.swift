@@ -13,7 +13,8 @@ public enum ChatOrder: Sendable, Hashable {
     case contact(String?)
     case block(String, Bool)
     case join(String)
-    case attach
+    case attach(String, isVoice: Bool)
+    case save(tag: String?, path: String)
 
     /// What `/help` says, and the man page with it.
     public static let all: [(order: String, meaning: String)] = [
@@ -31,7 +32,8 @@ public enum ChatOrder: Sendable, Hashable {
         ("/outbox", "what was written here and how far it has come"),
         ("/warnings", "what arrived and was not used"),
         ("/sync", "call the home node now"),
-        ("/attach FILE", "not built yet"),
+        ("/attach FILE", "send a file, in messages; /voice FILE sends a recording (Opus in Ogg)"),
+        ("/save [TAG] [PATH]", "keep the file of a message, in this directory or at a path"),
         ("/quit", "leave (Ctrl-C)"),
         ("//TEXT", "send a text that begins with a slash"),
     ]
@@ -76,7 +78,8 @@ public enum ChatOrder: Sendable, Hashable {
         case "contact": self = .contact(rest.isEmpty ? nil : rest)
         case "block", "unblock": self = .block(try needed(rest, "a name"), word == "block")
         case "join": self = .join(try needed(rest, "a name"))
-        case "attach", "voice": self = .attach
+        case "attach", "voice": self = .attach(try needed(rest, "a file"), isVoice: word == "voice")
+        case "save": self = .save(tag: tagged().tag, path: tagged().text)
         default: throw .malformed("There is no order /\(word).", hint: "/help lists the orders.")
         }
     }

@@ -34,7 +34,9 @@ public struct InboxEntry: Sendable, Hashable {
 
     public var isDeleted: Bool { deletedBy != nil }
     public var id: MessageID { hash.id }
-    public var text: String { content["text"]?.string ?? "" }
+    /// The text, or what stands beside a file.
+    public var text: String { content["text"]?.string ?? content["caption"]?.string ?? "" }
+    public var attachment: Attachment? { Attachment(content) }
 }
 
 /// A conversation in which something has arrived or was written.

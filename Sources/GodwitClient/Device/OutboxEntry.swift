@@ -41,5 +41,7 @@ public struct OutboxEntry: Sendable, Hashable {
     public var relatesTo: MessageID?
 
     public var id: MessageID? { hash?.id }
-    public var text: String { content["text"]?.string ?? "" }
+    /// The text, or what stands beside a file.
+    public var text: String { content["text"]?.string ?? content["caption"]?.string ?? "" }
+    public var attachment: Attachment? { Attachment(content) }
 }

@@ -37,7 +37,8 @@ extension ClientTransaction {
     private func seal(_ entry: OutboxEntry) throws -> Message? {
         let head = try ownHead(entry.conversation.text)
         var draft = MessageDraft(
-            author: context.user, device: context.device, target: entry.target, created: entry.created,
+            type: MessageType(of: entry.content), author: context.user, device: context.device, target: entry.target,
+            created: entry.created,
             sequence: head.map { $0.seq + 1 } ?? 0, previous: head?.hash)
         switch entry.target {
         case .channel(let id):

@@ -24,6 +24,13 @@ struct ChatWorker: Sendable {
             let id = try await device.channel(named: name)
             try await device.joinChannel(id)
             return [.opened(.channel(id)), .said("Asked to join; it comes with the next call.")]
+        case .attach(let path, let target, let isVoice):
+            let entries = try await device.send(
+                file: try AttachedFile.read(path), named: AttachedFile.name(of: path), isVoice: isVoice, to: target)
+            return entries.count > 1 ? [.said("The file goes in \(entries.count) messages.")] : []
+        case .save(let id, let path):
+            let file = try await device.file(of: id)
+            return [.said("Saved as \(try AttachedFile.save(file, at: path.isEmpty ? nil : path)).")]
         case .warnings: return [try await warnings()]
         case .outbox: return [try await outbox()]
         case .markRead(let target, let row):

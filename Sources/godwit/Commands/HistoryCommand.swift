@@ -66,7 +66,7 @@ enum MessageLine {
     static func text(_ entry: InboxEntry) -> String {
         let shown =
             entry.deletedBy.map { "(deleted by \($0.text))" } ?? entry.hole.map { "(not here: \($0.explanation))" }
-            ?? entry.vouch.map(text) ?? indented(entry.text)
+            ?? entry.vouch.map(text) ?? shown(entry.text, entry.attachment)
         let late =
             entry.late.map { " (came late, sealed again: \($0.cause))" }
             ?? (entry.isOvertaken ? " (came late, after later ones)" : "")
@@ -87,7 +87,7 @@ enum MessageLine {
     }
 
     static func text(_ entry: OutboxEntry, of device: Device) -> String {
-        let shown = entry.isDeleted ? "(deleted)" : entry.vouch.map(text) ?? indented(entry.text)
+        let shown = entry.isDeleted ? "(deleted)" : entry.vouch.map(text) ?? shown(entry.text, entry.attachment)
         let state = entry.wasRead ? "read" : entry.state.rawValue
         return "\(entry.created)  \(entry.conversation.text)  \(device.userID): \(shown)"
             + suffix(entry.isEdited, entry.reactions) + " [\(state)]"
@@ -124,6 +124,11 @@ enum MessageLine {
         vouch.isWithdrawn ? "(vouches no more for \(vouch.user))" : "(vouches for the key of \(vouch.user))"
     }
 
+    private static func shown(_ text: String, _ attachment: Attachment?) -> String {
+        guard let attachment else { return indented(text) }
+        return text.isEmpty ? attachment.line : "\(attachment.line) \(indented(text))"
+    }
+
     /// Further lines are set in, so that none of them can pass for a message of somebody else.
     private static func indented(_ text: String) -> String {
         text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).joined(separator: "\n    ")
@@ -145,6 +150,7 @@ enum MessageLine {
         var object = object
         if let answered = content["reply_to"], !answered.isNull { object["reply_to"] = answered }
         if let mentions = content["mentions"]?.array, !mentions.isEmpty { object["mentions"] = .array(mentions) }
+        if let attachment = Attachment(content) { object["file"] = .object(attachment.summary) }
         if isEdited { object["edited"] = true }
         if let vouch = content["vouches"]?.object { object["vouches"] = .object(vouch) }
         if let deletedBy { object["deleted_by"] = .string(deletedBy) }

@@ -7,14 +7,20 @@ struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send", abstract: "Write a message; it is kept until it has been handed over.",
         discussion: "Works offline. With --sync it calls the home node right after. A text that is too long for a thin "
-            + "link on the way goes in at most 8 parts (--split, the default), or waits whole for a better link (--wait)."
+            + "link on the way goes in at most 8 parts (--split, the default), or waits whole for a better link (--wait). "
+            + "A file (--file, --voice) of at most 1,048,576 bytes goes in messages of up to 32,768 bytes, and the text "
+            + "beside it; a link that carries no files holds it until there is a better one."
     )
 
     @OptionGroup var home: HomeOptions
     @Argument(help: "#channel, #channel:node, @user-id or an alias; quote it for the shell.")
     var to: String
-    @Argument(help: "The text, or - for standard input.")
-    var text: String
+    @Argument(help: "The text, or - for standard input; with a file it may be left out.")
+    var text = ""
+    @Option(help: "A file to send.")
+    var file: String?
+    @Option(help: "A recording to send as a voice message: Opus in Ogg, as opusenc writes it.")
+    var voice: String?
     @Flag(help: "Mark the text as Markdown.")
     var markdown = false
     @Option(name: .customLong("reply-to"), help: "Id of the message that this one answers.")
@@ -39,10 +45,10 @@ struct SendCommand: AsyncParsableCommand {
 
     private func send(over files: ClientFiles, _ device: Device) async throws {
         let body = text == "-" ? try Self.text(Wiring.read("-")) : text
-        guard !body.isEmpty else {
+        guard !body.isEmpty || attached != nil else {
             throw ProtocolError.malformed("The text is empty.", hint: "Give one, or - to read standard input.")
         }
-        let sent = try await write(body, device)
+        let sent = if let attached { try await write(attached, body, device) } else { try await write(body, device) }
         if sync { _ = try await device.sync(over: files.carrier()) }
         for entry in sent.entries {
             let now = try await device.outbox(after: entry.row - 1, limit: 1).first ?? entry
@@ -54,8 +60,8 @@ struct SendCommand: AsyncParsableCommand {
                 "message_id": now.id.map { .string($0.text) } ?? .null, "state": .string(now.state.rawValue),
                 "row": .integer(now.row),
             ]
+            if attached != nil || sent.link != nil { object["parts"] = .integer(Int64(sent.entries.count)) }
             if let link = sent.link {
-                object["parts"] = .integer(Int64(sent.entries.count))
                 object["link"] = [
                     "next": .string(link.next.text), "tier": .integer(link.tier),
                     "text_max": link.allowed.textMax.map { .integer($0) } ?? .null,
@@ -67,10 +73,20 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     func validate() throws {
-        guard [edit, react, replyTo].compactMap({ $0 }).count < 2 else {
-            throw ValidationError("--reply-to, --edit and --react exclude each other.")
+        guard [edit, react, replyTo, file, voice].compactMap({ $0 }).count < 2 else {
+            throw ValidationError("--reply-to, --edit, --react, --file and --voice exclude each other.")
         }
         guard !remove || react != nil else { throw ValidationError("--remove goes with --react.") }
+    }
+
+    private var attached: String? { file ?? voice }
+
+    private func write(_ path: String, _ caption: String, _ device: Device) async throws -> Device.Sent {
+        let target = try await device.addressBook().target(to)
+        let entries = try await device.send(
+            file: try AttachedFile.read(path), named: AttachedFile.name(of: path), isVoice: voice != nil,
+            caption: caption, to: target)
+        return Device.Sent(entries: entries, link: nil, scalars: caption.unicodeScalars.count)
     }
 
     private func write(_ body: String, _ device: Device) async throws -> Device.Sent {

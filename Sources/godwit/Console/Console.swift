@@ -21,6 +21,7 @@ enum Console {
 
     /// Text without a line's end, for progress.
     static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
+    static func raw(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
@@ -43,8 +44,10 @@ enum Console {
     }
 
     /// What cannot be written ends the command: whoever did not see a message must not have it marked as read.
-    private static func write(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
+    private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

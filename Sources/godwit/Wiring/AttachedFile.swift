@@ -1,0 +1,76 @@
+import FoundationEssentials
+import Glibc
+import GodwitClient
+import GodwitProtocol
+
+/// Files on this side of messages: what is attached, and what is saved.
+enum AttachedFile {
+    /// - Throws: `ProtocolError` 2000 with a hint; what is too large is read no further than it takes to know.
+    static func read(_ path: String) throws(ProtocolError) -> [UInt8] {
+        let path = expanded(path)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("The file cannot be read: \(path)") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= Attachment.bytesMax {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            guard count >= 0 else { throw failure("The file cannot be read: \(path)") }
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    /// The last part of a path.
+    static func name(of path: String) -> String { String(path.split(separator: "/").last ?? "") }
+
+    /// Writes a file where nothing is yet.
+    ///
+    /// - Parameters:
+    ///   - path: nil: under its own name, here; a directory: under its own name there; else the file itself.
+    ///   - replacing: what is there may be overwritten.
+    /// - Returns: where it is.
+    /// - Throws: `ProtocolError` 2000 with a hint.
+    static func save(_ file: Device.File, at path: String?, replacing: Bool = false) throws(ProtocolError) -> String {
+        var path = path.map(expanded) ?? file.attachment.name
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            path += path.hasSuffix("/") ? file.attachment.name : "/" + file.attachment.name
+        }
+        // A link that somebody has laid there is not followed.
+        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (replacing ? O_TRUNC : O_EXCL)
+        let descriptor = open(path, flags, 0o600)
+        guard descriptor >= 0 else { throw failure("The file cannot be written: \(path)") }
+        var rest = file.bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        guard rest.isEmpty, fsync(descriptor) == 0, close(descriptor) == 0 else {
+            let error = failure("The file cannot be written: \(path)")
+            unlink(path)
+            throw error
+        }
+        return path
+    }
+
+    private static func expanded(_ path: String) -> String {
+        guard path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
+        return String(cString: home) + path.dropFirst()
+    }
+
+    private static func failure(_ message: String) -> ProtocolError {
+        let hint =
+            switch errno {
+            case EEXIST: "Something has this name already. Give another path, or --force."
+            case ENOENT: "There is no such file or directory."
+            case EACCES: "Check its permissions."
+            case EISDIR: "This is a directory."
+            case ENOSPC: "The disk is full."
+            default: String(cString: strerror(errno))
+            }
+        return .malformed(message, hint: hint)
+    }
+}
