@@ -122,6 +122,33 @@ extension EndToEnd {
             withExtendedLifetime(node) {}
         }
 
+        @Test("who moves to another node says so with a record of its own key, and whoever knows it is told (G-34)")
+        func moving() async throws {
+            let site = try await Site(Tool(), "harbour")
+            let node = try await site.start()
+            let tool = site.tool
+            let bob = try await site.enrol("bob-s", home: "bob")
+            try await tool.json("sync", "--home", "bob")
+            let carol = try await Self.client(site, "carol-r")
+            let user = "\(site.id).carol-r"
+            try await carol.call("send_direct", .string(bob), "I move to the island")
+            try await tool.json("sync", "--home", "bob")
+            let forged = try await carol.send([
+                "op": "call", "method": "move_with_another_key", "arguments": ["zzzzzzzz.carol-r"],
+            ])
+            #expect(forged["refused"] != nil && forged["result"] == nil)
+            let unmoved = try await carol.fetch("GET", "/users/\(user)")
+            #expect(unmoved["text"]?.string?.contains("zzzzzzzz") == false)
+            #expect(try await tool.json("sync", "--home", "bob")["received"]?.integer == 0)
+            try await carol.call("move", "zzzzzzzz.carol-r")
+            let moved = try await carol.fetch("GET", "/users/\(user)")
+            #expect(moved["text"]?.string?.contains("zzzzzzzz.carol-r") == true, "\(moved.canonicalText)")
+            // The record comes, the device asks for the keys of the new id, and is told that its node is no peer.
+            let told = try await tool.json("sync", "--home", "bob")
+            #expect(told["handed_over"]?.integer == 1 && told["received"]?.integer == 2, "\(told.canonicalText)")
+            withExtendedLifetime(node) {}
+        }
+
         @Test("what has not changed costs a few bytes: 304 for the descriptor, the document and device lists")
         func unchanged() async throws {
             let site = try await Site(Tool(), "harbour")

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import httpx
 
 from device import TIMEOUT, Client
+from document import b64, now, public, signed
 from exchanges import Refused
 from jsonlines import serve
 
@@ -67,6 +68,16 @@ class RestClient(Client):
             channel = quote(data["channel"].removeprefix("#"), safe="")
             return self.ask("POST", f"/channels/{channel}/members", {"command": data["command"]}).content
         return self.ask("POST", f"/commands/{name}", data).json()
+
+    def move(self, to, by=None):
+        """Section 7, `user_moved`; `by`: another key signs."""
+        record = signed(by or self.identity_key, "user-moved", {
+            "type": "user_moved", "user_id": self.user, "to": to, "at": now(),
+            "public_key": "ed25519:" + b64(public(self.identity_key))})
+        return self.ask("PUT", f"/users/{self.user}/move", {"record": record}).json()
+
+    def move_with_another_key(self, to):
+        return self.move(to, self.signing)
 
     def lookup(self, user):
         """Over REST the answer comes at once for users of this node."""

@@ -34,8 +34,8 @@ enum AttachedFile {
     /// - Throws: `ProtocolError` 2000 with a hint.
     static func save(_ file: Device.File, at path: String?, replacing: Bool = false) throws(ProtocolError) -> String {
         var path = path.map(expanded) ?? file.attachment.name
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        var isDirectory = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory {
             path += path.hasSuffix("/") ? file.attachment.name : "/" + file.attachment.name
         }
         // A link that somebody has laid there is not followed.
