@@ -5,8 +5,8 @@
 #   Benchmarks/client.sh [FILE]
 #
 # Needs the release builds of godwit and godwit-bench. Prints one JSON object a line, and keeps them in FILE. WHAT names some
-# of "send week idle"; WEEK (5000) sets another number of messages for the second, CHANNELS (1000) and SECONDS_IDLE (60) other
-# circumstances for the last.
+# of "send week idle"; WEEK (5000) sets another number of messages for the second, LOCKED=1 puts its store under a key,
+# CHANNELS (1000) and SECONDS_IDLE (60) set other circumstances for the last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,6 +19,7 @@ trap 'stop; rm -rf "$scratch"' EXIT
 cd "$scratch"
 : >results
 export GODWIT_PASSPHRASE='a passphrase for measuring only'
+export GODWIT_STORE_PASSPHRASE=$GODWIT_PASSPHRASE
 
 # So many people at home at a fresh node.
 people() {
@@ -45,7 +46,8 @@ for what in ${WHAT:-send week idle}; do
             ;;
         week)
             people 26
-            bench client-week --godwit "$root/.build/release/godwit" --messages "${WEEK:-5000}"
+            bench client-week --godwit "$root/.build/release/godwit" --messages "${WEEK:-5000}" \
+                ${LOCKED:+--locked}
             ;;
         idle)
             people 6

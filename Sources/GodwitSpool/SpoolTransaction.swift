@@ -139,7 +139,7 @@ public protocol Spool: Sendable {
 
     /// Runs `body` in a transaction shared with concurrent callers (group commit) and returns after the commit.
     /// If `body` throws, its own changes are undone and the others' are kept. Where another one does, `body` may run
-    /// again after what it changed was undone; so it changes nothing else.
+    /// again after what it changed was undone; so it changes nothing else, but for counters that may count twice.
     func write<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value
 
     /// Runs `body` on a snapshot; it must not write.

@@ -20,6 +20,8 @@ struct ClientWeekCommand: AsyncParsableCommand {
     var channels = 15
     @Option(help: "Members of each channel beside the one who was away.")
     var members = 5
+    @Flag(help: "Put the store under a key before, by the passphrase in GODWIT_STORE_PASSPHRASE.")
+    var locked = false
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
@@ -42,7 +44,10 @@ struct ClientWeekCommand: AsyncParsableCommand {
         var result = Report(name: "client-week")
         result.add("messages", messages)
         result.add("conversations", lines.count)
+        result.add("locked", locked ? 1 : 0)
+        if locked { try await device("lock", directory) }
         try await measure(directory, &result)
+        if locked { try await device("unlock", directory) }
         let device = try await ClientHome(directory).device
         let after = try await device.status()
         result.add("messages_read", after.inbox - before.inbox)
@@ -77,6 +82,14 @@ struct ClientWeekCommand: AsyncParsableCommand {
         for other in others { try await reader.device.send(text: "Hello.", to: .user(other.device.userID)) }
         try await ([reader] + others).settle()
         return lines
+    }
+
+    /// `godwit device lock` or `unlock`.
+    private func device(_ action: String, _ home: String) async throws {
+        let program = try MeasuredProgram(godwit, ["device", action, "--home", home], output: home + "/lock.out")
+        guard try await program.ended(since: .now).status == 0 else {
+            throw ProtocolError.malformed("godwit device \(action) failed, see \(home)/lock.out.err.")
+        }
     }
 
     private func measure(_ home: String, _ result: inout Report) async throws {
