@@ -245,4 +245,72 @@ struct SearchTests {
         #expect(backlog == ["message 3"])
         try await new.close()
     }
+
+    @Test("a file is found once, by the words about it and by its name, and no more when it is deleted")
+    func files() async throws {
+        let pair = try await pair()
+        let target = MessageTarget.user(pair.layla.userID)
+        _ = try await pair.amina.send(text: "where is it?", to: target)
+        _ = try await pair.amina.send(
+            file: [UInt8](repeating: 7, count: 70_000), named: "harbour.pdf", caption: "the new moorings", to: target)
+        try await pair.hub.settle(pair.both)
+        for words in ["moorings", "harbour", "new harbour"] {
+            #expect(try await pair.found(words) == Array(repeating: ["the new moorings harbour.pdf"], count: 2))
+        }
+        let hit = try #require(try await pair.layla.search(SearchQuery("harbour")).first)
+        #expect(hit.excerpt.filter(\.isFound).map(\.text) == ["harbour"])
+        let ids = try await pair.amina.outbox().compactMap(\.id)
+        try await pair.amina.delete(Array(ids.dropFirst()))
+        try await pair.hub.settle(pair.both)
+        for words in ["moorings", "harbour"] { #expect(try await pair.found(words) == [[], []]) }
+        #expect(try await pair.found("where").map(\.count) == [1, 1])
+    }
+
+    @Test("of a store whose index knew nothing of files all of it is indexed anew, as it is then")
+    func reindexed() async throws {
+        let scratch = try Scratch()
+        let old = try SQLiteSpool(directory: scratch.path) { ClientSchema.register(in: &$0, upTo: 12) }
+        let contents = [
+            #"{"text":"old boat"}"#, #"{"caption":"our boat","media_refs":[{"filename":"b.jpg"}]}"#,
+            #"{"text":"tent"}"#,
+        ]
+        try await old.write { transaction in
+            for (number, content) in contents.enumerated() {
+                try transaction.database.execute(
+                    sql: """
+                        INSERT INTO client_message (hash, conversation, user, device, seq, timestamp, received, type,
+                          content, starts, shown)
+                        VALUES (?, '#a:b', 'u', 'd', ?, 0, 0, 'text', CAST(? AS BLOB), 1, ?)
+                        """,
+                    arguments: [Data(repeating: UInt8(number + 1), count: 32), number, content, number + 1])
+            }
+            // What the index of that version held.
+            try transaction.database.execute(
+                sql: """
+                    INSERT INTO client_search (client_search) VALUES ('delete-all');
+                    INSERT INTO client_search (rowid, text) VALUES (2, 'old boat'), (6, 'tent');
+                    """)
+        }
+        func found(_ spool: SQLiteSpool) async throws -> [Int64] {
+            try await spool.read { transaction in
+                try Int64.fetchAll(
+                    transaction.database, sql: "SELECT rowid FROM client_search WHERE client_search MATCH 'boat'")
+            }
+        }
+        #expect(try await found(old) == [2])
+        try await old.close()
+        let new = try SQLiteSpool(directory: scratch.path, migrations: ClientSchema.register)
+        try await new.write { transaction in
+            try transaction.database.execute(
+                sql: #"UPDATE client_message SET content = CAST('{"text":"ship"}' AS BLOB) WHERE shown = 1"#)
+            let texts = try String.fetchAll(
+                transaction.database,
+                sql: "SELECT \(ClientSchema.text(of: "content")) FROM client_message ORDER BY shown")
+            #expect(texts == ["ship", "our boat b.jpg", "tent"])
+            let left = try Int64.fetchAll(transaction.database, sql: "SELECT last FROM client_search_backlog")
+            #expect(left == [3])
+        }
+        #expect(try await found(new) == [])
+        try await new.close()
+    }
 }

@@ -138,6 +138,12 @@ extension Attachment {
         return object
     }
 
+    /// What of a message with this content is looked through for words.
+    static func words(_ text: String, _ content: JSONObject) -> String {
+        guard let file = Attachment(content), !file.isVoice, file.offset == 0 else { return text }
+        return text.isEmpty ? file.name : text + " " + file.name
+    }
+
     /// One line: what it is, and of a part which.
     public var line: String {
         let what = duration.map { "voice, \($0) s" } ?? name

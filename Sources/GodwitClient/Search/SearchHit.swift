@@ -25,8 +25,8 @@ public struct SearchHit: Sendable, Hashable {
     }
     public var text: String {
         switch message {
-        case .received(let entry): entry.text
-        case .written(let entry): entry.text
+        case .received(let entry): Attachment.words(entry.text, entry.content)
+        case .written(let entry): Attachment.words(entry.text, entry.content)
         }
     }
     /// By its author's clock.

@@ -12,14 +12,30 @@ extension ClientSchema {
         }
     }
 
+    /// The index made anew, from the boxes: with captions and names of files.
+    static func registerFileSearch(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("client search of files") { database in
+            let triggers = ["shown", "came", "changed", "gone", "written", "rewritten", "unwritten"]
+            for name in triggers { try database.execute(sql: "DROP TRIGGER client_search_\(name)") }
+            for table in ["client_search", "client_search_purge", "client_search_backlog"] {
+                try database.execute(sql: "DROP TABLE \(table)")
+            }
+            for statement in search + received + written + backlog { try database.execute(sql: statement) }
+        }
+    }
+
     /// How texts become words: letters and digits of Unicode, without case and marks.
     static let tokenizer = "tokenize=\"unicode61 remove_diacritics 2\""
 
-    /// The text of a content; empty where it has none.
+    /// The text of a content, or the words about a file and, at its beginning, its name; empty where it has none. The same
+    /// as `Attachment.words`.
     static func text(of content: String) -> String {
         """
         CASE WHEN json_type(CAST(\(content) AS TEXT), '$.text') = 'text'
-          THEN json_extract(CAST(\(content) AS TEXT), '$.text') ELSE '' END
+          THEN json_extract(CAST(\(content) AS TEXT), '$.text')
+          ELSE trim(coalesce(json_extract(CAST(\(content) AS TEXT), '$.caption'), '') || ' ' ||
+            CASE WHEN coalesce(json_extract(CAST(\(content) AS TEXT), '$.media_refs[0].offset'), 0) = 0
+              THEN coalesce(json_extract(CAST(\(content) AS TEXT), '$.media_refs[0].filename'), '') ELSE '' END) END
         """
     }
 

@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 12) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 13) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -42,6 +42,8 @@ enum ClientSchema {
         registerUserMoves(in: &migrator)
         guard version > 11 else { return }
         registerReentry(in: &migrator)
+        guard version > 12 else { return }
+        registerFileSearch(in: &migrator)
     }
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken
