@@ -88,6 +88,21 @@ struct AttachmentTests {
         #expect(try await home.amina.outbox().count == 1)
     }
 
+    @Test("what the decoder skips is no part of a recording, and a begun second counts (RFC 7845, 4.2)")
+    func durations() throws {
+        var recording = try Self.recording()
+        let skipped = Int(recording[38]) | Int(recording[39]) << 8
+        #expect(skipped > 0)
+        let last = try #require(
+            recording.indices.dropLast(3).last { recording[$0...].starts(with: Array("OggS".utf8)) })
+        for (samples, seconds) in [(1, 1), (48_000, 1), (48_001, 2), (144_000, 3), (144_001, 4)] {
+            for byte in 0..<8 {
+                recording[last + 6 + byte] = UInt8(truncatingIfNeeded: (samples + skipped) >> (8 * byte))
+            }
+            #expect(OggOpus.seconds(recording) == seconds, "\(samples)")
+        }
+    }
+
     @Test("a cut or changed recording never breaks whoever reads its length")
     func hostileRecordings() throws {
         let recording = try Self.recording()
