@@ -20,6 +20,7 @@ extension EndToEnd {
             let outcome = try await script.ended(within: .seconds(480))
             try #require(outcome.code == 0, "\(outcome)")
             let seen = try outcome.object()
+            #expect(Self.bool(seen["file"]))
             // A key is one byte; ten bits a byte, so over 1,200 baud a key shows up within a hundredth of a second.
             let keys = try #require(seen["key_bytes"]?.array)
             #expect(keys.allSatisfy { $0.integer == 1 }, "\(keys)")

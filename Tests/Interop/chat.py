@@ -138,6 +138,14 @@ def talk(alice, bob, result):
     alice.type("/contact" + ENTER)
     until("the contact is shown", both, lambda: alice.has("safety number"))
     alice.type("\x1b")
+    with open("boat.bin", "wb") as file:
+        file.write(b"godwit" * 200)
+    bob.type("/attach boat.bin" + ENTER)
+    until("the file arrives", both, lambda: alice.has("[boat.bin, 1,200 B]"))
+    alice.type("/save kept.bin" + ENTER)
+    until("the file is kept", both, lambda: alice.has("Saved as kept.bin."))
+    with open("kept.bin", "rb") as file:
+        result["file"] = file.read() == b"godwit" * 200
     bob.type("\x1b[2J\u202eevil" + ENTER)
     until("what bob types is text", both, lambda: alice.has("<U+202E>evil"))
 
