@@ -149,6 +149,12 @@ struct AttachmentTests {
         }
         let ref = try #require(good["media_refs"]?.array?.first)
         #expect(Attachment(["media_refs": .array([ref, ref])]) == nil)
+        let voice = try #require(ref.object)
+        for (duration, seconds) in [(JSONValue.integer(-5), 0), ("long", 0), (.integer(7), 7)] {
+            var object = voice
+            object["duration"] = duration
+            #expect(Attachment(["media_ref": .object(object)])?.duration == seconds)
+        }
         #expect(Attachment(["media_refs": .array([])]) == nil && Attachment(["text": "a"]) == nil)
     }
 

@@ -68,10 +68,11 @@ public struct ChatEntry: Sendable, Hashable {
     }
 
     public init(_ entry: InboxEntry) {
+        let attachment = entry.attachment
         self.init(
             key: .received(entry.row), id: entry.id, author: entry.author, time: entry.timestamp,
-            text: Self.shown(entry.text, entry.attachment))
-        hasFile = entry.attachment != nil
+            text: Self.shown(entry.text, attachment))
+        hasFile = attachment != nil
         replyTo = Self.replied(entry.content)
         isEdited = entry.isEdited
         isDeleted = entry.isDeleted
@@ -82,10 +83,11 @@ public struct ChatEntry: Sendable, Hashable {
     }
 
     public init(_ entry: OutboxEntry, own: UserID) {
+        let attachment = entry.attachment
         self.init(
             key: .written(entry.row), id: entry.id, author: own, time: entry.created,
-            text: Self.shown(entry.text, entry.attachment))
-        hasFile = entry.attachment != nil
+            text: Self.shown(entry.text, attachment))
+        hasFile = attachment != nil
         mark = Self.mark(entry)
         failure = entry.error?.message
         replyTo = Self.replied(entry.content)

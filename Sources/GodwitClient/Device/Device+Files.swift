@@ -39,11 +39,9 @@ extension Device {
 extension ClientTransaction {
     func file(of id: MessageID) throws -> Device.File {
         guard let prefix = id.prefix else { throw ProtocolError.malformed("This is no id of a message.", member: "id") }
-        let last = Data(prefix + [UInt8](repeating: 255, count: 22))
-        let first = Data(prefix + [UInt8](repeating: 0, count: 22))
         if let row = try row(
             "SELECT conversation, user, device, seq, content FROM client_message WHERE hash BETWEEN ? AND ?",
-            [first, last])
+            Self.range(prefix))
         {
             // The parts of a file are next to each other in their author's chain.
             return try file(
@@ -57,7 +55,8 @@ extension ClientTransaction {
         }
         guard
             let row = try row(
-                "SELECT conversation, row, content FROM client_outbox WHERE hash BETWEEN ? AND ?", [first, last])
+                "SELECT conversation, row, content FROM client_outbox WHERE hash BETWEEN ? AND ?",
+                Self.range(prefix))
         else { throw ProtocolError.malformed("There is no such message here.", member: "id") }
         return try file(
             row, "SELECT content FROM client_outbox WHERE conversation = ? AND row BETWEEN ? AND ?",

@@ -108,7 +108,7 @@ extension Attachment {
         self.init(
             name: name, mimeType: ref["mime_type"]?.string ?? "application/octet-stream", size: Int(size),
             digest: digest, offset: Int(offset), data: data)
-        if content["media_ref"] != nil { duration = ref["duration"]?.integer.map { Int(clamping: $0) } ?? 0 }
+        if content["media_ref"] != nil { duration = ref["duration"]?.integer.map { max(0, Int(clamping: $0)) } ?? 0 }
     }
 
     func content(caption: String) -> JSONObject {

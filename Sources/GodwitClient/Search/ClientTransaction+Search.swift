@@ -107,7 +107,7 @@ extension ClientTransaction {
     }
 
     /// Hashes that begin with a message's id.
-    private static func range(_ prefix: [UInt8]) -> StatementArguments {
+    static func range(_ prefix: [UInt8]) -> StatementArguments {
         let rest = 32 - prefix.count
         return [
             Data(prefix + [UInt8](repeating: 0, count: rest)), Data(prefix + [UInt8](repeating: 255, count: rest)),

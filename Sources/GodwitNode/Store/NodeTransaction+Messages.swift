@@ -53,8 +53,7 @@ extension NodeTransaction {
             return true
         }
         let body = message.canonicalBytes
-        try journal(
-            message, body, keeping: least(of: [author.retention, delivery.retention]))
+        try journal(message, body, keeping: least(of: [author.retention, delivery.retention]))
         if case .direct(let address) = message.address { try noteContact(of: message.author, address.user) }
         for target in delivery.targets {
             try ensureIntroduced(message.author, to: target)
