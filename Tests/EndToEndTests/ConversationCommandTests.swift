@@ -90,6 +90,9 @@ extension EndToEnd {
             }
             let again = try await tool.run("save", ids[0], place + "/in", "--home", "bob")
             #expect(again.code == 65 && again.complaint.contains("--force"))
+            let forced = try await tool.run("save", ids[0], place + "/in/note.opus", "--force", "--home", "bob")
+            #expect(forced.code == 0 && FileManager.default.contents(atPath: place + "/in/note.opus") == file)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: place + "/in").count == 2, "nothing beside")
             // What somebody has laid there is neither followed nor replaced.
             try FileManager.default.createSymbolicLink(
                 atPath: place + "/link", withDestinationPath: place + "/note.opus")

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 public import GodwitProtocol
 
@@ -81,7 +80,8 @@ extension ClientTransaction {
 
     private func file(_ wanted: Attachment, of parts: [Attachment]) throws -> Device.File {
         guard let bytes = Attachment.joined(parts) else {
-            let here = parts.reduce(0) { $0 + $1.data.count }
+            var offsets: Set<Int> = []
+            let here = parts.filter { offsets.insert($0.offset).inserted }.reduce(0) { $0 + $1.data.count }
             throw ProtocolError.malformed(
                 here < wanted.size
                     ? "Of the file \(here) of \(wanted.size) bytes have come."

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GodwitCrypto
 public import GodwitProtocol
 

@@ -8,13 +8,15 @@ enum AttachedFile {
     /// - Throws: `ProtocolError` 2000 with a hint; what is too large is read no further than it takes to know.
     static func read(_ path: String) throws(ProtocolError) -> [UInt8] {
         let path = expanded(path)
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe at which nobody writes must not hold up a chat.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure("The file cannot be read: \(path)") }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while bytes.count <= Attachment.bytesMax {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure("The file cannot be read: \(path)") }
             guard count > 0 else { break }
             bytes += buffer[..<count]
@@ -38,22 +40,41 @@ enum AttachedFile {
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory {
             path += path.hasSuffix("/") ? file.attachment.name : "/" + file.attachment.name
         }
-        // A link that somebody has laid there is not followed.
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (replacing ? O_TRUNC : O_EXCL)
-        let descriptor = open(path, flags, 0o600)
-        guard descriptor >= 0 else { throw failure("The file cannot be written: \(path)") }
-        var rest = file.bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { break }
-            rest = rest.dropFirst(count)
+        guard replacing else {
+            try write(file.bytes, toNew: path)
+            return path
         }
-        guard rest.isEmpty, fsync(descriptor) == 0, close(descriptor) == 0 else {
+        // A link that somebody has laid there is not replaced. What was there stays until all of the new one is.
+        var target: CChar = 0
+        guard readlink(path, &target, 1) < 0 else {
+            throw .malformed("The file cannot be written: \(path)", hint: "This is a link. Give another path.")
+        }
+        let beside = path + ".godwit-\(UInt32.random(in: 0 ... .max))"
+        try write(file.bytes, toNew: beside)
+        guard rename(beside, path) == 0 else {
             let error = failure("The file cannot be written: \(path)")
-            unlink(path)
+            unlink(beside)
             throw error
         }
         return path
+    }
+
+    /// All of it, durable, or nothing; through no link.
+    private static func write(_ bytes: [UInt8], toNew path: String) throws(ProtocolError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_EXCL, 0o600)
+        guard descriptor >= 0 else { throw failure("The file cannot be written: \(path)") }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        let error = rest.isEmpty && fsync(descriptor) == 0 ? nil : failure("The file cannot be written: \(path)")
+        close(descriptor)
+        guard let error else { return }
+        unlink(path)
+        throw error
     }
 
     private static func expanded(_ path: String) -> String {
