@@ -17,7 +17,8 @@ struct EpochTrustTests {
         var scratches: [Scratch]
     }
 
-    private func room() async throws -> Room {
+    /// - Parameter isFresh: the secret is fresh; else the joiner gets that of an epoch which follows from the one before.
+    private func room(isFresh: Bool = true) async throws -> Room {
         let hub = try Hub()
         let scratches = [try Scratch(), try Scratch()]
         let sponsor = try await hub.enrol("ines", in: scratches[0])
@@ -25,6 +26,7 @@ struct EpochTrustTests {
         let id = try hub.channelID("#flood-response")
         try await sponsor.createChannel(id.name)
         try await hub.settle([sponsor])
+        if isFresh { await hub.setHead(nil, of: id) }
         try await joiner.joinChannel(id)
         try await hub.collect(from: joiner)
         try await sponsor.deliver(await hub.drain(sponsor.party))
@@ -121,6 +123,63 @@ struct EpochTrustTests {
         let room = try await room()
         let items = try altered(room.items, "epoch") { $0.setting("created", "2026-03-14T05:37:13.000Z") }
         try await expectUnused(room, items, .badSignature)
+    }
+
+    @Test(
+        "a joiner takes an epoch's key from the named sponsor alone, whole, and for the version that it was made for",
+        arguments: ["node", "altered", "shifted", "other version"])
+    func forgedKey(_ way: String) async throws {
+        let room = try await room(isFresh: false)
+        let context = room.joiner.store.context
+        let change = try #require(
+            try room.items.compactMap { item -> Membership? in
+                guard case .membership(let change) = try ProtocolObject(parsing: item.body) else { return nil }
+                return change
+            }.last)
+        // Whoever has the node's keys knows everything but the sponsor's.
+        let forged = try EpochWrap.seal(
+            try EpochSecret.generate(),
+            epoch: EpochName(way == "other version" ? SHA256Digest.of([1]) : change.joinHash),
+            ephemeral: .generate(), from: way == "node" ? room.hub.noise : room.sponsor.store.context.agreement,
+            for: EpochWrap.Recipient(user: context.user, device: context.device),
+            signedPreKey: AgreementPublicKey(change.joined[0].preKey.key), identity: context.agreement.publicKey)
+        let items = try altered(room.items, "epoch_key") { object in
+            guard case .epochKey(var key) = try ProtocolObject(object) else { return object }
+            switch way {
+            case "altered": key.key[79] ^= 1
+            case "shifted": key.key[0] ^= 1
+            default: key.key = forged
+            }
+            return key.object
+        }
+        #expect(items != room.items)
+        try await expectUnused(room, items, .epochMismatch)
+    }
+
+    private static func writing(_ device: Device, in id: ChannelID) async throws -> [UInt8]? {
+        try await device.store.read { transaction in
+            try transaction.channel(id).flatMap { try transaction.writingEpoch(of: $0)?.name }
+        }
+    }
+
+    @Test(
+        "an epoch that would follow from one which somebody has left since is not used, and no key of it is given out")
+    func rewound() async throws {
+        let scene = try await DepartureTests.scene(["ines", "olena", "rafiq"])
+        let (hub, id, devices) = (scene.hub, scene.id, scene.devices)
+        let old = await hub.heads[id]
+        try await hub.remove(devices[2], from: id, sponsor: devices[0])
+        try await hub.settle(Array(devices[..<2]))
+        // A node in league with who has left makes the next epoch follow from one that he has.
+        await hub.setHead(old, of: id)
+        let (scratch, before) = (try Scratch(), try await Self.writing(devices[1], in: id))
+        let layla = try await hub.enrol("layla", in: scratch)
+        try await layla.joinChannel(id)
+        try await hub.settle(Array(devices[..<2]) + [layla])
+        for device in devices[..<2] { #expect(try await device.codes() == [.epochMismatch]) }
+        #expect(try await Self.writing(devices[1], in: id) == before && before != nil)
+        #expect(try await layla.channels().map(\.state) == [.joining])
+        withExtendedLifetime(scene.scratches) {}
     }
 
     @Test("a message by a device that is not in the epoch is not shown")

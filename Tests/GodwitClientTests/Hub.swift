@@ -132,6 +132,9 @@ actor Hub {
                 introduce([epoch.author], to: member)
                 push(epoch.keepingWraps { Party.device($0.userID, $0.device) == member }, to: member)
             }
+        case .epochKey(let key):
+            introduce([source.user].compactMap { $0 }, to: key.to.party)
+            push(key.object, to: key.to.party)
         case .lookup(let lookup): try answer(lookup)
         case .receipt(let receipt): push(receipt.object, to: receipt.to, kind: .receipt)
         case .deletion(let deletion):
@@ -223,10 +226,12 @@ actor Hub {
             ordered.isEmpty ? joiner.party : ordered[channel.attempts[joiner.party, default: 0] % ordered.count]
         channels[id] = channel
         let list = MemberList(channel: id, version: channel.version, devices: channel.members)
+        let change = change(letting: joiner, into: id, besides: others)
         let unsigned = Membership.unsigned(
             channel: id, version: channel.version, at: time.now(), joined: [joiner], deviceSet: list.hash,
-            sponsor: sponsor)
+            sponsor: sponsor, change: change)
         let membership = key.signed(unsigned, purpose: .order)
+        if change.predecessor != nil { heads[id] = try Membership(membership).joinHash }
         let users = channel.members.compactMap { if case .device(let user, _) = $0 { user } else { nil } }
         for member in channel.members {
             if member == joiner.party {
@@ -235,9 +240,30 @@ actor Hub {
             } else {
                 introduce([joiner.userID], to: member)
             }
+            if change.isFresh, member == sponsor {
+                introduce(users, to: member)
+                let keys = others.filter { $0 != sponsor }.compactMap { joiners[$0] }
+                push(MemberKeys(channel: id, version: channel.version, to: sponsor, keys: keys).object, to: sponsor)
+            }
             push(membership, to: member)
         }
     }
+
+    /// The epoch of a join follows from the newest one; before one has come it is fresh.
+    private func change(letting joiner: Joiner, into id: ChannelID, besides others: [Party]) -> ChannelChange {
+        var change = ChannelChange()
+        guard !others.isEmpty else { return change }
+        guard let head = heads[id] else {
+            change.isFresh = true
+            return change
+        }
+        change.predecessor = head
+        change.models = publications[joiner.party]?.deviceList.devices.first { $0.party == joiner.party }?.models ?? []
+        return change
+    }
+
+    /// What the epoch of the next join follows from; nil: none has come.
+    func setHead(_ head: [UInt8]?, of id: ChannelID) { heads[id] = head }
 
     // MARK: Whole rounds
 

@@ -26,14 +26,14 @@ struct LateEpochTests {
         return Room(hub: hub, id: id, author: author, reader: reader, scratches: scratches)
     }
 
-    private func epoch(in item: BatchItem) -> EpochStart? {
-        guard item.kind == .object, case .epoch(let start)? = try? ProtocolObject(parsing: item.body) else {
+    private func key(in item: BatchItem) -> EpochKey? {
+        guard item.kind == .object, case .epochKey(let key)? = try? ProtocolObject(parsing: item.body) else {
             return nil
         }
-        return start
+        return key
     }
 
-    /// The author's answer to the reader's join, and one message in the epoch that it starts.
+    /// The author's answer to the reader's join, and one message in the epoch that it has started.
     private func answer(in room: Room, text: String) async throws {
         try await room.hub.collect(from: room.reader)
         try await room.author.deliver(await room.hub.drain(room.author.party))
@@ -52,7 +52,7 @@ struct LateEpochTests {
         _ = try await room.reader.status()
         try await answer(in: room, text: "one")
         let items = await room.hub.drain(room.reader.party)
-        let late = items.filter { epoch(in: $0)?.membership == 2 }
+        let late = items.filter { key(in: $0)?.version == 2 }
         #expect(late.count == 1)
         try await room.reader.deliver(items.filter { !late.contains($0) })
         #expect(try await room.reader.texts() == ["one"])

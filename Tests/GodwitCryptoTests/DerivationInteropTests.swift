@@ -103,6 +103,20 @@ import Testing
                         "signed_pre_key": .base64(keys[1].secret.copyBytes()),
                         "identity": .base64(keys[2].secret.copyBytes()),
                     ]) == secret)
+
+            let joined = try EpochWrap.seal(
+                here, epoch: epoch, ephemeral: .generate(), from: keys[0],
+                for: EpochWrap.Recipient(user: try UserID("a7f3k9m2.alice"), device: try DeviceID("abcdefgh")),
+                signedPreKey: keys[1].publicKey, identity: keys[2].publicKey)
+            #expect(
+                try python.bytes(
+                    "secret", of: "epoch_key",
+                    [
+                        "sealed": .base64(joined), "epoch": .base64(epoch.bytes), "user": "a7f3k9m2.alice",
+                        "device": "abcdefgh", "sponsor": .base64(keys[0].publicKey.bytes),
+                        "signed_pre_key": .base64(keys[1].secret.copyBytes()),
+                        "identity": .base64(keys[2].secret.copyBytes()),
+                    ]) == secret)
         }
     }
 }

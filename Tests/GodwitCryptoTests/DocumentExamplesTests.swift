@@ -105,14 +105,37 @@ struct DocumentExamplesTests {
         return try EpochNext(Secret([UInt8](repeating: 0x41, count: 32))).joined(joinHash: membership.joinHash)
     }
 
-    @Test("epoch: name, commitment, signature, and the wrap for the joiner")
+    @Test("the epoch of a join: its name is the join hash, and bob opens its secret with the sponsor's agreement key")
+    func joined() throws {
+        let membership = try Membership(document.example("membership"))
+        #expect(membership.change.predecessor == [UInt8](repeating: 0x42, count: 32))
+        guard case .epochKey(let key) = try ProtocolObject(document.example("epoch-key")) else {
+            Issue.record("the key is read as one")
+            return
+        }
+        #expect(key.version == membership.version && key.to.party == membership.joined.first?.party)
+        #expect(key.object == (try document.example("epoch-key")))
+        let (secret, name) = (try secret(), try EpochName(membership.joinHash))
+        let recipient = EpochWrap.Recipient(user: key.to.user, device: key.to.device)
+        let sealed = try EpochWrap.seal(
+            secret, epoch: name, ephemeral: ExampleKey.agreement(0x43), from: ExampleKey.agreement(0x05),
+            for: recipient, signedPreKey: ExampleKey.agreement(0x17).publicKey,
+            identity: ExampleKey.agreement(0x15).publicKey)
+        #expect(sealed == key.key)
+        let opened = try EpochWrap.open(
+            key.key, epoch: name, from: ExampleKey.agreement(0x05).publicKey, for: recipient,
+            signedPreKey: ExampleKey.agreement(0x17), identity: ExampleKey.agreement(0x15))
+        #expect(opened == secret)
+        #expect(Hex.encode(secret.next.secret.copyBytes()) == (try document.value("next")))
+    }
+
+    @Test("epoch: name, commitment, signature, and the wrap for a member")
     func epoch() throws {
         let epoch = try EpochStart(document.example("epoch"))
-        let secret = try secret()
+        let secret = try EpochSecret(Secret([UInt8](repeating: 0x44, count: 32)))
         #expect(Hex.encode(epoch.name) == (try document.value("epoch_name")))
-        #expect(epoch.predecessor == [UInt8](repeating: 0x42, count: 32))
-        #expect(epoch.commitment == secret.commitment)
-        #expect(Hex.encode(secret.next.secret.copyBytes()) == (try document.value("next")))
+        #expect(epoch.predecessor == (try Membership(document.example("membership"))).joinHash)
+        #expect(epoch.commitment == secret.commitment && epoch.rotation == 1)
         let key = try ExampleKey.signing(0x04)
         #expect(epoch.object["signature"]?.string == key.sign(object: epoch.object, purpose: .epoch).text)
 
@@ -120,10 +143,10 @@ struct DocumentExamplesTests {
         let name = try EpochName(epoch.name)
         let recipient = EpochWrap.Recipient(user: wrap.userID, device: wrap.device)
         let wrapped = try EpochWrap.wrap(
-            secret, epoch: name, ephemeral: ExampleKey.agreement(0x43), for: recipient,
+            secret, epoch: name, ephemeral: ExampleKey.agreement(0x45), for: recipient,
             signedPreKey: ExampleKey.agreement(0x17).publicKey, identity: ExampleKey.agreement(0x15).publicKey)
         #expect(wrapped == wrap.wrapped)
-        #expect(epoch.ephemeral == (try ExampleKey.agreement(0x43).publicKey.bytes))
+        #expect(epoch.ephemeral == (try ExampleKey.agreement(0x45).publicKey.bytes))
         let unwrapped = try EpochWrap.unwrap(
             wrap.wrapped, epoch: name, ephemeral: AgreementPublicKey(epoch.ephemeral), for: recipient,
             signedPreKey: ExampleKey.agreement(0x17), identity: ExampleKey.agreement(0x15))

@@ -139,6 +139,51 @@ import Testing
         #expect(throws: CryptoError.malformed) { try unwrap(Array(wrapped.dropLast())) }
     }
 
+    @Test("a joiner's key opens for its device alone, from its sponsor alone, with its keys, and in its epoch")
+    func joinerKeys() throws {
+        let sponsor = try AgreementKey.generate(from: random)
+        let signed = try AgreementKey.generate(from: random)
+        let identity = try AgreementKey.generate(from: random)
+        let recipient = EpochWrap.Recipient(user: user, device: device)
+        func seal(from key: AgreementKey) throws -> [UInt8] {
+            try EpochWrap.seal(
+                secret, epoch: epoch, ephemeral: .generate(), from: key, for: recipient, signedPreKey: signed.publicKey,
+                identity: identity.publicKey)
+        }
+        func open(
+            _ sealed: [UInt8], epoch: EpochName? = nil, from other: AgreementKey? = nil,
+            recipient: EpochWrap.Recipient? = nil, signed otherSigned: AgreementKey? = nil,
+            identity otherIdentity: AgreementKey? = nil
+        ) throws -> EpochSecret {
+            try EpochWrap.open(
+                sealed, epoch: epoch ?? self.epoch, from: (other ?? sponsor).publicKey,
+                for: recipient ?? EpochWrap.Recipient(user: user, device: device), signedPreKey: otherSigned ?? signed,
+                identity: otherIdentity ?? identity)
+        }
+        let sealed = try seal(from: sponsor)
+        #expect(sealed.count == EpochKey.keyCount)
+        #expect(try open(sealed) == secret)
+        #expect(try seal(from: sponsor) != sealed)
+        for index in sealed.indices {
+            var changed = sealed
+            changed[index] ^= 1
+            #expect(throws: CryptoError.authenticationFailed, "byte \(index)") { try open(changed) }
+        }
+        let stranger = try AgreementKey.generate(from: random)
+        let neighbour = EpochWrap.Recipient(user: user, device: try DeviceID("abcdefg2"))
+        // Whoever knows all public keys, and even the identity of the joiner, but not the sponsor's secret.
+        let forged = try seal(from: stranger)
+        #expect(throws: CryptoError.authenticationFailed) { try open(forged) }
+        let later = try EpochName(random.bytes(32))
+        #expect(throws: CryptoError.authenticationFailed) { try open(sealed, epoch: later) }
+        #expect(throws: CryptoError.authenticationFailed) { try open(sealed, from: stranger) }
+        #expect(throws: CryptoError.authenticationFailed) { try open(sealed, recipient: neighbour) }
+        #expect(throws: CryptoError.authenticationFailed) { try open(sealed, signed: stranger) }
+        #expect(throws: CryptoError.authenticationFailed) { try open(sealed, identity: stranger) }
+        #expect(throws: CryptoError.malformed) { try open(sealed + [0]) }
+        #expect(throws: CryptoError.malformed) { try open(Array(sealed.dropLast())) }
+    }
+
     @Test("a stored chain that was cut, extended or of another version is refused")
     func damagedStorage() throws {
         var author = chain()

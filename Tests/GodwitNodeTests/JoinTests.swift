@@ -136,6 +136,9 @@ struct JoinTests {
         try await TestNode.with { node in
             let (alice, client) = try await node.enrol("alice")
             try await client.channel("create_channel", "#general", by: alice, at: node.id)
+            try await eventually("the membership") { client.outbox.objects("membership").count == 1 }
+            let first = try Membership(client.outbox.objects("membership")[0])
+            try await client.command("submit", ["object": .object(alice.epoch(for: first, wrapping: []))])
             let away = try NodeID("elsewher")
             var joins: [PendingJoin] = []
             for number in 0..<150 {

@@ -32,6 +32,18 @@ extension Sample {
         ]
     }
 
+    /// A join whose epoch follows from another.
+    static var following: JSONObject {
+        membership().setting("predecessor", hash(3)).setting("models", [1]).setting("sponsor", party(alice, 1))
+    }
+
+    static var epochKey: JSONObject {
+        [
+            "type": "epoch_key", "channel": "#general", "channel_node": "a7f3k9m2", "version": 2, "to": party(bob, 2),
+            "key": .string(Base64.encode(bytes(7, 80))), "models": [1],
+        ]
+    }
+
     static func epoch(wraps: Int = 1) -> JSONObject {
         [
             "type": "epoch", "channel": "#general", "channel_node": "a7f3k9m2", "predecessor": hash(3), "membership": 2,
@@ -174,6 +186,8 @@ extension Sample {
     static var all: [JSONObject] {
         [
             introduction, command, membership(), members(), epoch(), lookup, lookupResult, refusal, receipt(),
+            following,
+            epochKey, epochKey.omitting(["models"]),
             linkStatus, preKeyStock, heldMessages, profileLookup, profileResult,
             profileResult.setting("found", false).setting("profile", .null), custodyQuestion(), custody(),
             heads(), heads(64), heads(1).setting("channel", "#room").setting("channel_node", "a7f3k9m2"),

@@ -41,6 +41,7 @@ struct ObjectTests {
                 "created", "signature", "wraps.ephemeral", "wraps.for",
             ]
         ),
+        (Sample.epochKey, ["channel", "channel_node", "version", "to", "key"]),
         (Sample.lookup, ["user_id", "requesting_node", "requester", "at"]),
         (
             Sample.lookupResult,
@@ -69,6 +70,11 @@ struct ObjectTests {
         (Sample.membership(), WrongMember("joined", [])), (Sample.membership(), WrongMember("sponsor", "x")),
         (Sample.membership(), WrongMember("device_set", "AAAA")),
         (Sample.membership(), WrongMember("at", "2025-09-06T10:30:00Z")),
+        (Sample.following, WrongMember("predecessor", "AAAA")), (Sample.following, WrongMember("predecessor", .null)),
+        (Sample.following, WrongMember("models", [0])),
+        (Sample.epochKey, WrongMember("key", .string(Base64.encode(Sample.bytes(7, 79))))),
+        (Sample.epochKey, WrongMember("key", .string(Base64.encode(Sample.bytes(7, 81))))),
+        (Sample.epochKey, WrongMember("to", "a7f3k9m2")), (Sample.epochKey, WrongMember("models", [1, 1])),
         (Sample.members(), WrongMember("members", ["a7f3k9m2"])), (Sample.members(), WrongMember("members", [1])),
         (Sample.epoch(), WrongMember("wraps", 1)), (Sample.epoch(), WrongMember("predecessor", "AAAA")),
         (Sample.epoch(), WrongMember("created", "2025-09-06T10:30:00Z")),
@@ -203,6 +209,29 @@ struct ObjectTests {
         #expect(
             refusal { () throws(ProtocolError) in try SignedCommand(Sample.command.setting("data", [:])).channel() }
                 != nil)
+    }
+
+    @Test(
+        "an epoch follows from another with joiners only, of whom none is the sponsor, and not where it is fresh (D-14)"
+    )
+    func following() throws {
+        let change = try Membership(Sample.following)
+        #expect(change.change.predecessor == Sample.bytes(3) && change.change.models == [1])
+        #expect(
+            Membership.unsigned(
+                channel: change.channel, version: 2, at: change.at, joined: change.joined, deviceSet: change.deviceSet,
+                sponsor: change.sponsor, change: change.change) == Sample.following.omitting(["signature"]))
+        let wrong: [(String, JSONObject)] = [
+            ("predecessor", Sample.following.setting("fresh", true)),
+            ("predecessor", Sample.following.setting("left", [Sample.party(Sample.alice, 9)])),
+            ("predecessor", Sample.following.setting("fresh", true).omitting(["joined", "models"])),
+            ("models", Sample.following.omitting(["predecessor"])),
+            ("sponsor", Sample.following.setting("sponsor", .string(change.joined[0].party.text))),
+        ]
+        for (member, object) in wrong {
+            let error = refusal { () throws(ProtocolError) in try Membership(object) }
+            #expect(error?.details["member"]?.string == member, "\(member)")
+        }
     }
 
     @Test("the hash of a member list does not depend on the order in which it is built")

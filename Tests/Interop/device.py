@@ -324,6 +324,8 @@ class Client(Exchanges):
             self.take_membership(value)
         elif kind == "epoch":
             self.take_epoch(value)
+        elif kind == "epoch_key":
+            self.take_epoch_key(value)
 
     def state(self, value):
         return self.channels.setdefault(value["channel"], {
@@ -342,12 +344,45 @@ class Client(Exchanges):
             state["party"] |= {f"{joiner['user_id']}/{joiner['device']}" for joiner in value["joined"]}
         device_set = hashlib.sha256(jcs(sorted(state["party"]))).digest()
         assert b64(device_set) == value["device_set"], "the member list does not fit its hash"
-        if value["sponsor"] == f"{self.user}/{self.device}":
+        is_sponsor = value["sponsor"] == f"{self.user}/{self.device}"
+        if "predecessor" in value:
+            before = state["epochs"].get(raw(value["predecessor"]))
+            if before:
+                name = join_hash(value)
+                state["epochs"][name], state["current"] = Epoch(name, before.join_secret(name)), name
+                if is_sponsor:
+                    self.give_keys(state["epochs"][name], value)
+        elif is_sponsor:
             self.start_epoch(state, value)
+
+    def give_keys(self, epoch, membership):
+        for joiner in membership["joined"]:
+            user, device = joiner["user_id"], joiner["device"]
+            entry = self.users[user][1][device]
+            verify(key_bytes("ed25519", entry["signing_key"]), "pre-key", joiner)
+            ephemeral, pre_key = X25519PrivateKey.generate(), key_bytes("x25519", joiner["key"])
+            key = wrap_key([(ephemeral, pre_key), (ephemeral, key_bytes("x25519", entry["agreement_key"])),
+                            (self.agreement, pre_key)], epoch.name, user, device, b"DCP1:epoch-key")
+            self.pending_epochs.append({
+                "type": "epoch_key", "channel": membership["channel"], "channel_node": membership["channel_node"],
+                "version": membership["version"], "to": f"{user}/{device}",
+                "key": b64(public(ephemeral) + ChaCha20Poly1305(key).encrypt(bytes(12), epoch.secret, epoch.name))})
+
+    def take_epoch_key(self, value):
+        assert value["to"] == f"{self.user}/{self.device}"
+        state = self.state(value)
+        membership = state["memberships"][value["version"]]
+        name, sealed = join_hash(membership), raw(value["key"])
+        user, device = membership["sponsor"].split("/")
+        ephemeral, sponsor = sealed[:32], key_bytes("x25519", self.users[user][1][device]["agreement_key"])
+        key = wrap_key([(self.pre_key, ephemeral), (self.agreement, ephemeral), (self.pre_key, sponsor)],
+                       name, self.user, self.device, b"DCP1:epoch-key")
+        secret = ChaCha20Poly1305(key).decrypt(bytes(12), sealed[32:], name)
+        state["epochs"][name], state["current"] = Epoch(name, secret), name
 
     def start_epoch(self, state, membership):
         before = state["epochs"].get(state["current"])
-        secret = before.join_secret(join_hash(membership)) if before else os.urandom(32)
+        secret = os.urandom(32)
         epoch = {
             "type": "epoch", "channel": membership["channel"], "channel_node": membership["channel_node"],
             "predecessor": b64(before.name) if before else None, "membership": membership["version"],
@@ -379,15 +414,11 @@ class Client(Exchanges):
         verify(key_bytes("ed25519", entry["signing_key"]), "epoch", value, "wraps")
         membership = state["memberships"][value["membership"]]
         assert membership["device_set"] == value["device_set"]
-        before = state["epochs"].get(raw(value["predecessor"])) if value["predecessor"] else None
-        if before:
-            secret = before.join_secret(join_hash(membership))
-        else:
-            wraps = value["wraps"]
-            own = next(wrap for wrap in wraps["for"] if (wrap["user_id"], wrap["device"]) == (self.user, self.device))
-            ephemeral = key_bytes("x25519", wraps["ephemeral"])
-            key = wrap_key([(self.pre_key, ephemeral), (self.agreement, ephemeral)], name, self.user, self.device)
-            secret = ChaCha20Poly1305(key).decrypt(bytes(12), raw(own["wrapped"]), name)
+        wraps = value["wraps"]
+        own = next(wrap for wrap in wraps["for"] if (wrap["user_id"], wrap["device"]) == (self.user, self.device))
+        ephemeral = key_bytes("x25519", wraps["ephemeral"])
+        key = wrap_key([(self.pre_key, ephemeral), (self.agreement, ephemeral)], name, self.user, self.device)
+        secret = ChaCha20Poly1305(key).decrypt(bytes(12), raw(own["wrapped"]), name)
         assert Epoch.commitment(secret) == raw(value["commitment"])
         state["epochs"][name], state["current"] = Epoch(name, secret), name
 

@@ -331,10 +331,10 @@ class Epoch:
         return hmac(key, b"\1"), at
 
 
-def wrap_key(own_pairs, name, user, device):
-    """`own_pairs`: the two (private, public) pairs of the agreement, in the order SPK, IK."""
+def wrap_key(own_pairs, name, user, device, label=b"DCP1:epoch-wrap"):
+    """`own_pairs`: the (private, public) pairs of the agreement, in the order SPK, IK, and for a joiner the sponsor's."""
     agreed = b"".join(agree(own, other) for own, other in own_pairs)
-    return hkdf(agreed, b"DCP1:epoch-wrap\0" + name + lp(user) + lp(device))
+    return hkdf(agreed, label + b"\0" + name + lp(user) + lp(device))
 
 
 def epoch_name(epoch):

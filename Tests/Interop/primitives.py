@@ -103,11 +103,22 @@ def epoch_unwrap(request):
     return {"secret": b64(ChaCha20Poly1305(key).decrypt(bytes(12), raw(request["wrapped"]), epoch))}
 
 
+def epoch_key(request):
+    """Opens the key of a joiner."""
+    sealed, epoch = raw(request["sealed"]), raw(request["epoch"])
+    keys = {name: X25519PrivateKey.from_private_bytes(raw(request[name])) for name in ("signed_pre_key", "identity")}
+    ephemeral, sponsor = (X25519PublicKey.from_public_bytes(one) for one in (sealed[:32], raw(request["sponsor"])))
+    agreed = (keys["signed_pre_key"].exchange(ephemeral) + keys["identity"].exchange(ephemeral)
+              + keys["signed_pre_key"].exchange(sponsor))
+    key = hkdf(agreed, b"DCP1:epoch-key\0" + epoch + lp(request["user"]) + lp(request["device"]))
+    return {"secret": b64(ChaCha20Poly1305(key).decrypt(bytes(12), sealed[32:], epoch))}
+
+
 def session_id(request):
     return {"id": base64.b32encode(hkdf(raw(request["secret"]), b"DCP1:session-id")[:10]).decode().lower()}
 
 
 serve({
     "names": names, "verify": verify, "sign": sign, "open_identity": open_identity, "epoch_message": epoch_message,
-    "epoch_values": epoch_values, "epoch_unwrap": epoch_unwrap, "session_id": session_id,
+    "epoch_values": epoch_values, "epoch_unwrap": epoch_unwrap, "epoch_key": epoch_key, "session_id": session_id,
 })

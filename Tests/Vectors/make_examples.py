@@ -149,19 +149,30 @@ def main():
     device_set = sha256(jcs(members["members"]))
     membership = hub.signed("order", {
         "type": "membership", **channel, "version": 2, "at": TIME, "joined": [bob.pre_key()],
-        "device_set": b64(device_set), "sponsor": alice.party})
+        "device_set": b64(device_set), "sponsor": alice.party, "predecessor": b64(bytes([0x42] * 32))})
     join_hash = sha256(jcs(without(membership, "signature")))
 
-    secret = hkdf(bytes([0x41] * 32), b"", b"DCP1:epoch-join\0" + join_hash, 32)
-    commitment = hkdf(secret, b"", b"DCP1:epoch-commit", 32)
-    epoch = {"type": "epoch", **channel, "predecessor": b64(bytes([0x42] * 32)), "membership": 2,
+    # The epoch of the join, and bob's key of it.
+    secret, name = hkdf(bytes([0x41] * 32), b"", b"DCP1:epoch-join\0" + join_hash, 32), join_hash
+    def for_bob(label, name):
+        return label + b"\0" + name + lp(bob.user.encode()) + lp(bob.id.encode())
+    ephemeral = Agreement(0x43)
+    join_key = hkdf(ephemeral.with_(bob.pre.public) + ephemeral.with_(bob.agreement.public)
+                    + alice.agreement.with_(bob.pre.public), b"", for_bob(b"DCP1:epoch-key", name), 32)
+    epoch_key = {"type": "epoch_key", **channel, "version": 2, "to": bob.party, "key": b64(
+        ephemeral.public + ChaCha20Poly1305(join_key).encrypt(bytes(12), secret, name))}
+
+    # One that starts by time after it.
+    fresh = bytes([0x44] * 32)
+    commitment = hkdf(fresh, b"", b"DCP1:epoch-commit", 32)
+    epoch = {"type": "epoch", **channel, "predecessor": b64(name), "membership": 2, "rotation": 1,
              "device_set": b64(device_set), "commitment": b64(commitment), "author": alice.user, "device": alice.id,
              "created": TIME}
-    name = sha256(jcs(epoch))
-    ephemeral = Agreement(0x43)
+    fresh_name = sha256(jcs(epoch))
+    ephemeral = Agreement(0x45)
     wrap_key = hkdf(ephemeral.with_(bob.pre.public) + ephemeral.with_(bob.agreement.public), b"",
-                    b"DCP1:epoch-wrap\0" + name + lp(bob.user.encode()) + lp(bob.id.encode()), 32)
-    wrapped = ChaCha20Poly1305(wrap_key).encrypt(bytes(12), secret, name)
+                    for_bob(b"DCP1:epoch-wrap", fresh_name), 32)
+    wrapped = ChaCha20Poly1305(wrap_key).encrypt(bytes(12), fresh, fresh_name)
     epoch = alice.signing.signed("epoch", epoch) | {"wraps": {"ephemeral": ephemeral.text, "for": [
         {"user_id": bob.user, "device": bob.id, "pre_key": 1, "wrapped": b64(wrapped)}]}}
 
@@ -189,13 +200,14 @@ def main():
 
     values = {
         "associated_data_sha256": sha256(associated), "body_hash": body_hash, "chain_start": chain,
-        "commitment": commitment, "content": content, "device_set": device_set, "epoch_name": name,
-        "epoch_secret": secret, "join_hash": join_hash, "message_hash": message_hash, "message_key": message_key,
+        "commitment": commitment, "content": content, "device_set": device_set, "epoch_name": fresh_name,
+        "epoch_secret": secret, "join_hash": join_hash, "join_key": join_key, "message_hash": message_hash, "message_key": message_key,
         "next": hkdf(secret, b"", b"DCP1:epoch-next", 32), "wrap_key": wrap_key}
     examples = {
         "node-descriptor": descriptor, "identity-file": identity_file(alice, node), "device-list": alice.device_list(),
         "signed-pre-key": bob.pre_key(), "auth-signed": auth, "auth-proof": proof, "join-command": command,
-        "members": members, "membership": membership, "epoch": epoch, "message": message,
+        "members": members, "membership": membership, "epoch-key": epoch_key, "epoch": epoch,
+        "message": message,
         "deletion": deletion, "user-moved": moved, "erasure": erasure,
         "values": {key: values[key].hex() for key in values}}
     path = pathlib.Path(__file__).parents[2] / "docs" / "protocol.md"

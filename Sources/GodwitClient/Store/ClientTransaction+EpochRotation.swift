@@ -133,7 +133,7 @@ extension ClientTransaction {
                 .epochMismatch, "An epoch's secret is not the one that its sponsor committed to.",
                 hint: "The sponsor's device gave members different secrets, or is broken.")
         }
-        try adopt(start, secret, in: channel)
+        try adopt(EpochOrigin(start), secret, in: channel)
     }
 
     /// An epoch of a membership that this device never knew, for it was dark and then got a list of the members at once.
@@ -142,13 +142,13 @@ extension ClientTransaction {
         try checkSponsor(of: start)
         // Without a secret its messages wait for one, and are asked for.
         guard let secret = try wrappedSecret(of: start), secret.commitment == start.commitment else { return }
-        try adoptToRead(start, secret, in: channel)
+        try adoptToRead(EpochOrigin(start), secret, in: channel)
     }
 
     /// Reads in an epoch from whoever was a member at some time, and does not write in it.
-    func adoptToRead(_ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel) throws {
-        try adopt(start, secret, in: channel, members: everyMember(of: channel))
-        try putAside(start.name, in: channel)
+    func adoptToRead(_ origin: EpochOrigin, _ secret: EpochSecret, in channel: KnownChannel) throws {
+        try adopt(origin, secret, in: channel, members: everyMember(of: channel))
+        try putAside(origin.name, in: channel)
         try noteEnds(in: channel)
     }
 
@@ -156,18 +156,15 @@ extension ClientTransaction {
 
     /// Puts an epoch that was just adopted in its place among the others: of several that follow the same one, that counts
     /// which the channel's node does not call a side epoch.
-    func noteSuccession(of start: EpochStart, in channel: KnownChannel) throws {
+    func noteSuccession(of origin: EpochOrigin, in channel: KnownChannel) throws {
         let age = try age()
-        let before = try start.predecessor.flatMap { name in
+        let before = try origin.predecessor.flatMap { name in
             try row("SELECT membership, depth, side, fresh, sent FROM client_epoch WHERE name = ?", [Data(name)])
         }
-        let isFresh =
-            try start.rotation != nil || start.predecessor == nil
-            || membership(start.membership, of: channel)?.change.isFresh ?? false
-        var side: Int64 = start.isSide ? 1 : 0
-        if let rotation = start.rotation {
+        var side: Int64 = origin.isSide ? 1 : 0
+        if let rotation = origin.rotation {
             if let before {
-                let inRow = before["membership"] as Int64 == start.membership ? before["depth"] as Int64 : 0
+                let inRow = before["membership"] as Int64 == origin.membership ? before["depth"] as Int64 : 0
                 if rotation != inRow + 1 || before["side"] as Int64 == 1 { side = 1 }
             } else if side == 0 {
                 side = 2
@@ -178,21 +175,22 @@ extension ClientTransaction {
             UPDATE client_epoch SET predecessor = ?, depth = ?, side = ?, fresh = ?, sent = ? WHERE name = ?
             """,
             [
-                start.predecessor.map { Data($0) }, start.rotation ?? 0, side,
-                isFresh ? age : before?["fresh"] as Int64? ?? age, isFresh ? 0 : before?["sent"] as Int64? ?? 0,
-                Data(start.name),
+                origin.predecessor.map { Data($0) }, origin.rotation ?? 0, side,
+                origin.isFresh ? age : before?["fresh"] as Int64? ?? age,
+                origin.isFresh ? 0 : before?["sent"] as Int64? ?? 0,
+                Data(origin.name),
             ])
-        if side == 0 { try settleSuccessors(of: start, in: channel) }
+        if side == 0 { try settleSuccessors(of: origin, in: channel) }
         try noteEnds(in: channel)
     }
 
-    private func settleSuccessors(of start: EpochStart, in channel: KnownChannel) throws {
-        if let predecessor = start.predecessor, start.rotation != nil {
+    private func settleSuccessors(of origin: EpochOrigin, in channel: KnownChannel) throws {
+        if let predecessor = origin.predecessor, origin.rotation != nil {
             for row in try rows(
                 """
                 SELECT name FROM client_epoch
                 WHERE channel = ? AND predecessor = ? AND name <> ? AND depth > 0 AND side <> 1
-                """, [channel.row, Data(predecessor), Data(start.name)])
+                """, [channel.row, Data(predecessor), Data(origin.name)])
             {
                 try putAside(row.blob("name"), in: channel)
             }
@@ -203,7 +201,7 @@ extension ClientTransaction {
             WITH RECURSIVE after (name) AS (SELECT ?2 UNION SELECT e.name FROM client_epoch e JOIN after a
               ON e.channel = ?1 AND e.predecessor = a.name WHERE e.side = 2)
             UPDATE client_epoch SET side = 0 WHERE channel = ?1 AND side = 2 AND name IN (SELECT name FROM after)
-            """, [channel.row, Data(start.name)])
+            """, [channel.row, Data(origin.name)])
     }
 
     /// An epoch and all that follow it by time are read and not written in.

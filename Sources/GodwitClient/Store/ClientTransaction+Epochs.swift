@@ -26,6 +26,37 @@ struct KnownEpoch {
     }
 }
 
+/// What starts an epoch: an object of its sponsor, or the change with which somebody has joined.
+struct EpochOrigin {
+    var name: [UInt8]
+    var membership: Int64
+    var predecessor: [UInt8]?
+    var models: Set<UInt8>
+    var rotation: Int64?
+    var isSide = false
+    /// Its secret follows from none before.
+    var isFresh: Bool
+
+    init(_ start: EpochStart) {
+        name = start.name
+        membership = start.membership
+        predecessor = start.predecessor
+        models = start.models
+        rotation = start.rotation
+        isSide = start.isSide
+        isFresh = true
+    }
+
+    /// - Parameter models: phrase models that everybody in it can read.
+    init(joinedBy membership: Membership, models: Set<UInt8>) {
+        name = membership.joinHash
+        self.membership = membership.version
+        predecessor = membership.change.predecessor
+        self.models = models
+        isFresh = false
+    }
+}
+
 extension ClientTransaction {
     func epoch(_ name: [UInt8]) throws -> KnownEpoch? {
         try row("SELECT * FROM client_epoch WHERE name = ?", [Data(name)]).map(KnownEpoch.init)
@@ -76,18 +107,24 @@ extension ClientTransaction {
             // A change in between is missing.
             throw Waiting(.channel(channel.id))
         }
-        guard let secret = try secret(of: start, membership, in: channel) else { return }
+        guard let secret = try wrappedSecret(of: start) else { return try askAgain(for: channel) }
         guard secret.commitment == start.commitment else {
             throw Rejected(
                 .epochMismatch, "An epoch's secret is not the one that its sponsor committed to.",
                 hint: "The sponsor's device gave members different secrets, or is broken.")
         }
-        guard isWhole else { return try adoptToRead(start, secret, in: channel) }
-        try adopt(start, secret, in: channel)
-        if start.membership == mine, let predecessor = start.predecessor, try epoch(predecessor) == nil {
-            // What the epoch of the own coming follows from was never for this device.
-            try notePast(predecessor, membership: start.membership - 1, of: channel)
-        }
+        let origin = EpochOrigin(start)
+        guard isWhole else { return try adoptToRead(origin, secret, in: channel) }
+        try adopt(origin, secret, in: channel)
+        try notePredecessor(of: origin, in: channel)
+    }
+
+    /// What the epoch of the own coming follows from was never for this device.
+    func notePredecessor(of origin: EpochOrigin, in channel: KnownChannel) throws {
+        guard let predecessor = origin.predecessor, try epoch(predecessor) == nil,
+            try since(context.user, context.device, in: channel) == origin.membership
+        else { return }
+        try notePast(predecessor, membership: origin.membership - 1, of: channel)
     }
 
     /// Epochs from before the own coming that are remembered for each channel, so that nothing waits for their keys.
@@ -123,27 +160,6 @@ extension ClientTransaction {
         try checkSponsor(of: start)
     }
 
-    /// From the own wrap, else from the epoch before; nil for a fresh one without a wrap for this device.
-    private func secret(
-        of start: EpochStart, _ membership: Membership, in channel: KnownChannel
-    ) throws -> EpochSecret? {
-        if let secret = try wrappedSecret(of: start) { return secret }
-        guard !membership.change.isFresh else {
-            try askAgain(for: channel)
-            return nil
-        }
-        guard let predecessor = start.predecessor else {
-            throw Rejected(.epochMismatch, "An epoch brings no secret that this device can open.")
-        }
-        guard let known = try epoch(predecessor) else { throw Waiting(.epoch(predecessor)) }
-        guard let next = known.next else {
-            throw Rejected(
-                .epochMismatch, "An epoch follows from one that this device cannot read.",
-                hint: "Join the channel again.")
-        }
-        return try next.joined(joinHash: membership.joinHash)
-    }
-
     /// From the wrap for this device, if there is one that it can open.
     func wrappedSecret(of start: EpochStart) throws -> EpochSecret? {
         let wrap = start.wraps.first { $0.userID == context.user && $0.device == context.device }
@@ -158,19 +174,19 @@ extension ClientTransaction {
     ///
     /// - Parameter members: those of its membership, unless it says otherwise.
     func adopt(
-        _ start: EpochStart, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil,
+        _ origin: EpochOrigin, _ secret: EpochSecret, in channel: KnownChannel, item: [UInt8]? = nil,
         members: [Party]? = nil
     ) throws {
         try run(
             "INSERT INTO client_epoch (name, channel, membership, next, item, created, models) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                Data(start.name), channel.row, start.membership, Data(secret.next.secret.copyBytes()),
-                item.map { Data($0) }, now.milliseconds, PhraseModelNumbers(start.models).text,
+                Data(origin.name), channel.row, origin.membership, Data(secret.next.secret.copyBytes()),
+                item.map { Data($0) }, now.milliseconds, PhraseModelNumbers(origin.models).text,
             ])
-        arrived.append(.epoch(start.name))
-        let name = try EpochName(start.name)
+        arrived.append(.epoch(origin.name))
+        let name = try EpochName(origin.name)
         for case .device(let user, let device) in try members
-            ?? self.members(of: channel, at: start.membership).devices
+            ?? self.members(of: channel, at: origin.membership).devices
         {
             try run(
                 "INSERT INTO client_chain (epoch, user, device, state) VALUES (?, ?, ?, ?)",
@@ -179,10 +195,11 @@ extension ClientTransaction {
                     Data(secret.chain(of: device, user: user, epoch: name).encoded()),
                 ])
         }
-        try noteSuccession(of: start, in: channel)
+        try noteSuccession(of: origin, in: channel)
         try run(
             "UPDATE client_channel SET state = 'member', error = NULL WHERE channel = ? AND state <> 'member'",
             [channel.row])
+        try followJoins(after: origin, in: channel)
     }
 
     // MARK: Chains

@@ -46,6 +46,7 @@ extension ClientTransaction {
             try run("UPDATE client_channel SET expired = 1 WHERE command = ? AND state = 'joining'", [digest])
             try run("UPDATE client_epoch SET unsent = ? WHERE item = ?", [Data(item.body), digest])
             try leaveAgain(digest)
+            if case .epochKey(let key)? = try? ProtocolObject(parsing: item.body) { try handOutAgain(key) }
         case .receipt: return
         }
     }

@@ -49,6 +49,7 @@ extension ClientTransaction {
         case .memberKeys(let keys): try take(keys)
         case .invitation(let invitation): try take(invitation)
         case .epoch(let epoch): try take(epoch)
+        case .epochKey(let key): try take(key)
         case .lookupResult(let result): try take(result)
         case .refusal(let refusal): try take(refusal)
         case .receipt(let receipt): try take(receipt)

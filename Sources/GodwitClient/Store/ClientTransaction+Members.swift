@@ -73,6 +73,7 @@ extension ClientTransaction {
             ])
         if database.changesCount > 0 { try note(membership, in: channel.id) }
         arrived += [.membership(channel.id, version), .channel(channel.id)]
+        try followJoin(membership)
     }
 
     private func apply(_ membership: Membership, to channel: KnownChannel) throws {
@@ -250,16 +251,6 @@ extension ClientTransaction {
         try integer(
             "SELECT max(since) FROM client_member WHERE channel = ? AND user = ? AND device = ?",
             [channel.row, user.text, device.text])
-    }
-
-    /// The last version before another one that starts an epoch.
-    func lastEpochal(before version: Int64, in channel: KnownChannel) throws -> Int64 {
-        let last = try integer(
-            """
-            SELECT max(version) FROM client_membership
-            WHERE channel = ? AND version < ? AND json_extract(CAST(body AS TEXT), '$.sponsor') IS NOT NULL
-            """, [channel.row, version])
-        return last ?? version - 1
     }
 
     // MARK: Keys for a fresh secret

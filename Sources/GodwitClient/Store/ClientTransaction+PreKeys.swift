@@ -10,6 +10,13 @@ extension ClientTransaction {
             .map { row in try Self.stored { try AgreementKey(Secret(row.blob("secret"))) } }
     }
 
+    /// All that are kept, the newest first.
+    func signedPreKeys() throws -> [AgreementKey] {
+        try rows("SELECT secret FROM client_signed_pre_key ORDER BY id DESC").map { row in
+            try Self.stored { try AgreementKey(Secret(row.blob("secret"))) }
+        }
+    }
+
     /// The newest signed pre-key, as it is published.
     func currentPreKey() throws -> SignedPreKey {
         guard let row = try row("SELECT object FROM client_signed_pre_key ORDER BY id DESC LIMIT 1") else {

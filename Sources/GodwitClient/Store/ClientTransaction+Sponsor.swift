@@ -39,12 +39,10 @@ extension ClientTransaction {
         }
     }
 
-    /// What a new epoch follows from, and for whom its secret has to be wrapped.
+    /// The newest epoch before a fresh one, and for whom the secret has to be wrapped.
     private struct Plan {
         var predecessor: KnownEpoch?
         var joiners: [Joiner]
-        /// The secret follows from none before.
-        var isFresh = false
     }
 
     /// - Returns: false while what it needs has not come.
@@ -52,6 +50,7 @@ extension ClientTransaction {
         guard let mine = try since(context.user, context.device, in: channel), mine <= membership.version,
             try members(of: channel, at: membership.version).hash == membership.deviceSet
         else { return false }
+        guard membership.change.predecessor == nil else { return try handOutKeys(of: membership, in: channel) }
         if try integer(
             "SELECT 1 FROM client_epoch WHERE channel = ? AND membership = ?", [channel.row, membership.version]) != nil
         {
@@ -60,12 +59,7 @@ extension ClientTransaction {
         // Whoever has left since would get the secret.
         guard membership.version >= channel.departed else { return true }
         guard let plan = try plan(for: membership, in: channel) else { return false }
-        let secret =
-            if !plan.isFresh, let next = plan.predecessor?.next {
-                try next.joined(joinHash: membership.joinHash)
-            } else {
-                try EpochSecret.generate()
-            }
+        let secret = try EpochSecret.generate()
         let unsigned = EpochStart.unsigned(
             channel: channel.id, predecessor: plan.predecessor?.name, membership: membership.version,
             deviceSet: membership.deviceSet, commitment: secret.commitment, author: context.user,
@@ -92,47 +86,28 @@ extension ClientTransaction {
             last = signed.setting("wraps", distribution)
             item = try enqueue(last)
         }
-        try adopt(try EpochStart(last), secret, in: channel, item: try item ?? enqueue(last))
+        try adopt(EpochOrigin(EpochStart(last)), secret, in: channel, item: try item ?? enqueue(last))
     }
 
-    /// What those of the epoch before and the joiners can read, the others having been asked when they joined.
+    /// What everybody who gets the secret can read.
     private func models(of plan: Plan) throws -> Set<UInt8> {
-        let before = plan.isFresh ? nil : plan.predecessor?.models
-        var models = before ?? Set(context.models.announced)
+        var models = Set(context.models.announced)
         for joiner in plan.joiners {
             if let known = try device(joiner.userID, joiner.device) { models.formIntersection(known.models) }
         }
         return models
     }
 
-    /// The epoch before is the one of the version before. When somebody has had to ask again, that one's sponsor is
-    /// silent: then the newest epoch that is known serves, and everybody who joined since gets a wrap.
+    /// - Returns: nil while keys of members are on their way.
     private func plan(for membership: Membership, in channel: KnownChannel) throws -> Plan? {
-        let joined = Set(membership.joined.map { Party.device($0.userID, $0.device) })
+        let joined = Set(membership.joined.map(\.party))
         let members = Set(try members(of: channel, at: membership.version).devices)
         if members.subtracting(joined).subtracting([context.party]).isEmpty, joined.contains(context.party) {
-            // Nobody has been here before: a fresh secret.
-            return Plan(
-                predecessor: nil, joiners: membership.joined.filter { $0.party != context.party }, isFresh: true)
+            // Nobody has been here before.
+            return Plan(predecessor: nil, joiners: membership.joined.filter { $0.party != context.party })
         }
-        guard !membership.change.isFresh else {
-            guard let joiners = try preKeys(of: members, in: channel, at: membership.version) else { return nil }
-            let newest = try newestEpoch(of: channel, upTo: membership.version - 1)
-            return Plan(predecessor: newest, joiners: joiners, isFresh: true)
-        }
-        guard let newest = try newestEpoch(of: channel, upTo: membership.version - 1) else { return nil }
-        if try newest.membership < lastEpochal(before: membership.version, in: channel) {
-            let asksAgain = try membership.joined.contains { joiner in
-                try since(joiner.userID, joiner.device, in: channel) ?? membership.version < membership.version
-            }
-            guard asksAgain else { return nil }
-        }
-        var joiners: [Party: Joiner] = [:]
-        for version in (newest.membership + 1)...membership.version {
-            guard let change = try self.membership(version, of: channel) else { return nil }
-            for joiner in change.joined where joiner.party != context.party { joiners[joiner.party] = joiner }
-        }
-        return Plan(predecessor: newest, joiners: joiners.values.sorted { $0.party.text < $1.party.text })
+        guard let joiners = try preKeys(of: members, in: channel, at: membership.version) else { return nil }
+        return Plan(predecessor: try newestEpoch(of: channel, upTo: membership.version - 1), joiners: joiners)
     }
 
     /// Wraps the secret for each joiner, under one ephemeral key that is fresh.
@@ -140,6 +115,15 @@ extension ClientTransaction {
         _ secret: EpochSecret, for joiners: [Joiner], epoch: EpochName, ephemeral: AgreementKey
     ) throws -> [EpochStart.Wrap] {
         var wraps: [EpochStart.Wrap] = []
+        try forEachUsable(of: joiners) { joiner, known in
+            wraps.append(try wrap(secret, for: joiner, known, epoch: epoch, ephemeral: ephemeral))
+        }
+        return wraps
+    }
+
+    /// Does something for each joiner that is in its user's device list and whose keys are good.
+    /// - Throws: `Waiting` for a user who is not known yet.
+    func forEachUsable(of joiners: [Joiner], _ body: (Joiner, KnownDevice) throws -> Void) throws {
         for joiner in joiners {
             guard let known = try device(joiner.userID, joiner.device) else {
                 guard try isKnown(joiner.userID) else { throw Waiting(.device(joiner.userID, joiner.device)) }
@@ -153,8 +137,9 @@ extension ClientTransaction {
             }
             // One joiner's bad signature or key must not keep the others out.
             do {
-                wraps.append(try wrap(secret, for: joiner, known, epoch: epoch, ephemeral: ephemeral))
-            } catch let error as ProtocolError where !error.isOfStore {
+                try KeyChecks.verify(joiner.preKey.object, signedBy: known.signingKey, purpose: .preKey)
+                try body(joiner, known)
+            } catch let error as ProtocolError where !error.isOfStore && error.code != .bandwidthExceeded {
                 try warn(Rejected(error), about: joiner.userID.text)
             } catch is CryptoError {
                 try warn(
@@ -162,14 +147,12 @@ extension ClientTransaction {
                     about: joiner.userID.text)
             }
         }
-        return wraps
     }
 
-    /// - Throws: `ProtocolError` 1000 for a bad signature, `CryptoError` for keys of small order.
+    /// - Throws: `CryptoError` for keys of small order.
     private func wrap(
         _ secret: EpochSecret, for joiner: Joiner, _ known: KnownDevice, epoch: EpochName, ephemeral: AgreementKey
     ) throws -> EpochStart.Wrap {
-        try KeyChecks.verify(joiner.preKey.object, signedBy: known.signingKey, purpose: .preKey)
         let wrapped = try EpochWrap.wrap(
             secret, epoch: epoch, ephemeral: ephemeral,
             for: EpochWrap.Recipient(user: joiner.userID, device: joiner.device),

@@ -168,16 +168,16 @@ extension ClientTransaction {
         }
     }
 
-    /// An epoch that follows from one that never came: this device asks to be let in again, which brings it the newest.
-    /// For one from before the last list of members it has done so.
+    /// The epoch of a join that follows from one which never came: this device asks to be let in again, which brings it the
+    /// newest. For one from before the last list of members it has done so.
     func noteStuckEpochs() throws {
         for row in try rows(
             "SELECT pending, body FROM client_pending WHERE kind = ? AND came <= ? AND waits_for LIKE 'epoch:%'",
             [BatchItem.Kind.object.rawValue, try age() - patience(Self.stuckPatience)])
         {
-            guard case .epoch(let start)? = try? ProtocolObject(parsing: row.blob("body")) else { continue }
+            guard case .membership(let change)? = try? ProtocolObject(parsing: row.blob("body")) else { continue }
             try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
-            guard let channel = try channel(start.channel), start.membership >= channel.listed else { continue }
+            guard let channel = try channel(change.channel), change.version >= channel.listed else { continue }
             try askAgain(for: channel)
         }
     }

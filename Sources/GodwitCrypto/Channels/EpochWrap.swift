@@ -44,10 +44,55 @@ public enum EpochWrap {
         return try EpochSecret(Secret(clear))
     }
 
+    // MARK: For a joiner
+
+    /// Wraps the secret of an epoch that a join has started, for a joiner. Nothing of it is signed: the sponsor's agreement
+    /// key goes into the wrap key, so that nobody but the two devices can make it.
+    ///
+    /// - Parameter ephemeral: made afresh for this and used for nothing else.
+    /// - Returns: `EpochKey.keyCount` bytes: the ephemeral key, and the secret under what follows from it.
+    /// - Throws: `invalidKey` for keys of small order.
+    public static func seal(
+        _ secret: EpochSecret, epoch: EpochName, ephemeral: AgreementKey, from sponsor: AgreementKey,
+        for recipient: Recipient, signedPreKey: AgreementPublicKey, identity: AgreementPublicKey
+    ) throws(CryptoError) -> [UInt8] {
+        let key = key(
+            [
+                try ephemeral.agree(with: signedPreKey), try ephemeral.agree(with: identity),
+                try sponsor.agree(with: signedPreKey),
+            ], epoch, recipient, label: joinLabel)
+        var clear = secret.secret.copyBytes()
+        defer { clear.wipe() }
+        return ephemeral.publicKey.bytes
+            + (try AEAD.seal(clear, key: key, nonce: zeroNonce, associatedData: epoch.bytes))
+    }
+
+    /// - Throws: `authenticationFailed` when it is not by this sponsor or not for this device, these keys and this epoch;
+    ///   `malformed`, `invalidKey`.
+    public static func open(
+        _ sealed: [UInt8], epoch: EpochName, from sponsor: AgreementPublicKey, for recipient: Recipient,
+        signedPreKey: AgreementKey, identity: AgreementKey
+    ) throws(CryptoError) -> EpochSecret {
+        guard sealed.count == EpochKey.keyCount else { throw .malformed }
+        let ephemeral = try AgreementPublicKey(Array(sealed.prefix(AgreementPublicKey.count)))
+        let key = key(
+            [
+                try signedPreKey.agree(with: ephemeral), try identity.agree(with: ephemeral),
+                try signedPreKey.agree(with: sponsor),
+            ], epoch, recipient, label: joinLabel)
+        var clear = try AEAD.open(
+            Array(sealed.dropFirst(AgreementPublicKey.count)), key: key, nonce: zeroNonce, associatedData: epoch.bytes)
+        defer { clear.wipe() }
+        return try EpochSecret(Secret(clear))
+    }
+
+    private static let joinLabel = "DCP1:epoch-key"
     private static let zeroNonce = [UInt8](repeating: 0, count: AEAD.nonceCount)
 
-    private static func key(_ agreed: [Secret], _ epoch: EpochName, _ recipient: Recipient) -> Secret {
-        var info = ByteWriter(Array("DCP1:epoch-wrap".utf8) + [0])
+    private static func key(
+        _ agreed: [Secret], _ epoch: EpochName, _ recipient: Recipient, label: String = "DCP1:epoch-wrap"
+    ) -> Secret {
+        var info = ByteWriter(Array(label.utf8) + [0])
         info.append(epoch.bytes)
         info.append(lengthPrefixed: recipient.user.text)
         info.append(lengthPrefixed: recipient.device.text)

@@ -32,7 +32,7 @@ extension NodeTransaction {
         change.isEnd = plan.isEnd
         let sponsor = startsEpoch && !plan.isEnd ? try self.sponsor(of: plan, among: before, of: channel) : nil
         try carryOut(plan, in: &channel)
-        change.isFresh = try sponsor != nil && lacksFreshEpoch(channel)
+        if let sponsor { try startEpoch(with: &change, by: sponsor, plan, in: channel) }
         change.roles = try plan.roles + roles(ofNewIn: plan, before: before, in: channel)
         let list = try memberList(of: channel)
         guard list.devices.count <= context.membersMax else { throw full(id) }
@@ -49,6 +49,31 @@ extension NodeTransaction {
             try refuseModerated(in: channel)
             try run("DELETE FROM node_channel WHERE channel = ?", [channel.row])
         }
+    }
+
+    /// The epoch of a join follows from the newest one, and is there with the change itself. It has a fresh secret where
+    /// somebody has left since that one, or none has come yet.
+    private func startEpoch(
+        with change: inout ChannelChange, by sponsor: Party, _ plan: PlannedChange, in channel: KnownChannel
+    ) throws {
+        // Nobody but the joiners is here: the first of them begins.
+        let isFirst = plan.joining.contains { $0.party == sponsor }
+        let lacksFresh = try lacksFreshEpoch(channel)
+        let head = isFirst || lacksFresh ? nil : try epochHead(of: channel)
+        change.isFresh = lacksFresh || !isFirst && head == nil
+        guard let head, plan.leaving.isEmpty, !plan.joining.isEmpty else { return }
+        change.predecessor = head
+        change.models = try models(of: plan.joining)
+    }
+
+    /// Phrase models that all of some devices have announced.
+    private func models(of joiners: [Joiner]) throws -> Set<UInt8> {
+        var common: Set<UInt8>?
+        for joiner in joiners {
+            let listed = try user(joiner.userID)?.deviceList?.devices.first { $0.device == joiner.device }
+            common = (common ?? listed?.models ?? []).intersection(listed?.models ?? [])
+        }
+        return common ?? []
     }
 
     private func carryOut(_ plan: PlannedChange, in channel: inout KnownChannel) throws {
@@ -205,7 +230,9 @@ extension NodeTransaction {
             }
             keys.keys.append(Joiner(preKey: try SignedPreKey(JSONObject.parse([UInt8](stored)))))
         }
-        try route(keys.object, to: hop(towards: user, device), about: [])
+        if !keys.keys.isEmpty || !keys.without.isEmpty {
+            try route(keys.object, to: hop(towards: user, device), about: [])
+        }
         try run(
             "UPDATE node_member SET knows_from = 0 WHERE channel = ? AND user = ? AND device = ?",
             [channel.row, user.text, device.text])

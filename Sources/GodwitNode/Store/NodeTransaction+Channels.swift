@@ -62,6 +62,19 @@ extension NodeTransaction {
         try run(
             "INSERT INTO node_epoch (channel, membership, sponsor, device_set, since) VALUES (?, ?, ?, ?, ?)",
             [channel.row, membership.version, sponsor.text, Data(membership.deviceSet), try spool.uptime()])
+        // Members have the epoch of a join with the change itself.
+        guard membership.change.predecessor != nil else { return }
+        try noteEpoch(membership.joinHash, of: membership.version, in: channel)
+    }
+
+    /// The epoch of a version is there. One that comes later than that of a later version is followed by none.
+    private func noteEpoch(_ name: [UInt8], of version: Int64, in channel: KnownChannel) throws {
+        try run(
+            "UPDATE node_epoch SET name = ? WHERE channel = ? AND membership = ?", [Data(name), channel.row, version])
+        let newest = try row(
+            "SELECT max(membership) AS n FROM node_epoch WHERE channel = ? AND name IS NOT NULL", [channel.row])
+        guard newest?["n"] as Int64? == version else { return }
+        try noteHead(name, of: channel)
     }
 
     /// Whose keys the sponsor of a change needs: the joiners', and everybody's where one has had to ask again, for then
@@ -244,13 +257,10 @@ extension NodeTransaction {
             // A further part of it; of a repeated one there is a copy in every queue.
             return try distribute(epoch, in: channel)
         }
-        try run(
-            "UPDATE node_epoch SET name = ? WHERE channel = ? AND membership = ?",
-            [Data(epoch.name), channel.row, epoch.membership])
+        try noteEpoch(epoch.name, of: epoch.membership, in: channel)
         try run(
             "UPDATE node_order SET epoch = ? WHERE channel = ? AND version = ?",
             [Data(epoch.object.canonicalBytes()), channel.row, epoch.membership])
-        try noteHead(epoch.name, of: channel)
         try distribute(epoch, in: channel)
     }
 

@@ -64,6 +64,7 @@ extension NodeTransaction {
         case .memberKeys(let keys): try accept(keys, from: source)
         case .invitation(let invitation): try accept(invitation, from: source)
         case .epoch(let epoch): try accept(epoch, from: source)
+        case .epochKey(let key): try accept(key, from: source)
         case .lookup(let lookup): try take(lookup, from: source)
         case .lookupResult(let result): try take(result, from: source)
         case .refusal(let refusal):

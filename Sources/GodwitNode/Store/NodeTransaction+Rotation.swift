@@ -65,8 +65,7 @@ extension NodeTransaction {
         {
             return known["side"]
         }
-        let head = try row("SELECT name FROM node_epoch_head WHERE channel = ?", [channel.row])
-            .map { [UInt8]($0["name"] as Data) }
+        let head = try epochHead(of: channel)
         let isSide = isFromHub ? epoch.isSide : head != nil && head != epoch.predecessor
         try run(
             """
@@ -82,7 +81,11 @@ extension NodeTransaction {
         return isSide
     }
 
-    /// The epoch that the next rotation has to follow.
+    /// The newest epoch, which the next one follows: 32 bytes; nil: none has come.
+    func epochHead(of channel: KnownChannel) throws -> [UInt8]? {
+        try row("SELECT name FROM node_epoch_head WHERE channel = ?", [channel.row]).map { [UInt8]($0["name"] as Data) }
+    }
+
     func noteHead(_ name: [UInt8], of channel: KnownChannel) throws {
         try run(
             """

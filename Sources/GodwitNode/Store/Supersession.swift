@@ -19,8 +19,8 @@ enum Supersession {
         case .presence(let notice): "presence/\(notice.userID.text)"
         case .typing(let notice): "typing/\(notice.userID.text)/\(notice.conversation.text)"
         case .userMoved(let move): "user_moved/\(move.userID.text)"
-        case .command, .membership, .memberKeys, .invitation, .epoch, .lookupResult, .refusal, .linkStatus, .deletion,
-            .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
+        case .command, .membership, .memberKeys, .invitation, .epoch, .epochKey, .lookupResult, .refusal, .linkStatus,
+            .deletion, .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
             .heldMessages, .custodyQuestion, .custody, .conversationHeads:
             nil
         }

@@ -30,6 +30,11 @@ public struct ChannelChange: Sendable, Hashable {
     public var isEnd = false
     /// The epoch of this version has a secret that follows from none before (D-14).
     public var isFresh = false
+    /// Name of the epoch from which that of this version follows, 32 bytes: whoever has that one needs nothing more. Nil:
+    /// the epoch of this version has a fresh secret, or there is none.
+    public var predecessor: [UInt8]?
+    /// Phrase models that all joiners have announced; with a predecessor only (D-9).
+    public var models: Set<UInt8> = []
 
     public init() {}
 }
@@ -72,13 +77,25 @@ public struct Membership: Sendable, Hashable {
         }
         change.isEnd = try Self.flag(fields, "ended")
         change.isFresh = try Self.flag(fields, "fresh")
+        change.predecessor = object["predecessor"] == nil ? nil : try fields.hash("predecessor").bytes
+        change.models = try fields.models("models")
         self.change = change
         deviceSet = try fields.hash("device_set").bytes
-        sponsor = object["sponsor"] == nil && joined.isEmpty ? nil : try fields.party("sponsor")
+        let sponsor = object["sponsor"] == nil && joined.isEmpty ? nil : try fields.party("sponsor")
         guard sponsor == nil || change.isFresh || !joined.isEmpty else {
             throw .malformed("An epoch starts with joiners or with a fresh secret.", member: "joined")
         }
+        guard change.predecessor == nil || !joined.isEmpty && change.left.isEmpty && !change.isFresh else {
+            throw .malformed("Only the epoch of a join follows from another.", member: "predecessor")
+        }
+        guard change.models.isEmpty || change.predecessor != nil else {
+            throw .malformed("Models are those of an epoch that follows from another.", member: "models")
+        }
+        guard change.predecessor == nil || !joined.contains(where: { $0.party == sponsor }) else {
+            throw .malformed("A joiner does not have the epoch before.", member: "sponsor")
+        }
         _ = try fields.key("signature", prefix: "ed25519", count: 64)
+        self.sponsor = sponsor
         self.object = object
     }
 
@@ -121,11 +138,13 @@ public struct Membership: Sendable, Hashable {
         if let settings = change.settings { object["settings"] = .object(settings.object) }
         if change.isEnd { object["ended"] = true }
         if change.isFresh { object["fresh"] = true }
+        if let predecessor = change.predecessor { object["predecessor"] = .string(Base64.encode(predecessor)) }
+        if !change.models.isEmpty { object["models"] = .array(change.models.sorted().map { .integer(Int64($0)) }) }
         if let sponsor { object["sponsor"] = .string(sponsor.text) }
         return object
     }
 
-    /// SHA-256 of the signed bytes: goes into the secret of the epoch that this change starts.
+    /// SHA-256 of the signed bytes, 32 bytes: goes into the secret of an epoch that follows from another, and is its name.
     public var joinHash: [UInt8] { SHA256Digest.of(object.canonicalBytes(omitting: ["signature"])) }
 }
 

@@ -9,6 +9,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case memberKeys(MemberKeys)
     case invitation(Invitation)
     case epoch(EpochStart)
+    case epochKey(EpochKey)
     case lookup(UserLookup)
     case lookupResult(UserLookupResult)
     case refusal(Refusal)
@@ -47,6 +48,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "member_keys": self = .memberKeys(try MemberKeys(object))
         case "invitation": self = .invitation(try Invitation(object))
         case "epoch": self = .epoch(try EpochStart(object))
+        case "epoch_key": self = .epochKey(try EpochKey(object))
         case "user_lookup": self = .lookup(try UserLookup(object))
         case "user_lookup_result": self = .lookupResult(try UserLookupResult(object))
         case "refusal": self = .refusal(try Refusal(object))
@@ -82,6 +84,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .memberKeys(let value): value.object
         case .invitation(let value): value.object
         case .epoch(let value): value.object
+        case .epochKey(let value): value.object
         case .lookup(let value): value.object
         case .lookupResult(let value): value.object
         case .refusal(let value): value.object

@@ -55,6 +55,9 @@ struct WorldModel {
             if next.change.isEnd { members = [] }
             channel.version = next.version
             channel.members[next.version] = members
+            guard next.change.predecessor != nil else { continue }
+            epochs[next.joinHash] = (next.channel, next.version)
+            channel.started.insert(next.version)
         }
     }
 
