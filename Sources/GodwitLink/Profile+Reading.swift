@@ -4,6 +4,7 @@ extension Profile {
     private static let keys = [
         "name", "network_profile", "mtu", "weights", "budget", "windows", "poll", "batch_delay", "frame_seconds",
         "tier", "min_batch", "max_wait", "wake_on_urgent", "measure", "erasure",
+        "cover",
     ]
     private static let networkKeys = [
         "type", "bandwidth_down", "bandwidth_up", "latency", "packet_loss", "cost_per_mb", "reliability",
@@ -37,7 +38,22 @@ extension Profile {
             guard let measures = value.bool else { throw top.failure("measure", "must be true or false.") }
             self.measures = measures
         }
+        if let seconds = try top.number("cover", in: 5...86_400) { try readCover(.seconds(seconds), top) }
     }
+
+    /// Where bytes cost money, air or patience, none is spent on hiding others (G-73).
+    private mutating func readCover(_ mean: Duration, _ top: ProfileReader) throws(ProtocolError) {
+        guard costPerMegabyte == 0, budget.isUnlimited, minBatch == .zero else {
+            throw top.failure("cover", "needs a link without cost_per_mb, budget and min_batch.")
+        }
+        guard Self.coveredFrom <= min(tierUp ?? Tier(rate: bandwidthUp), tierDown ?? Tier(rate: bandwidthDown)) else {
+            throw top.failure("cover", "needs a link of 100 kbit/s or more in both directions.")
+        }
+        cover = mean
+    }
+
+    /// The least tier on which dummy messages go.
+    public static let coveredFrom = Tier.medium
 
     static func isName(_ name: String) -> Bool {
         (1...32).contains(name.utf8.count)

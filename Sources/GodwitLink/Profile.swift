@@ -44,6 +44,8 @@ public struct Profile: Sendable, Hashable {
     public var tierDown: Tier?
     /// What transfers show of the link takes the place of rates, delay and loss; false pins them (NET-07).
     public var measures = true
+    /// Mean time between dummy messages on a link that costs nothing; nil: none (SEC-14).
+    public var cover: Duration?
 
     /// What the tier towards the peer allows, by the profile's own rate.
     public var rulesUp: TierRules { TierRules.of(tierUp ?? Tier(rate: bandwidthUp)) }

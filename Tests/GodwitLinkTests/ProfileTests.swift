@@ -161,6 +161,35 @@ struct ProfileTests {
         #expect(profile.withParity(ByteCount(1_000_000)) == ByteCount(min(long, 2_000_000)))
     }
 
+    @Test(
+        "dummy messages are for links that cost nothing, have no budget, and carry 100 kbit/s both ways (SEC-14, G-73)")
+    func cover() throws {
+        func read(_ more: String, type: String = "broadband") throws -> Profile {
+            try Profile(YAMLProfile.value("{name: x, network_profile: {type: \(type)}, cover: 30\(more)}"))
+        }
+        #expect(try read("").cover == .seconds(30))
+        for type in NetworkType.allCases { #expect(Profile.preset(type).cover == nil) }
+        for more in [
+            ", budget: {bytes_per_month: 1000}", ", budget: {duty_cycle: 0.5}", ", min_batch: 1", ", tier: 2",
+            ", tier: {up: 2}", ", tier: {down: 1}",
+        ] {
+            let error = try #require(throws: ProtocolError.self, "\(more)") { _ = try read(more) }
+            #expect(error.details["key"] == "cover")
+        }
+        for type in ["satellite", "meshnet", "mobile"] {
+            #expect(throws: ProtocolError.self) { _ = try read("", type: type) }
+        }
+        let rates = "{name: x, cover: 30, network_profile: {type: broadband, bandwidth_up: RATE}}"
+        _ = try Profile(YAMLProfile.value(rates.replacing("RATE", with: "100000")))
+        #expect(throws: ProtocolError.self) {
+            _ = try Profile(YAMLProfile.value(rates.replacing("RATE", with: "99999")))
+        }
+        #expect(throws: ProtocolError.self) {
+            _ = try Profile(
+                YAMLProfile.value("{name: x, cover: 30, network_profile: {type: broadband, cost_per_mb: 0.01}}"))
+        }
+    }
+
     /// Key path, accepted extremes, refused neighbours.
     static let limits: [(String, accepted: [String], refused: [String])] = [
         ("network_profile.bandwidth_down", ["10", "100000000000"], ["9", "100000000001", "-1", "'10'", "10.5"]),

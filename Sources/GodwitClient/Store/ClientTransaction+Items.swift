@@ -67,6 +67,7 @@ extension ClientTransaction {
         case .heldMessages(let held): try note("messages_held", held.object, in: held.channel, at: held.at)
         case .custody(let report): try take(report)
         case .conversationHeads(let notice): try take(notice)
+        case .cover: return
         case .command, .lookup, .erasure, .custodyQuestion:
             throw Rejected(.misdirected, "An object for a node arrived at a device.")
         }

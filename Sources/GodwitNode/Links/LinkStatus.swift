@@ -39,6 +39,8 @@ public struct LinkStatus: Sendable {
     /// Configured and measured values by name, see `LinkMeasure.object`; empty for a peer that calls.
     public var rates: JSONObject = [:]
     var tierSources = (up: "profile", down: "profile")
+    /// {`mean_seconds`, `sent`} of dummy messages; empty: there are none.
+    var cover: JSONObject = [:]
 
     public var object: JSONObject {
         [
@@ -58,7 +60,7 @@ public struct LinkStatus: Sendable {
             "next_contact_at": nextContactAt.map { .string($0.description) } ?? .null,
             "holds": .array(holds.map { .object($0.object) }),
             "window": window.isEmpty ? .null : .object(window), "budget": budget.isEmpty ? .null : .object(budget),
-            "ways": .array(ways.map { .object($0.object) }),
+            "ways": .array(ways.map { .object($0.object) }), "cover": cover.isEmpty ? .null : .object(cover),
         ]
     }
 }

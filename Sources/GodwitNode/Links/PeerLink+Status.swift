@@ -46,6 +46,7 @@ extension PeerLink {
         (status.path, status.classes, status.travelling) = (path.name, classes, travelling)
         status.rates = measure.object
         status.tierSources = sources
+        status.cover = cover?.object ?? [:]
         return status
     }
 

@@ -30,12 +30,14 @@ actor PeerLink {
     var lastProbe: Duration
     /// What waits did not fit into what the budget leaves: until it renews, or something else waits.
     private var curbed: (until: Timestamp?, queued: Int)?
-    private var random = SystemRandomNumberGenerator()
+    var random = SystemRandomNumberGenerator()
     private(set) var total = ContactReport()
     private(set) var contacts = 0
     private(set) var lastContact: Timestamp?
     private(set) var nextContact: Duration?
     private(set) var lastError: ProtocolError?
+    /// Nil: no dummy messages.
+    var cover: CoverClock?
     private let bell = Doorbell()
     /// The peer said that something waits there.
     private let announcement = Notice()
@@ -58,6 +60,7 @@ actor PeerLink {
         key = try PeerKey(peer)
         lastProbe = core.time.uptime()
         machine = ContactMachine(ContactMachine.Policy(profile), at: core.time.uptime())
+        if let mean = profile.cover { cover = CoverClock(mean: mean, at: core.time.uptime(), using: &random) }
     }
 
     /// Runs until the task is cancelled.
@@ -67,6 +70,7 @@ actor PeerLink {
         defer { core.notifier.stop(watch, for: key.party) }
         listen()
         while !Task.isCancelled {
+            await coverIfDue()
             await report()
             nextContact = nil
             switch machine.next(at: core.time.uptime()) {
@@ -74,10 +78,11 @@ actor PeerLink {
             case .waitUntil(let time):
                 nextContact = time
                 await probeIfDue()
-                await bell.wait(atMost: time - core.time.uptime())
+                await bell.wait(atMost: min(time, cover?.next ?? time) - core.time.uptime())
             case .idle:
                 await probeIfDue()
-                await bell.wait(atMost: .seconds(60))
+                let pause = cover.map { $0.next - core.time.uptime() } ?? .seconds(60)
+                await bell.wait(atMost: min(pause, .seconds(60)))
             }
         }
     }
@@ -178,7 +183,7 @@ actor PeerLink {
     }
 
     /// What waits for this link.
-    private func queues() async -> [PriorityClass: QueueSummary] {
+    func queues() async -> [PriorityClass: QueueSummary] {
         let (party, classes) = (key.party, classes)
         return (try? await core.spool.read { try QueueHead.queues(for: party, of: classes, in: $0) }) ?? [:]
     }

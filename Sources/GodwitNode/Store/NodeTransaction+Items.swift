@@ -96,6 +96,7 @@ extension NodeTransaction {
         case .heldMessages(let held): try take(held, from: source)
         case .custodyQuestion(let question): try take(question, from: source)
         case .userMoved(let move): try accept(move, from: source)
+        case .cover: return
         case .preKeyStock, .custody, .conversationHeads:
             throw ProtocolError(.insufficientPermissions, "A device learns of that from its own node.")
         }

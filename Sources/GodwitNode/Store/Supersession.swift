@@ -21,7 +21,7 @@ enum Supersession {
         case .userMoved(let move): "user_moved/\(move.userID.text)"
         case .command, .membership, .memberKeys, .invitation, .epoch, .epochKey, .lookupResult, .refusal, .linkStatus,
             .deletion, .readMarker, .erasure, .preKeyStock, .messageRequest, .messageAnswer, .resealed, .moved,
-            .heldMessages, .custodyQuestion, .custody, .conversationHeads:
+            .heldMessages, .custodyQuestion, .custody, .conversationHeads, .cover:
             nil
         }
     }

@@ -30,6 +30,7 @@ public enum ProtocolObject: Sendable, Hashable {
     case custody(CustodyReport)
     case conversationHeads(ConversationHeads)
     case userMoved(UserMove)
+    case cover(CoverTraffic)
 
     /// Largest object, in bytes of canonical JSON.
     public static let bytesMax = 131_072
@@ -69,6 +70,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case "custody": self = .custody(try CustodyReport(object))
         case "heads": self = .conversationHeads(try ConversationHeads(object))
         case "user_moved": self = .userMoved(try UserMove(object))
+        case "cover": self = .cover(try CoverTraffic(object))
         default:
             throw .malformed(
                 "The type of the object is unknown.", member: "type", hint: "The sender may speak a newer version.")
@@ -105,6 +107,7 @@ public enum ProtocolObject: Sendable, Hashable {
         case .custody(let value): value.object
         case .conversationHeads(let value): value.object
         case .userMoved(let value): value.object
+        case .cover(let value): value.object
         }
     }
 }

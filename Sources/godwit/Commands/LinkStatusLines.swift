@@ -28,6 +28,10 @@ enum LinkStatusLines {
     static func outlook(_ link: JSONObject) -> [String] {
         var lines = (link["holds"]?.array ?? []).compactMap(\.object).map { "  " + ($0["words"]?.string ?? "") }
         if let next = link["next_contact_at"]?.string { lines.append("  next contact at \(next)") }
+        if let cover = link["cover"]?.object {
+            let mean = plain(cover["mean_seconds"]?.number ?? 0)
+            lines.append("  dummy messages: about every \(mean) s, \(cover["sent"]?.integer ?? 0) so far")
+        }
         if let closes = link["window"]?.object?["closes"]?.string { lines.append("  the window closes at \(closes)") }
         return lines + (link["budget"]?.object.map(budget) ?? [])
     }
