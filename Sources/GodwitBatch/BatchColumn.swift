@@ -84,7 +84,7 @@ public enum BatchColumn: String, CaseIterable, Hashable, Sendable {
         case 11: self = .position
         case 12: self = .length
         case 13: self = .bodyLength
-        case 14: self = .body
+        case 14, 35: self = .body
         case 18: self = .form
         case 20: self = .link
         case 21: self = .salt

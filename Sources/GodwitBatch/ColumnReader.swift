@@ -57,7 +57,7 @@ struct ColumnReader {
     init(
         _ wire: WireColumns, opaque: [UInt8], contexts: [UInt32: FrameContexts] = [:]
     ) throws(ProtocolError) {
-        guard wire.signatures <= 1 else {
+        guard wire.signatures <= 1, wire.lifted <= 1 else {
             throw ProtocolError(
                 .invalidMessageFormat, "The frame leaves out what this version needs.",
                 hint: "A newer version of Godwit may read it.")
@@ -249,9 +249,7 @@ struct ColumnReader {
             try checkSize(rebuilt.object.canonicalBytes().count + Self.signatureMember, kind: kind)
         } else {
             usual = UsualCourse(kind)
-            body = try bodies.take(Int(bodyLengths.next()))
-            tally?.noteColumn(body.count, .body)
-            try checkSize(body.count, kind: kind)
+            body = try verbatimBody(kind: kind)
         }
         let lifetime = lifetimes.next()
         guard lifetime <= UInt64(JSONValue.integerMax) + 1 else {
@@ -262,6 +260,19 @@ struct ColumnReader {
             lifetime: lifetime == 0 ? usual.lifetime : Int64(lifetime - 1), age: age * 1000,
             priority: PriorityClass(rawValue: (usual.priority.rawValue + Int(priority)) & 7) ?? usual.priority)
         return Draft(item: item, message: message)
+    }
+
+    /// A body that does not come in columns. Its size is checked before what was lifted out of it is put back.
+    private mutating func verbatimBody(kind: BatchItem.Kind) throws(ProtocolError) -> [UInt8] {
+        let text = try bodies.take(Int(bodyLengths.next()))
+        tally?.noteColumn(text.count, .body)
+        guard wire.lifted == 1 else {
+            try checkSize(text.count, kind: kind)
+            return text
+        }
+        let marked = try MarkedBody(text)
+        try checkSize(marked.count, kind: kind)
+        return marked.body(with: try take(marked.liftedCount, .body))
     }
 
     /// Bytes of `"signature":"ed25519:…",`: sizes count as if each message had its own.

@@ -4,7 +4,8 @@ import SwiftProtobuf
 /// Items into columns. `ColumnReader` is its inverse, line by line.
 struct ColumnWriter {
     private(set) var columns = WireColumns()
-    /// Keys, salts, hashes, signatures and ciphertexts in the order in which the reader asks for them.
+    /// Keys, salts, hashes, signatures, ciphertexts and what was lifted out of bodies, in the order in which the reader
+    /// asks for them.
     private(set) var opaque: [UInt8] = []
     private var state = ColumnState()
     private var bodies: [UInt8] = []
@@ -18,13 +19,17 @@ struct ColumnWriter {
     private var runs: SignatureRuns?
     private var proofs: [MessageProof] = []
     private let known: KnownChains?
+    private let lifting: FrameLifting
 
     /// - Parameters:
     ///   - runs: one signature for messages that follow each other.
     ///   - known: chains that the receiver knows; nil: none.
-    init(runs: Bool, known: KnownChains?) {
+    ///   - lifting: of all the items that will be appended.
+    init(runs: Bool, known: KnownChains?, lifting: FrameLifting) {
         self.runs = runs ? SignatureRuns() : nil
         self.known = known
+        self.lifting = lifting
+        columns.lifted = lifting.isUsed ? 1 : 0
     }
 
     /// What the chains have come to.
@@ -44,8 +49,9 @@ struct ColumnWriter {
         if let row = item.row, let message = item.message {
             append(row, message)
         } else {
-            columns.bodyLengths.append(UInt32(item.item.body.count))
-            bodies += item.item.body
+            let count = bodies.count
+            lifting.write(item, text: &bodies, opaque: &opaque)
+            columns.bodyLengths.append(UInt32(bodies.count - count))
         }
     }
 

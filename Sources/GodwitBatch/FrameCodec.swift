@@ -49,7 +49,7 @@ public enum FrameCodec {
         for acknowledgement in frame.acknowledgements { wire.acknowledgements.append(try acknowledgement.wire()) }
         for partial in frame.partials { wire.partials.append(try partial.wire()) }
         let isCovered = items.contains { $0.message.map { !$0.proof.hashes.isEmpty } ?? false }
-        var writer = ColumnWriter(runs: runs || isCovered, known: known)
+        var writer = ColumnWriter(runs: runs || isCovered, known: known, lifting: FrameLifting(items))
         for item in items { writer.append(item) }
         let columns = try serialize(try writer.finished())
         if let packed = BrotliPrimer.envelope?.compress(columns), packed.count < columns.count {

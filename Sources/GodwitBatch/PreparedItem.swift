@@ -7,6 +7,8 @@ struct PreparedItem: Sendable {
     let row: MessageRow?
     /// The message; only with `row`.
     let message: Message?
+    /// What can be lifted out of a verbatim body; nil for a message in columns.
+    let lifts: BodyLifts?
     /// What the receiver assumes when the frame says nothing.
     let usual: UsualCourse
 
@@ -23,10 +25,12 @@ struct PreparedItem: Sendable {
         if item.kind == .message, let (row, message) = MessageRow.take(item.body), message.timestamp == item.created {
             self.row = row
             self.message = message
+            lifts = nil
             usual = UsualCourse(row)
         } else {
             row = nil
             message = nil
+            lifts = BodyLifts(item.body)
             usual = UsualCourse(item.kind)
         }
     }

@@ -288,6 +288,12 @@ package nonisolated struct WireColumns: @unchecked Sendable {
     set {_uniqueStorage()._wrapPositions = newValue}
   }
 
+  /// 0: `bodies` has the bodies as they are; 1: bytes below 0x20 in it are markers of base64 whose bytes are in `opaque`.
+  package var lifted: UInt32 {
+    get {_storage._lifted}
+    set {_uniqueStorage()._lifted = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -557,7 +563,7 @@ nonisolated extension WireAcknowledgement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Columns"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}known_frames\0\u{1}covers\0\u{3}known_entries\0\u{3}wrap_counts\0\u{1}wraps\0\u{3}wrap_users\0\u{3}wrap_headers\0\u{3}wrap_positions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kinds\0\u{1}times\0\u{1}ages\0\u{1}authors\0\u{1}conversations\0\u{1}forms\0\u{3}key_id_lengths\0\u{3}header_lengths\0\u{1}chains\0\u{1}sequences\0\u{1}positions\0\u{1}lengths\0\u{3}body_lengths\0\u{1}bodies\0\u{4}\u{2}chain_devices\0\u{3}chain_conversations\0\u{3}message_forms\0\u{3}message_keys\0\u{3}links_given\0\u{3}salts_given\0\u{3}recipients_at\0\u{1}recipients\0\u{1}lifetimes\0\u{1}priorities\0\u{1}signatures\0\u{3}known_frames\0\u{1}covers\0\u{3}known_entries\0\u{3}wrap_counts\0\u{1}wraps\0\u{3}wrap_users\0\u{3}wrap_headers\0\u{3}wrap_positions\0\u{1}lifted\0")
 
   fileprivate class _StorageClass {
     var _kinds: [UInt32] = []
@@ -593,6 +599,7 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _wrapUsers: [UInt32] = []
     var _wrapHeaders: [UInt32] = []
     var _wrapPositions: [Int64] = []
+    var _lifted: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -636,6 +643,7 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       _wrapUsers = source._wrapUsers
       _wrapHeaders = source._wrapHeaders
       _wrapPositions = source._wrapPositions
+      _lifted = source._lifted
     }
   }
 
@@ -687,6 +695,7 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 32: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wrapUsers) }()
         case 33: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._wrapHeaders) }()
         case 34: try { try decoder.decodeRepeatedSInt64Field(value: &_storage._wrapPositions) }()
+        case 35: try { try decoder.decodeSingularUInt32Field(value: &_storage._lifted) }()
         default: break
         }
       }
@@ -794,6 +803,9 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._wrapPositions.isEmpty {
         try visitor.visitPackedSInt64Field(value: _storage._wrapPositions, fieldNumber: 34)
       }
+      if _storage._lifted != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._lifted, fieldNumber: 35)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -836,6 +848,7 @@ nonisolated extension WireColumns: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._wrapUsers != rhs_storage._wrapUsers {return false}
         if _storage._wrapHeaders != rhs_storage._wrapHeaders {return false}
         if _storage._wrapPositions != rhs_storage._wrapPositions {return false}
+        if _storage._lifted != rhs_storage._lifted {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -60,6 +60,28 @@ struct FrameAccountTests {
         #expect(account.total[.covers] == nil)
     }
 
+    @Test("bytes that were lifted out of a body are that item's, and exact", arguments: 0..<10 as Range<UInt64>)
+    func lifted(seed: UInt64) throws {
+        var samples = LiftSamples(seed: seed)
+        var talk = SampleTalk(seed: seed, authors: 3)
+        let items = (samples.all() + talk.mixture(10)).shuffled(using: &talk.random)
+        for runs in [false, true] {
+            let bytes = try FrameCodec.encode(Frame(items: items), runs: runs)
+            let account = try FrameCodec.account(of: bytes)
+            #expect(account.wire == bytes.count)
+            let block = try #require(account.block)
+            for (item, line) in zip(items, account.items) where MessageRow.take(item.body) == nil {
+                let lifted = BodyLifts(item.body).runs
+                let raw = lifted.reduce(0) { $0 + $1.bytes.count }
+                let text = item.body.count - lifted.reduce(0) { $0 + $1.place.count - 1 }
+                let body = try #require(line.columns[.body])
+                // Some counts take a byte or two behind the marker.
+                #expect((0...2 * lifted.count).contains(body.raw - text - raw), "\(body.raw) \(text) \(raw)")
+                #expect(body.wire >= raw && body.wire <= raw + text && block.raw > block.wire)
+            }
+        }
+    }
+
     @Test("bytes that no encoder writes are told apart, and still counted")
     func strange() throws {
         let bytes = try FrameCodec.encode(Self.frame(9))

@@ -35,6 +35,49 @@ struct FrameSizeTests {
         #expect(bytes.count <= 128 + 110, "\(bytes.count - 128) bytes")
     }
 
+    /// Raw bytes of what can be lifted out of an object, how many such texts it has, and the object with them empty.
+    private static func parts(_ item: BatchItem) -> (raw: Int, count: Int, bare: BatchItem) {
+        let runs = BodyLifts(item.body).runs
+        var bare = item
+        for run in runs.reversed() { bare.body.removeSubrange(run.place) }
+        return (runs.reduce(0) { $0 + $1.bytes.count }, runs.count, bare)
+    }
+
+    @Test("the keys, hashes and signatures of an object cost their raw bytes and 24 at most")
+    func keys() throws {
+        var samples = LiftSamples(seed: 40)
+        for item in samples.all() {
+            let (raw, count, bare) = Self.parts(item)
+            let whole = try FrameCodec.encode(Frame(items: [item])).count
+            let rest = try FrameCodec.encode(Frame(items: [bare])).count
+            #expect(whole - rest <= raw + 24, "\(whole - rest - raw) beside \(raw) in \(count) texts")
+        }
+    }
+
+    @Test("those of many objects in one frame cost their raw bytes, and less than a byte for four of them")
+    func manyKeys() throws {
+        var samples = LiftSamples(seed: 41)
+        let items = (0..<12).flatMap { _ in [samples.introduction(), samples.membership(), samples.marker()] }
+            .map { LiftSamples.item($0) }
+        let parts = items.map(Self.parts)
+        let (raw, count) = (parts.reduce(0) { $0 + $1.raw }, parts.reduce(0) { $0 + $1.count })
+        let whole = try FrameCodec.encode(Frame(items: items)).count
+        let rest = try FrameCodec.encode(Frame(items: parts.map(\.bare))).count
+        #expect(whole - rest < raw + count / 4, "\(whole - rest - raw) beside \(raw) in \(count) texts")
+    }
+
+    @Test("the start of an epoch costs at most 59 bytes for each wrap of 48, and 91 for each of 80")
+    func wraps() throws {
+        var samples = LiftSamples(seed: 42)
+        for (wrapped, most) in [(48, 59.0), (80, 91.0)] {
+            let sizes = try [1, 101].map { count in
+                try FrameCodec.encode(Frame(items: [LiftSamples.item(samples.epoch(count, wrapped: wrapped))])).count
+            }
+            let each = Double(sizes[1] - sizes[0]) / 100
+            #expect(each <= most, "\(each) bytes")
+        }
+    }
+
     @Test("100 receipts of one shape cost little more than their hashes")
     func receipts() throws {
         var random = SplitMix(seed: 3)

@@ -113,6 +113,43 @@ struct SecondReadingTests {
         }
     }
 
+    /// Objects of all kinds among messages, and where the seed is odd one whose body has a line break.
+    private static func lifted(_ seed: UInt64) -> [BatchItem] {
+        var samples = LiftSamples(seed: seed + 300)
+        var talk = SampleTalk(seed: seed + 300, authors: 2)
+        let odd = seed % 2 == 0 ? [] : [LiftSamples.item("{\n\"a\":\"\(Base64.encode(talk.random.bytes(32)))\"}")]
+        let strange = (0..<6).map { _ in LiftSamples.item(samples.confusion().body) }
+        return (samples.all() + talk.mixture(12) + odd + strange).shuffled(using: &talk.random)
+    }
+
+    @Test("lifted bodies are read alike")
+    func readLifted() throws {
+        let sent = (0..<12 as Range<UInt64>).map(Self.lifted)
+        let frames = try sent.enumerated().map { seed, items in
+            try FrameCodec.encode(Frame(items: items), runs: seed % 3 == 0)
+        }
+        let answers = try PythonScript.ask(
+            "framewriter.py", frames.map { ["op": "decode", "frame": .string(Base64.encode($0))] })
+        for (bytes, answer) in zip(frames, answers) {
+            #expect(answer == Self.described(try FrameCodec.decode(bytes)))
+        }
+    }
+
+    @Test("what the other one lifts, which is more, is read as what it was told to write", arguments: [true, false])
+    func writtenLifted(lift: Bool) throws {
+        let sent = (0..<12 as Range<UInt64>).map(Self.lifted)
+        let answers = try PythonScript.ask(
+            "framewriter.py",
+            sent.map { ["op": "encode", "items": .array(Self.described($0)), "lift": .bool(lift)] })
+        for (seed, (items, answer)) in zip(sent, answers).enumerated() {
+            let bytes = try #require(answer["frame"]?.string.flatMap(Base64.decode), "\(answer.canonicalText)")
+            #expect(try FrameCodec.decode(bytes) == Frame(items: items))
+            let wire = try WireFrame(serializedBytes: bytes)
+            let columns = try WireColumns(serializedBytes: WireBytes.array(wire.columns))
+            #expect(columns.lifted == (lift && seed % 2 == 0 ? 1 : 0))
+        }
+    }
+
     @Test("what the other one says of beginnings is read alike")
     func partials() throws {
         let beginnings = (0..<8).map { [UInt8](repeating: UInt8($0), count: 64 + $0 * 500) }
@@ -144,7 +181,8 @@ struct SecondReadingTests {
         var frames: [[UInt8]] = []
         var samples: [(wire: WireFrame, columns: WireColumns)] = []
         for seed in 0..<8 as Range<UInt64> {
-            let bytes = try FrameCodec.encode(Self.frame(seed), runs: seed % 2 == 0)
+            let items = seed % 4 == 3 ? Self.lifted(seed - 1) : Self.frame(seed).items
+            let bytes = try FrameCodec.encode(Frame(floor: seed, items: items), runs: seed % 2 == 0)
             let wire = try WireFrame(serializedBytes: bytes)
             let packed = WireBytes.array(wire.packedColumns)
             let columns = packed.isEmpty ? WireBytes.array(wire.columns) : try Primer.decompress(packed)
@@ -190,13 +228,21 @@ struct SecondReadingTests {
         let signed: [WritableKeyPath<WireColumns, [Int64]>] = [
             \.times, \.ages, \.sequences, \.positions, \.wrapPositions,
         ]
-        switch random.below(28) {
+        switch random.below(30) {
         case let index where index < numbers.count: bend(&columns[keyPath: numbers[index]], &random)
         case 21...22: bend(&columns[keyPath: signed[random.below(5)]], &random)
         case 23: bend(&columns.lifetimes, &random)
         case 24: columns.signatures = UInt32(random.below(3))
         case 25: columns.authors.append("a7f3k9m2.mallory")
-        case 26: if !columns.forms.isEmpty { columns.forms[0].metadata = random.below(2) == 0 ? "[]" : "{\"a\":1}" }
+        case 26: columns.lifted = UInt32(random.below(3))
+        case 27:
+            // Another marker, or a marker where there was none.
+            var bodies = WireBytes.array(columns.bodies)
+            guard !bodies.isEmpty else { return }
+            let markers = bodies.indices.filter { bodies[$0] < LiftMarker.end }
+            bodies[markers.randomElement(using: &random) ?? random.below(bodies.count)] = UInt8(random.below(33))
+            columns.bodies = WireBytes.make(bodies)
+        case 28: if !columns.forms.isEmpty { columns.forms[0].metadata = random.below(2) == 0 ? "[]" : "{\"a\":1}" }
         default: if !columns.conversations.isEmpty { columns.conversations[0].node = "." }
         }
     }

@@ -94,6 +94,33 @@ struct WorkedExampleTests {
         #expect(try opened.read(with: [1: first.contexts]).items.map(\.body) == [items[1].body])
     }
 
+    @Test("a frame with lifted bodies")
+    func lifted() throws {
+        let objects: [JSONObject] = [
+            [
+                "at": "2026-11-21T10:30:00.123Z", "channel": "#general", "channel_node": "a7f3k9m2",
+                "device": "abcdefgh", "type": "read_marker", "upto": .string(Base64.encode((0..<32).map { UInt8($0) })),
+                "user_id": "a7f3k9m2.alice",
+            ],
+            [
+                "at": "2026-11-21T10:30:00.123Z", "from": "b4n8p2x7.bob/aaaaaaaa",
+                "items": .string(Base64.encode((0x60..<0xA6).map { UInt8($0) })), "state": "delivered",
+                "to": "a7f3k9m2.alice/abcdefgh", "type": "receipt",
+            ],
+        ]
+        for object in objects { try expectInDocument(object.canonicalText, "object") }
+        let kinds: [BatchItem.Kind] = [.object, .receipt]
+        let items = zip(objects, kinds).map { LiftSamples.item($0, $1) }
+        let bytes = try FrameCodec.encode(Frame(items: items))
+        let wire = try WireFrame(serializedBytes: bytes)
+        let columns = try Primer.decompress(WireBytes.array(wire.packedColumns))
+        try expectInDocument(Hex.encode(columns), "columns")
+        try expectInDocument(Hex.encode(WireBytes.array(wire.opaque)), "opaque")
+        try expectInDocument(Hex.encode(bytes), "frame of \(bytes.count) bytes")
+        #expect(try WireColumns(serializedBytes: columns).lifted == 1)
+        #expect(try FrameCodec.decode(bytes).items == items)
+    }
+
     @Test("what a loose frame says of the beginning of a frame, that of section 4.6")
     func partial() throws {
         let sealed = try #require(

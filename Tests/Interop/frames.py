@@ -2,24 +2,28 @@
 
 import hashlib
 import json
+import re
 import struct
 from pathlib import Path
 
 import brotli
 
-from document import b32, b64, jcs, message_hash, without
+from document import b32, b64, jcs, leb128, message_hash, without
 
 PRIMER = Path(__file__).resolve().parents[2] / "dictionaries" / "envelope.prefix"
 LIFETIME, INTEGER_MAX = 2_592_000_000, 2 ** 53 - 1
 FRAME_MAX, ITEMS_MAX, RANGES_MAX, COLUMNS_MAX = 65_471, 1_024, 1_024, 1_114_112
 BODIES_MAX, BODY_MAX, MESSAGE_MAX = 1_048_576, 131_072, 98_303
+# Bytes of base64 that a marker 0x01, 0x02 … in a body stands for; behind the marker OTHER a varint says it.
+LIFTED, OTHER = (10, 12, 16, 20, 24, 30, 32, 37, 40, 48, 56, 64, 72, 80, 96, 128, 1088, 1184), 0x1F
+MARKER = re.compile(rb"[\x00-\x1f]")
 SPAN = 32  # messages under one signature
 REACH = 128  # numbers that a frame may go back for a context
 TIMES = (-62_167_219_200_000, 253_402_300_799_999)  # years 0000 and 9999
 
 # Fields of `Columns`: numbers, numbers with a sign, byte strings, texts, messages. Other fields are ignored.
 PLAIN = (1, 7, 8, 9, 12, 13, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29,
-         30, 31, 32, 33)
+         30, 31, 32, 33, 35)
 SIGNED = (2, 3, 10, 11, 34)
 
 
@@ -202,8 +206,8 @@ class Reader:
         self.columns = {tag: [] for tag in PLAIN + SIGNED + (4, 5, 6, 23)}
         self.opaque, self.bodies = opaque, b""
         for tag, value in wire(columns):
-            if tag == 26:
-                self.columns[26] = [value]
+            if tag in (26, 35):
+                self.columns[tag] = [value]
             elif tag in PLAIN or tag in SIGNED:
                 self.columns[tag] += [unzigzag(one) if tag in SIGNED else one for one in packed(value)]
             elif tag == 14:
@@ -229,7 +233,8 @@ class Reader:
 
     def items(self):
         self.signatures = self.columns[26][0] if self.columns[26] else 0
-        need(self.signatures <= 1, "of another version")
+        self.lifted = self.columns[35][0] if self.columns[35] else 0
+        need(self.signatures <= 1 and self.lifted <= 1, "of another version")
         need(all(back < self.at and back <= REACH for back in self.columns[27] if back), "a context cannot be there")
         kinds = runs(self.columns[1], 2, ITEMS_MAX)
         classes = runs(self.columns[25], 3, len(kinds))
@@ -254,6 +259,9 @@ class Reader:
                 size = self.next(13)
                 need(size <= len(self.bodies), "bodies are too short")
                 body, self.bodies = self.bodies[:size], self.bodies[size:]
+                if self.lifted:
+                    body = self.expanded(body)
+                    size = len(body)
                 lifetime, priority = LIFETIME, 3 if kind == 1 else 0
             need(0 < size <= (MESSAGE_MAX if kind < 2 else BODY_MAX), "size")
             total += size
@@ -265,13 +273,31 @@ class Reader:
                 "lifetime": given - 1 if given else lifetime, "class": (priority + offset) % 8})
         self.prove()
         for tag, column in self.columns.items():
-            if tag not in (1, 20, 21, 22, 25, 26):
+            if tag not in (1, 20, 21, 22, 25, 26, 35):
                 need(self.used[tag] >= len(column), f"column {tag} is not used up")
         need(not self.opaque and not self.bodies, "bytes are left over")
         for item in found:
             if item["kind"] == 0:
                 item["kind"], item["body"] = 1, jcs(item["body"])
         return found
+
+    def expanded(self, text):
+        """A body with the base64 that was lifted out of it."""
+        found, begin = [], 0
+        for marker in MARKER.finditer(text):
+            if marker.start() < begin:
+                continue  # a byte of the varint before
+            found.append(text[begin:marker.start()])
+            code, begin = marker[0][0], marker.end()
+            count = LIFTED[code - 1] if 1 <= code <= len(LIFTED) else 0
+            if code == OTHER:
+                count, rest = number(text[begin:begin + 10])
+                digits = leb128(count)
+                need(text[begin:begin + 10] == digits + rest, "a longer varint than needed")
+                begin += len(digits)
+            need(count > 0, "no marker")
+            found.append(b64(self.take(count)).encode())
+        return b"".join(found) + text[begin:]
 
     def message(self, created):
         index = len(self.messages)

@@ -6,10 +6,14 @@ As a script it answers one JSON object a line: {"op": "decode", "frame"} and {"o
 import base64
 import hashlib
 import json
+import re
 import struct
 
 from document import b64, jcs, leb128, message_hash, raw
-from frames import LIFETIME, PLAIN, SIGNED, Table, Wrong, decode, timestamp, usual_class
+from frames import LIFETIME, LIFTED, OTHER, PLAIN, SIGNED, Table, Wrong, decode, timestamp, usual_class
+
+# What may be base64 in a body, be it a word or the name of a member: any of it may be lifted.
+BASE64 = re.compile(rb'(?<=[":])[A-Za-z0-9+/]{2,}={0,2}(?=")')
 
 
 def zigzag(value):
@@ -29,9 +33,12 @@ def field(tag, value):
     return leb128(tag << 3 | 2) + leb128(len(value)) + value if value else b""
 
 
-def encode(items, floor=0, more=False, acknowledgements=(), partials=()):
-    """A frame of items as `decode` gives them; what is a message goes into columns."""
-    writer = Writer()
+def encode(items, floor=0, more=False, acknowledgements=(), partials=(), lift=False):
+    """A frame of items as `decode` gives them; what is a message goes into columns.
+
+    With `lift` all that can be is lifted out of the other bodies, unless one of them has bytes that look like markers.
+    """
+    writer = Writer(lift and all(byte >= 0x20 for item in items for byte in item["body"]))
     for item in items:
         writer.add(item)
     told = b"".join(acknowledgement(*one) for one in acknowledgements)
@@ -72,7 +79,8 @@ class Writing(Table):
 class Writer:
     """Messages in columns, everything else verbatim; all columns in the clear."""
 
-    def __init__(self):
+    def __init__(self, lift):
+        self.lift = lift
         self.values = {tag: [] for tag in PLAIN + SIGNED}
         self.tables = {4: [], 5: [], 6: [], 23: []}
         self.opaque = self.bodies = b""
@@ -99,11 +107,23 @@ class Writer:
             lifetime, priority = message.get("lifetime", LIFETIME), usual_class(message)
         else:
             self.put(1, item["kind"] | 1 << 2)
-            self.put(13, len(item["body"]))
-            self.bodies += item["body"]
+            text = BASE64.sub(self.lifted, item["body"]) if self.lift else item["body"]
+            self.put(13, len(text))
+            self.bodies += text
             lifetime, priority = LIFETIME, 3 if item["kind"] == 1 else 0
         self.put(24, 0 if item["lifetime"] == lifetime else item["lifetime"] + 1)
         self.put(25, (item["class"] - priority) % 8 | 1 << 3)
+
+    def lifted(self, match):
+        """The marker in the place of base64, whose bytes go to `opaque`; other text stays."""
+        try:
+            data = raw(match[0])
+        except ValueError:
+            return match[0]
+        if b64(data).encode() != match[0]:
+            return match[0]
+        self.opaque += data
+        return bytes([LIFTED.index(len(data)) + 1]) if len(data) in LIFTED else bytes([OTHER]) + leb128(len(data))
 
     def message(self, message):
         chain, device = self.chain(message)
@@ -217,7 +237,7 @@ class Writer:
         # An entry of a table stands there even if it is empty.
         for tag, entries in self.tables.items():
             found += b"".join(leb128(tag << 3 | 2) + leb128(len(one)) + one for one in entries)
-        return found + field(14, self.bodies)
+        return found + field(14, self.bodies) + field(35, int(self.lift))
 
 
 # Of the frames of each sender that came with a number.
@@ -242,7 +262,7 @@ def write(request):
     partials = [
         (struct.pack(">I", one["incarnation"]), one["number"], raw(one["beginning"]))
         for one in request.get("partials", [])]
-    return {"frame": b64(encode(items, request.get("floor", 0), partials=partials))}
+    return {"frame": b64(encode(items, request.get("floor", 0), partials=partials, lift=request.get("lift", False)))}
 
 
 if __name__ == "__main__":
