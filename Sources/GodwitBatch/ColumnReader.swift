@@ -264,7 +264,13 @@ struct ColumnReader {
 
     /// A body that does not come in columns. Its size is checked before what was lifted out of it is put back.
     private mutating func verbatimBody(kind: BatchItem.Kind) throws(ProtocolError) -> [UInt8] {
-        let text = try bodies.take(Int(bodyLengths.next()))
+        let length = Int(bodyLengths.next())
+        if length == 0, kind == .object {
+            let body = try EpochKeyRow.body { count throws(ProtocolError) in try take(count, .body) }
+            try checkSize(body.count, kind: kind)
+            return body
+        }
+        let text = try bodies.take(length)
         tally?.noteColumn(text.count, .body)
         guard wire.lifted == 1 else {
             try checkSize(text.count, kind: kind)

@@ -48,6 +48,9 @@ struct ColumnWriter {
         priorities.append(UInt32((item.item.priority.rawValue - item.usual.priority.rawValue) & 7))
         if let row = item.row, let message = item.message {
             append(row, message)
+        } else if let keyRow = item.keyRow {
+            columns.bodyLengths.append(0)
+            opaque += keyRow
         } else {
             let count = bodies.count
             lifting.write(item, text: &bodies, opaque: &opaque)

@@ -7,7 +7,9 @@ struct PreparedItem: Sendable {
     let row: MessageRow?
     /// The message; only with `row`.
     let message: Message?
-    /// What can be lifted out of a verbatim body; nil for a message in columns.
+    /// The bytes of an object that goes as such.
+    let keyRow: [UInt8]?
+    /// What can be lifted out of a verbatim body; nil for what goes in columns.
     let lifts: BodyLifts?
     /// What the receiver assumes when the frame says nothing.
     let usual: UsualCourse
@@ -25,12 +27,13 @@ struct PreparedItem: Sendable {
         if item.kind == .message, let (row, message) = MessageRow.take(item.body), message.timestamp == item.created {
             self.row = row
             self.message = message
-            lifts = nil
+            (lifts, keyRow) = (nil, nil)
             usual = UsualCourse(row)
         } else {
             row = nil
             message = nil
-            lifts = BodyLifts(item.body)
+            keyRow = item.kind == .object ? EpochKeyRow.bytes(of: item.body) : nil
+            lifts = keyRow == nil ? BodyLifts(item.body) : nil
             usual = UsualCourse(item.kind)
         }
     }

@@ -133,6 +133,15 @@ struct LiftSamples {
     }
 
     /// One of each.
+    mutating func epochKey() -> JSONObject {
+        let models = JSONValue.array((0..<random.below(3)).map { .integer(Int64($0 + 1)) })
+        let key: JSONObject = [
+            "type": "epoch_key", "key_id": .string(Base32.encode(random.bytes(10))),
+            "device": .string(Base32.encode(random.bytes(5))), "key": .string(Base64.encode(random.bytes(80))),
+        ]
+        return models.array?.isEmpty == true ? key : key.setting("models", models)
+    }
+
     mutating func all() -> [BatchItem] {
         [
             introduction(), membership(), epoch(1), epoch(15), epoch(3, wrapped: 80), command(), lookupResult(),

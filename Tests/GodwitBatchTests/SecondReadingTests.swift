@@ -119,7 +119,8 @@ struct SecondReadingTests {
         var talk = SampleTalk(seed: seed + 300, authors: 2)
         let odd = seed % 2 == 0 ? [] : [LiftSamples.item("{\n\"a\":\"\(Base64.encode(talk.random.bytes(32)))\"}")]
         let strange = (0..<6).map { _ in LiftSamples.item(samples.confusion().body) }
-        return (samples.all() + talk.mixture(12) + odd + strange).shuffled(using: &talk.random)
+        let keys = (0..<3).map { _ in LiftSamples.item(samples.epochKey()) }
+        return (samples.all() + keys + talk.mixture(12) + odd + strange).shuffled(using: &talk.random)
     }
 
     @Test("lifted bodies are read alike")

@@ -133,8 +133,10 @@ actor Hub {
                 push(epoch.keepingWraps { Party.device($0.userID, $0.device) == member }, to: member)
             }
         case .epochKey(let key):
-            introduce([source.user].compactMap { $0 }, to: key.to.party)
-            push(key.object, to: key.to.party)
+            for case .device(let user, let device) in publications.keys where device == key.device {
+                introduce([source.user].compactMap { $0 }, to: .device(user, device))
+                push(key.object, to: .device(user, device))
+            }
         case .lookup(let lookup): try answer(lookup)
         case .receipt(let receipt): push(receipt.object, to: receipt.to, kind: .receipt)
         case .deletion(let deletion):

@@ -113,10 +113,11 @@ struct DocumentExamplesTests {
             Issue.record("the key is read as one")
             return
         }
-        #expect(key.version == membership.version && key.to.party == membership.joined.first?.party)
+        let joiner = try #require(membership.joined.first)
+        #expect(key.keyID == Array(membership.joinHash.prefix(10)) && key.device == joiner.device)
         #expect(key.object == (try document.example("epoch-key")))
         let (secret, name) = (try secret(), try EpochName(membership.joinHash))
-        let recipient = EpochWrap.Recipient(user: key.to.user, device: key.to.device)
+        let recipient = EpochWrap.Recipient(user: joiner.userID, device: joiner.device)
         let sealed = try EpochWrap.seal(
             secret, epoch: name, ephemeral: ExampleKey.agreement(0x43), from: ExampleKey.agreement(0x05),
             for: recipient, signedPreKey: ExampleKey.agreement(0x17).publicKey,

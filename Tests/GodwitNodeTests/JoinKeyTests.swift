@@ -1,3 +1,6 @@
+import Foundation
+import GRDB
+import GodwitBatch
 import GodwitCrypto
 import GodwitProtocol
 import Testing
@@ -31,8 +34,7 @@ struct JoinKeyTests {
 
     private static func key(for joiner: Asker, of change: Membership, filled: UInt8 = 7) -> JSONObject {
         EpochKey(
-            channel: change.channel, version: change.version,
-            to: DeviceAddress(user: joiner.person.id, device: joiner.person.device),
+            keyID: Array(change.joinHash.prefix(EpochKey.idCount)), device: joiner.person.device,
             key: [UInt8](repeating: filled, count: EpochKey.keyCount), models: [1]
         ).object
     }
@@ -132,7 +134,7 @@ struct JoinKeyTests {
             try await alice.client.command(
                 "submit", ["object": .object(Self.key(for: carol, of: change, filled: 8))])
             #expect(carol.client.outbox.objects("epoch_key") == [key])
-            let unknown = Self.key(for: bob, of: change).setting("version", 99)
+            let unknown = Self.key(for: bob, of: change).setting("key_id", "aaaaaaaaaaaaaaaa")
             let error = try await refusal { try await alice.client.command("submit", ["object": .object(unknown)]) }
             #expect(error.code == .channelNotFound)
         }
@@ -155,8 +157,7 @@ struct JoinKeyTests {
             #expect(change.sponsor == alice.person.party && change.change.predecessor == name)
             func key(_ person: Person, _ change: Membership) -> JSONObject {
                 EpochKey(
-                    channel: change.channel, version: change.version,
-                    to: DeviceAddress(user: person.id, device: person.device),
+                    keyID: Array(change.joinHash.prefix(EpochKey.idCount)), device: person.device,
                     key: [UInt8](repeating: 7, count: EpochKey.keyCount)
                 ).object
             }
@@ -176,11 +177,28 @@ struct JoinKeyTests {
             try await eventually("carol's key") { c.outbox.objects("epoch_key") == [near] }
             #expect(try await other.queue(for: .node(one.id)).allSatisfy { $0["type"]?.string != "epoch_key" })
             #expect(alice.client.outbox.objects("epoch").count == 1 && c.outbox.objects("epoch").isEmpty)
-            // One of a change that has not come is held.
-            let early = near.setting("version", .integer(second.version + 1))
-            await #expect(throws: MembershipUnknown.self) {
-                try await other.node.core.write { try $0.dispatch(ProtocolObject(early), from: .node(one.id)) }
+            // One of a change that has not come is held, and goes when it has.
+            let (dora, d) = (try await other.enrol("dora"))
+            try await d.channel("join_channel", "#general", by: dora, at: one.id)
+            try await one.settle(with: other)
+            try await eventually("dora's change") { !d.outbox.objects("membership").isEmpty }
+            let third = try Membership(d.outbox.objects("membership")[0])
+            let early = key(dora, third)
+            try await other.node.core.write { transaction in
+                try transaction.run("UPDATE node_epoch SET name = NULL WHERE membership = ?", [third.version])
+                let item = BatchItem(
+                    kind: .object, body: early.canonicalBytes(), created: transaction.now, priority: .control)
+                try transaction.take(item, from: bob.person.party)
             }
+            #expect(try await other.count("node_held") == 1 && d.outbox.objects("epoch_key").isEmpty)
+            try await other.node.core.write { transaction in
+                try transaction.run(
+                    "UPDATE node_epoch SET name = ? WHERE membership = ?", [Data(third.joinHash), third.version])
+                transaction.arrived.append(.change(Array(third.joinHash.prefix(EpochKey.idCount))))
+                try transaction.takeUpHeld()
+            }
+            try await eventually("dora's key") { d.outbox.objects("epoch_key") == [early] }
+            #expect(try await other.count("node_held") == 0)
         }
     }
 }

@@ -39,7 +39,7 @@ extension Sample {
 
     static var epochKey: JSONObject {
         [
-            "type": "epoch_key", "channel": "#general", "channel_node": "a7f3k9m2", "version": 2, "to": party(bob, 2),
+            "type": "epoch_key", "key_id": "na342hl5nk7kx4ws", "device": device(2),
             "key": .string(Base64.encode(bytes(7, 80))), "models": [1],
         ]
     }

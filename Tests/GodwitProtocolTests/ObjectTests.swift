@@ -41,7 +41,7 @@ struct ObjectTests {
                 "created", "signature", "wraps.ephemeral", "wraps.for",
             ]
         ),
-        (Sample.epochKey, ["channel", "channel_node", "version", "to", "key"]),
+        (Sample.epochKey, ["key_id", "device", "key"]),
         (Sample.lookup, ["user_id", "requesting_node", "requester", "at"]),
         (
             Sample.lookupResult,
@@ -74,7 +74,9 @@ struct ObjectTests {
         (Sample.following, WrongMember("models", [0])),
         (Sample.epochKey, WrongMember("key", .string(Base64.encode(Sample.bytes(7, 79))))),
         (Sample.epochKey, WrongMember("key", .string(Base64.encode(Sample.bytes(7, 81))))),
-        (Sample.epochKey, WrongMember("to", "a7f3k9m2")), (Sample.epochKey, WrongMember("models", [1, 1])),
+        (Sample.epochKey, WrongMember("key_id", "na342hl5nk7kx4")),
+        (Sample.epochKey, WrongMember("key_id", "NA342HL5NK7KX4WS")),
+        (Sample.epochKey, WrongMember("device", "a7f3k9m")), (Sample.epochKey, WrongMember("models", [1, 1])),
         (Sample.members(), WrongMember("members", ["a7f3k9m2"])), (Sample.members(), WrongMember("members", [1])),
         (Sample.epoch(), WrongMember("wraps", 1)), (Sample.epoch(), WrongMember("predecessor", "AAAA")),
         (Sample.epoch(), WrongMember("created", "2025-09-06T10:30:00Z")),

@@ -364,14 +364,14 @@ class Client(Exchanges):
             key = wrap_key([(ephemeral, pre_key), (ephemeral, key_bytes("x25519", entry["agreement_key"])),
                             (self.agreement, pre_key)], epoch.name, user, device, b"DCP1:epoch-key")
             self.pending_epochs.append({
-                "type": "epoch_key", "channel": membership["channel"], "channel_node": membership["channel_node"],
-                "version": membership["version"], "to": f"{user}/{device}",
+                "type": "epoch_key", "key_id": epoch.key_id, "device": device,
                 "key": b64(public(ephemeral) + ChaCha20Poly1305(key).encrypt(bytes(12), epoch.secret, epoch.name))})
 
     def take_epoch_key(self, value):
-        assert value["to"] == f"{self.user}/{self.device}"
-        state = self.state(value)
-        membership = state["memberships"][value["version"]]
+        assert value["device"] == self.device
+        state, membership = next(
+            (state, change) for state in self.channels.values() for change in state["memberships"].values()
+            if b32(join_hash(change)[:10]) == value["key_id"])
         name, sealed = join_hash(membership), raw(value["key"])
         user, device = membership["sponsor"].split("/")
         ephemeral, sponsor = sealed[:32], key_bytes("x25519", self.users[user][1][device]["agreement_key"])

@@ -259,9 +259,11 @@ class Reader:
                 size = self.next(13)
                 need(size <= len(self.bodies), "bodies are too short")
                 body, self.bodies = self.bodies[:size], self.bodies[size:]
-                if self.lifted:
+                if size == 0 and kind == 2:
+                    body = self.epoch_key()
+                elif self.lifted:
                     body = self.expanded(body)
-                    size = len(body)
+                size = len(body)
                 lifetime, priority = LIFETIME, 3 if kind == 1 else 0
             need(0 < size <= (MESSAGE_MAX if kind < 2 else BODY_MAX), "size")
             total += size
@@ -280,6 +282,14 @@ class Reader:
             if item["kind"] == 0:
                 item["kind"], item["body"] = 1, jcs(item["body"])
         return found
+
+    def epoch_key(self):
+        """An object that came as bytes only."""
+        key_id, device = b32(self.take(10)), b32(self.take(5))
+        models = list(self.take(self.take(1)[0]))
+        need(models == sorted(set(models)) and len(models) <= 16 and all(1 <= one <= 127 for one in models), "models")
+        value = {"type": "epoch_key", "key_id": key_id, "device": device, "key": b64(self.take(80))}
+        return jcs({**value, "models": models} if models else value)
 
     def expanded(self, text):
         """A body with the base64 that was lifted out of it."""

@@ -233,7 +233,8 @@ class Writer:
     def columns(self):
         for tag, indices in self.given.items():
             self.values[tag] = [one - before - 1 for before, one in zip([-1] + indices, indices)]
-        found = b"".join(field(tag, values) for tag, values in self.values.items() if any(values))
+        # Zeros at an end go without saying, but not in a list of places.
+        found = b"".join(field(tag, values) for tag, values in self.values.items() if any(values) or tag in self.given)
         # An entry of a table stands there even if it is empty.
         for tag, entries in self.tables.items():
             found += b"".join(leb128(tag << 3 | 2) + leb128(len(one)) + one for one in entries)

@@ -159,7 +159,7 @@ def main():
     ephemeral = Agreement(0x43)
     join_key = hkdf(ephemeral.with_(bob.pre.public) + ephemeral.with_(bob.agreement.public)
                     + alice.agreement.with_(bob.pre.public), b"", for_bob(b"DCP1:epoch-key", name), 32)
-    epoch_key = {"type": "epoch_key", **channel, "version": 2, "to": bob.party, "key": b64(
+    epoch_key = {"type": "epoch_key", "key_id": b32(name[:10]), "device": bob.id, "key": b64(
         ephemeral.public + ChaCha20Poly1305(join_key).encrypt(bytes(12), secret, name))}
 
     # One that starts by time after it.

@@ -10,7 +10,9 @@ enum Awaited: Hashable {
     case channel(ChannelID)
     /// One change of a channel's membership.
     case membership(ChannelID, Int64)
-    /// The starting object of an epoch, by its name.
+    /// A change with which somebody has joined, by the key id of the epoch that it starts.
+    case change([UInt8])
+    /// What starts an epoch, by its name.
     case epoch([UInt8])
     /// The first message of a session, by the session's id.
     case session(String)
@@ -25,6 +27,7 @@ enum Awaited: Hashable {
         case .user(let user): "contact:" + user.text
         case .channel(let channel): "channel:" + channel.text
         case .membership(let channel, let version): "membership:" + channel.text + " \(version)"
+        case .change(let keyID): "change:" + Base64.encode(keyID)
         case .epoch(let name): "epoch:" + Base64.encode(name)
         case .session(let id): "session:" + id
         case .bodyKey(let hash): "key:" + hash.base64

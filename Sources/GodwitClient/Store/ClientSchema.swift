@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 13) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 14) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -44,7 +44,17 @@ enum ClientSchema {
         registerReentry(in: &migrator)
         guard version > 12 else { return }
         registerFileSearch(in: &migrator)
+        guard version > 13 else { return }
+        migrator.registerMigration("client joins") { database in
+            for statement in joins { try database.execute(sql: statement) }
+        }
     }
+
+    /// `epoch`: name of the epoch that the change starts, where it follows from another.
+    private static let joins = [
+        "ALTER TABLE client_membership ADD COLUMN epoch BLOB CHECK (length(epoch) = 32)",
+        "CREATE INDEX client_membership_epoch ON client_membership (epoch) WHERE epoch IS NOT NULL",
+    ]
 
     /// What a message is about: `relates` is the first 10 bytes of the other's hash. A hole is a message that was taken
     /// back; those of `client_hole` before they came.

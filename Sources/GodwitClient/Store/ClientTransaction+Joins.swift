@@ -56,18 +56,19 @@ extension ClientTransaction {
 
     /// The secret of the epoch with which this device has joined.
     func take(_ key: EpochKey) throws {
-        guard key.to.party == context.party, let channel = try channel(key.channel), channel.state != .invited else {
-            throw Rejected(.misdirected, "A key for another device, or of a channel not joined here, arrived.")
+        guard key.device == context.device else {
+            throw Rejected(.misdirected, "The key of an epoch for another device arrived here.")
         }
-        guard channel.state != .left else { return }
-        guard let membership = try membership(key.version, of: channel) else {
-            // A change from before the list of members does not come any more.
-            guard key.version >= channel.listed else { return }
-            throw Waiting(.membership(channel.id, key.version))
-        }
-        guard membership.change.predecessor != nil, case .device(let user, let device)? = membership.sponsor else {
-            throw Rejected(.epochMismatch, "A key arrived for an epoch that does not follow from another.")
-        }
+        guard
+            let row = try row(
+                """
+                SELECT c.*, m.body FROM client_membership m JOIN client_channel c ON c.channel = m.channel
+                WHERE m.epoch BETWEEN ? AND ?
+                """, [Data(key.keyID), Data(key.lastName)])
+        else { throw Waiting(.change(key.keyID)) }
+        let channel = try KnownChannel(row)
+        let membership = try Self.stored { try Membership(JSONObject.parse(row.blob("body"))) }
+        guard case .device(let user, let device)? = membership.sponsor else { return }
         guard try epoch(membership.joinHash) == nil else { return }
         guard let sponsor = try authorDevice(user, device) else { throw Waiting(.device(user, device)) }
         guard let secret = try open(key, epoch: EpochName(membership.joinHash), from: sponsor) else {
@@ -113,8 +114,8 @@ extension ClientTransaction {
                 signedPreKey: AgreementPublicKey(joiner.preKey.key), identity: AgreementPublicKey(known.agreementKey))
             try enqueue(
                 EpochKey(
-                    channel: channel.id, version: membership.version,
-                    to: DeviceAddress(user: joiner.userID, device: joiner.device), key: key, models: epoch.models
+                    keyID: Array(epoch.name.prefix(EpochKey.idCount)), device: joiner.device, key: key,
+                    models: epoch.models
                 ).object)
         }
         return true
@@ -148,8 +149,8 @@ extension ClientTransaction {
 
     /// A key expired before the home node took it: another one is made.
     func handOutAgain(_ key: EpochKey) throws {
-        guard let channel = try channel(key.channel) else { return }
         try run(
-            "UPDATE client_membership SET has_duty = 1 WHERE channel = ? AND version = ?", [channel.row, key.version])
+            "UPDATE client_membership SET has_duty = 1 WHERE epoch BETWEEN ? AND ?",
+            [Data(key.keyID), Data(key.lastName)])
     }
 }

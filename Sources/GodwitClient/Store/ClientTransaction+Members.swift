@@ -66,13 +66,17 @@ extension ClientTransaction {
         }
         try run(
             """
-            INSERT OR IGNORE INTO client_membership (channel, version, body, has_duty) VALUES (?, ?, ?, ?)
+            INSERT OR IGNORE INTO client_membership (channel, version, body, has_duty, epoch) VALUES (?, ?, ?, ?, ?)
             """,
             [
                 channel.row, version, Data(membership.object.canonicalBytes()), membership.sponsor == context.party,
+                membership.change.predecessor.map { _ in Data(membership.joinHash) },
             ])
         if database.changesCount > 0 { try note(membership, in: channel.id) }
         arrived += [.membership(channel.id, version), .channel(channel.id)]
+        if membership.change.predecessor != nil {
+            arrived.append(.change(Array(membership.joinHash.prefix(EpochKey.idCount))))
+        }
         try followJoin(membership)
     }
 

@@ -151,6 +151,8 @@ struct CommandDesk: Sendable {
                 let item = BatchItem(
                     kind: .object, body: object.object.canonicalBytes(), created: transaction.now, priority: .control)
                 try transaction.postpone(item, from: party, until: unknown)
+            } catch is ChangeUnknown {
+                throw ProtocolError(.channelNotFound, "The key belongs to no change of a channel that is known here.")
             } catch is AuthorUnknown {
                 throw ProtocolError(
                     .userNotFound, "The device is not listed here.", hint: "Send publish_keys first.")

@@ -41,6 +41,10 @@ enum NodeSchema {
         registerProfiles(in: &migrator)
         registerUserMoves(in: &migrator)
         migrator.registerMigration("node holes") { try relaxHoles(in: $0) }
+        migrator.registerMigration("node joins") { database in
+            // Keys of joiners name their epoch.
+            try database.execute(sql: "CREATE INDEX node_epoch_name ON node_epoch (name) WHERE name IS NOT NULL")
+        }
     }
 
     /// For what is asked with each connection and each account that ends.

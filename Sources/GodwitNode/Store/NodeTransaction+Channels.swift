@@ -65,6 +65,7 @@ extension NodeTransaction {
         // Members have the epoch of a join with the change itself.
         guard membership.change.predecessor != nil else { return }
         try noteEpoch(membership.joinHash, of: membership.version, in: channel)
+        arrived.append(.change(Array(membership.joinHash.prefix(EpochKey.idCount))))
     }
 
     /// The epoch of a version is there. One that comes later than that of a later version is followed by none.

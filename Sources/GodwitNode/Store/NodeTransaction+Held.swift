@@ -9,6 +9,8 @@ enum Arrived {
     case user(UserID)
     /// A change of a channel's membership, or a list of its members.
     case version(ChannelID, Int64)
+    /// The change that starts an epoch, by its key id.
+    case change([UInt8])
 }
 
 /// Items that cannot be judged yet: their author was not introduced, or a change of membership is missing.
@@ -61,6 +63,9 @@ extension NodeTransaction {
         switch arrived {
         case .user(let user):
             return try rows("SELECT * FROM node_held WHERE waits_for = ? ORDER BY held", [user.text])
+        case .change(let keyID):
+            return try rows(
+                "SELECT * FROM node_held WHERE waits_for = ? ORDER BY held", [ChangeUnknown(keyID: keyID).key])
         case .version(let channel, let version):
             // "/" is followed by "0", so this is the range of all texts that begin with the key and a slash.
             let found = try rows(

@@ -23,6 +23,8 @@ extension NodeTransaction {
             try hold(item, from: source, until: unknown.user.text)
         } catch let unknown as MembershipUnknown {
             try postpone(item, from: source, until: unknown)
+        } catch let unknown as ChangeUnknown {
+            try hold(item, from: source, until: unknown.key)
         } catch let banned as AuthorBanned {
             try holdForModerator(banned, from: source, age: item.age)
         } catch is AuthorUnknown {

@@ -2,46 +2,45 @@ import FoundationEssentials
 import GRDB
 import GodwitProtocol
 
+/// The change with which a joiner came is not known here.
+struct ChangeUnknown: Error {
+    /// Of the epoch that it starts.
+    var keyID: [UInt8]
+
+    var key: String { "change:" + Base32.encode(keyID) }
+}
+
 /// Secrets of epochs on their way from a change's sponsor to those who joined with it (D-14).
 extension NodeTransaction {
-    /// - Throws: `MembershipUnknown` where the change of a channel of another node has not come yet; `ProtocolError` 1002
-    ///   unless it comes from the change's sponsor, 2002, 3000.
+    /// - Throws: `ChangeUnknown`; `ProtocolError` 1002 unless it comes from the change's sponsor.
     func accept(_ key: EpochKey, from peer: Party) throws {
-        let isOwn = key.channel.node == context.id
-        let known = try channel(key.channel)
-        guard let channel = known, key.version <= channel.version else {
-            // Only who is of the channel gets it asked for.
-            guard !isOwn, key.to.user.node == context.id || known != nil else {
-                throw ProtocolError.unknown(key.channel)
-            }
-            throw MembershipUnknown(channel: key.channel, version: key.version, needsList: known == nil)
-        }
         guard
             let row = try row(
-                "SELECT sponsor FROM node_epoch WHERE channel = ? AND membership = ?", [channel.row, key.version]),
+                """
+                SELECT c.*, e.sponsor FROM node_epoch e JOIN node_channel c ON c.channel = e.channel
+                WHERE e.name BETWEEN ? AND ?
+                """, [Data(key.keyID), Data(key.lastName)]),
             case .device(let user, let device) = try Party(row["sponsor"] as String)
+        else { throw ChangeUnknown(keyID: key.keyID) }
+        let channel = try KnownChannel(row)
+        let isOwn = channel.id.node == context.id
+        guard peer == .device(user, device) || peer == .node(user.node) || !isOwn && peer == .node(channel.id.node)
         else {
-            // The members came as a list: the joiner cannot use it either, and asks again.
-            guard isOwn || key.version > channel.listed else { return }
-            throw ProtocolError(.channelNotFound, "The key belongs to no membership known here.")
-        }
-        let isFromHub = !isOwn && peer == .node(key.channel.node)
-        guard isFromHub || peer == .device(user, device) || peer == .node(user.node) else {
             throw ProtocolError(.insufficientPermissions, "The key of an epoch comes from the change's sponsor.")
         }
         // Whoever has gone meanwhile needs none, and who cannot be reached asks again: nobody has to be told.
-        guard try isMember(key.to, of: channel) else { return }
-        let next: Party
-        do { next = try hop(towards: key.to, via: key.channel.node) } catch let error as ProtocolError
-            where !error.isOfStore
-        { return }
-        guard next != peer else { return }
-        try route(key.object, to: next, about: [user])
-    }
-
-    private func isMember(_ device: DeviceAddress, of channel: KnownChannel) throws -> Bool {
-        try row(
-            "SELECT 1 FROM node_member WHERE channel = ? AND user = ? AND device = ?",
-            [channel.row, device.user.text, device.device.text]) != nil
+        for member in try members(of: channel) where member.device == key.device {
+            // The channel's node has sent the change ahead; on another way the key could overtake it.
+            let next: Party =
+                member.user.node == context.id
+                ? member.party : .node(isOwn ? member.user.node : channel.id.node)
+            guard next != peer else { continue }
+            if case .node(let node) = next {
+                do { try requirePeer(node) } catch let error as ProtocolError where !error.isOfStore { continue }
+            } else if try listed([next]).isEmpty {
+                continue
+            }
+            try route(key.object, to: next, about: [user])
+        }
     }
 }

@@ -153,7 +153,7 @@ extension NodeTransaction {
     }
 
     /// Over the channel's node where the device's node is no peer.
-    func hop(towards device: DeviceAddress, via hub: NodeID?) throws -> Party {
+    private func hop(towards device: DeviceAddress, via hub: NodeID?) throws -> Party {
         do {
             return try listedHop(towards: device)
         } catch let error as ProtocolError where error.code == .nodeUnreachable {

@@ -1,29 +1,37 @@
 /// The secret of an epoch that a join has started, for one of the joiners: from the sponsor that the change names, and to
 /// nobody else (docs/protocol.md §7; D-14). It is not signed: only the two devices can make what it holds.
+///
+/// It names no more than it has to: whoever has the change knows the channel, and to whom the device belongs.
 public struct EpochKey: Sendable, Hashable {
     /// Bytes of `key`: an X25519 key of this object alone (32), and the secret under it (48).
     public static let keyCount = 80
-    public var channel: ChannelID
-    /// Version of the change with which the joiner came.
-    public var version: Int64
-    public var to: DeviceAddress
+    /// Bytes of `keyID`.
+    public static let idCount = 10
+    /// The first bytes of the epoch's name, as in messages.
+    public var keyID: [UInt8]
+    /// Names of epochs with that key id lie from `keyID` to this.
+    public var lastName: [UInt8] { keyID + [UInt8](repeating: 0xFF, count: 32 - Self.idCount) }
+    /// A member's device.
+    public var device: DeviceID
     public var key: [UInt8]
     /// Phrase models that every device of the epoch can read (D-9).
     public var models: Set<UInt8>
 
-    public init(channel: ChannelID, version: Int64, to: DeviceAddress, key: [UInt8], models: Set<UInt8> = []) {
-        self.channel = channel
-        self.version = version
-        self.to = to
+    public init(keyID: [UInt8], device: DeviceID, key: [UInt8], models: Set<UInt8> = []) {
+        self.keyID = keyID
+        self.device = device
         self.key = key
         self.models = models
     }
 
-    init(_ object: JSONObject) throws(ProtocolError) {
+    public init(_ object: JSONObject) throws(ProtocolError) {
         let fields = ObjectReader(object, what: "epoch key")
-        channel = ChannelID(name: try fields.channelName("channel"), node: try fields.nodeID("channel_node"))
-        version = try fields.integer("version", in: 1...JSONValue.integerMax)
-        to = try DeviceAddress(fields, "to")
+        try fields.expect(type: "epoch_key")
+        guard let keyID = Base32.decode(try fields.string("key_id")), keyID.count == Self.idCount else {
+            throw .malformed("An epoch is named by 16 characters of base32.", member: "key_id")
+        }
+        self.keyID = keyID
+        device = try fields.deviceID("device")
         key = try fields.base64("key")
         guard key.count == Self.keyCount else { throw .malformed("An epoch key has 80 bytes.", member: "key") }
         models = try fields.models("models")
@@ -31,8 +39,8 @@ public struct EpochKey: Sendable, Hashable {
 
     public var object: JSONObject {
         var object: JSONObject = [
-            "type": "epoch_key", "channel": .string(channel.name.text), "channel_node": .string(channel.node.text),
-            "version": .integer(version), "to": .string(to.text), "key": .string(Base64.encode(key)),
+            "type": "epoch_key", "key_id": .string(Base32.encode(keyID)), "device": .string(device.text),
+            "key": .string(Base64.encode(key)),
         ]
         if !models.isEmpty { object["models"] = .array(models.sorted().map { .integer(Int64($0)) }) }
         return object

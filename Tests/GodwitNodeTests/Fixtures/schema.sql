@@ -352,6 +352,7 @@ CREATE INDEX node_ban_ends ON node_ban (ends) WHERE ends IS NOT NULL;
 CREATE INDEX node_block_blocked ON node_block (blocked);
 CREATE INDEX node_departure_departed ON node_departure (channel, departed);
 CREATE INDEX node_departure_user ON node_departure (user);
+CREATE INDEX node_epoch_name ON node_epoch (name) WHERE name IS NOT NULL;
 CREATE INDEX node_held_ends ON node_held (ends);
 CREATE INDEX node_held_waits ON node_held (waits_for);
 CREATE INDEX node_member_user ON node_member (user, channel);
