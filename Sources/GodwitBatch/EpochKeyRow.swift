@@ -8,9 +8,13 @@ enum EpochKeyRow {
     /// Longest body that is looked at.
     private static let bodyMax = 512
 
+    /// How the JCS form ends: of most objects no more is looked at.
+    private static let ending = Array(#","type":"epoch_key"}"#.utf8)
+
     /// The bytes; nil for another object, and for one that would not come back as it is.
     static func bytes(of body: [UInt8]) -> [UInt8]? {
-        guard body.count <= bodyMax, let object = try? JSONObject.parse(body), let key = try? EpochKey(object),
+        guard body.count <= bodyMax, body.suffix(ending.count).elementsEqual(ending),
+            let object = try? JSONObject.parse(body), let key = try? EpochKey(object),
             let device = Base32.decode(key.device.text), device.count == deviceCount
         else { return nil }
         let bytes = key.keyID + device + [UInt8(key.models.count)] + key.models.sorted() + key.key

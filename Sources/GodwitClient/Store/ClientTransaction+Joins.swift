@@ -144,7 +144,10 @@ extension ClientTransaction {
             ]
         ).map { row in
             try Self.stored { Joiner(preKey: try SignedPreKey(JSONObject.parse(row.blob("pre_key")))) }
-        }.filter { !asking.contains($0.party) }
+        }.filter { joiner in
+            // One that is not known yet keeps nobody else waiting.
+            try !asking.contains(joiner.party) && device(joiner.userID, joiner.device) != nil
+        }
     }
 
     /// A key expired before the home node took it: another one is made.

@@ -29,11 +29,14 @@ extension NodeTransaction {
             throw ProtocolError(.insufficientPermissions, "The key of an epoch comes from the change's sponsor.")
         }
         // Whoever has gone meanwhile needs none, and who cannot be reached asks again: nobody has to be told.
-        for member in try members(of: channel) where member.device == key.device {
+        for row in try rows(
+            "SELECT user FROM node_member WHERE channel = ? AND device = ?", [channel.row, key.device.text])
+        {
+            let member = try UserID(row["user"] as String)
             // The channel's node has sent the change ahead; on another way the key could overtake it.
             let next: Party =
-                member.user.node == context.id
-                ? member.party : .node(isOwn ? member.user.node : channel.id.node)
+                member.node == context.id
+                ? .device(member, key.device) : .node(isOwn ? member.node : channel.id.node)
             guard next != peer else { continue }
             if case .node(let node) = next {
                 do { try requirePeer(node) } catch let error as ProtocolError where !error.isOfStore { continue }
