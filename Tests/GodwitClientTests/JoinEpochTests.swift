@@ -54,6 +54,29 @@ struct JoinEpochTests {
         }
     }
 
+    @Test("a key that comes after this device has left is dropped in the end, and warned of to nobody")
+    func leftMeanwhile() async throws {
+        let scene = try await DepartureTests.scene(["ines", "olena"])
+        let key = try #require(
+            try await scene.hub.log.first { item in
+                guard item.kind == .object, case .epochKey = try ProtocolObject(parsing: item.body) else {
+                    return false
+                }
+                return true
+            })
+        let olena = scene.devices[1]
+        try await scene.hub.remove(olena, from: scene.id, sponsor: scene.devices[0])
+        try await scene.hub.settle(scene.devices)
+        let codes = try await olena.codes()
+        try await olena.deliver([key])
+        #expect(try await olena.status().pending == 1)
+        scene.hub.time.advance(ClientTransaction.pendingTime)
+        try await olena.prepareContact()
+        #expect(try await olena.status().pending == 0)
+        #expect(try await olena.codes() == codes)
+        withExtendedLifetime(scene.scratches) {}
+    }
+
     /// Three members, of whom the last has not got the epoch that started by time, and one who joined after it and wrote.
     private static func late() async throws -> (room: RotationTests.Room, late: [BatchItem], joiner: Device, Scratch) {
         let room = try await RotationTests.Room.make(3)

@@ -34,7 +34,7 @@ extension ClientTransaction {
     /// Takes up the joins that were waiting for an epoch.
     func followJoins(after origin: EpochOrigin, in channel: KnownChannel) throws {
         for row in try rows(
-            "SELECT body FROM client_membership WHERE channel = ? AND version > ? ORDER BY version",
+            "SELECT body FROM client_membership WHERE channel = ? AND version > ? AND epoch NOT NULL ORDER BY version",
             [channel.row, origin.membership])
         {
             let membership = try Self.stored { try Membership(JSONObject.parse(row.blob("body"))) }

@@ -108,6 +108,9 @@ extension ClientTransaction {
 
     /// Drops what has waited longer than messages live.
     func expirePending() throws {
+        // A key of a channel that this device has left, or of a change that never came: it has asked again, or needs none.
+        try run(
+            "DELETE FROM client_pending WHERE came <= ? AND waits_for GLOB 'change:*'", [try age() - Self.pendingTime])
         for row in try rows(
             "SELECT author, count(*) AS n FROM client_pending WHERE came <= ? GROUP BY author ORDER BY author",
             [try age() - Self.pendingTime])
