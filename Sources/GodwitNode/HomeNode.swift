@@ -156,7 +156,7 @@ public final class HomeNode: Sendable {
         let gate = core.gate
         let works: [@Sendable (NodeTransaction) throws -> Void] = [
             { _ = try $0.expireAccounts() }, { try $0.repeatQuestions() }, { try $0.endSanctions() },
-            { try $0.restartEpochs() },
+            { try $0.restartEpochs() }, { try $0.forgetStruck() },
             { transaction in
                 transaction.gate = gate
                 try transaction.takeUpLookups()

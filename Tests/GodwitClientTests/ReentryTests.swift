@@ -86,6 +86,41 @@ struct ReentryTests {
     }
 
     @Test(
+        "what was asked for before leaving and refused since comes without a word; unasked it is one in a first stay",
+        arguments: [true, false])
+    func unasked(hasLeft: Bool) async throws {
+        let (hub, id, devices, scratches) = try await room(["ines", "olena", "rafiq"])
+        let (olena, rafiq) = (devices[1], devices[2])
+        for device in devices.dropFirst() { try await device.joinChannel(id) }
+        try await hub.settle(devices)
+        try await olena.send(text: "kept", to: .channel(id))
+        try await hub.settle([devices[0], olena])
+        _ = await hub.drain(rafiq.party)
+        try await olena.send(text: "last", to: .channel(id))
+        try await hub.settle(devices)
+        hub.time.advance(ClientTransaction.wantPatience)
+        try await rafiq.prepareContact()
+        if hasLeft {
+            try await hub.collect(from: rafiq)
+            try await hub.remove(rafiq, from: id, sponsor: devices[0])
+            try await hub.settle([devices[0], rafiq])
+            try await rafiq.joinChannel(id)
+            try await hub.settle([devices[0], rafiq])
+        }
+        // As a refusal of the request leaves it.
+        for change in [
+            "DELETE FROM client_want", "DELETE FROM client_message WHERE lost IS NOT NULL",
+            "UPDATE client_message SET gap = 0, starts = 1, shown = 1 WHERE shown IS NULL OR gap = 1",
+        ] { try await rafiq.execute(change) }
+        let shown = try await rafiq.texts()
+        try await hub.settle(devices)
+        #expect(try await olena.number("SELECT count(*) FROM client_reseal WHERE times = 1") == 1)
+        #expect(try await rafiq.codes().contains(.misdirected) == !hasLeft)
+        #expect(try await rafiq.texts() == shown)
+        withExtendedLifetime(scratches) {}
+    }
+
+    @Test(
         "an author that was taken out seals again for those who were members before, back in or not (D-3)",
         arguments: [true, false])
     func sealsAgain(isBack: Bool) async throws {

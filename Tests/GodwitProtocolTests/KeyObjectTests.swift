@@ -50,6 +50,42 @@ struct KeyObjectTests {
         #expect(refusal { () throws(ProtocolError) in try DeviceList(Sample.deviceList(17)) } != nil)
     }
 
+    static let revokedWrong: [JSONValue] = [
+        [], "x", [1], [.object(Sample.revoked(20)), .object(Sample.revoked(20))],
+        [.object(Sample.revoked(1))], [.object(Sample.revoked(20).omitting(["signing_key"]))],
+        [.object(Sample.revoked(20).setting("agreement_key", Sample.ed25519(20)))],
+    ]
+
+    @Test("a revoked device has its keys and is named once, beside those that are listed", arguments: revokedWrong)
+    func revoked(wrong: JSONValue) throws {
+        let list = try DeviceList(Sample.deviceList(2).setting("revoked", [.object(Sample.revoked(20))]))
+        #expect(list.devices.count == 2 && list.revoked.map(\.device.text) == [Sample.device(20).string])
+        #expect(list.revoked.map(\.agreementKey) == [Sample.bytes(1020)])
+        let error = refusal { () throws(ProtocolError) in
+            try DeviceList(Sample.deviceList(2).setting("revoked", wrong))
+        }
+        #expect(error?.code == .invalidMessageFormat)
+    }
+
+    @Test("16 revoked devices are accepted, 17 are refused; of more the newest are named")
+    func revokedLimit() throws {
+        func list(_ count: Int) throws(ProtocolError) -> DeviceList {
+            try DeviceList(
+                Sample.deviceList(16).setting(
+                    "revoked", .array((20..<20 + count).map { .object(Sample.revoked($0)) })))
+        }
+        let full = try list(16)
+        #expect(full.revoked.count == 16)
+        #expect(refusal { () throws(ProtocolError) in try list(17) } != nil)
+        let next = full.revoked(keeping: full.revoked, lacking: Array(full.devices.dropFirst(2)))
+        #expect(next.map(\.device) == full.revoked.dropFirst(2).map(\.device) + full.devices.prefix(2).map(\.device))
+        #expect(next.map(\.signingKey).suffix(2) == [Sample.bytes(1), Sample.bytes(2)])
+        #expect(try next.map { try RevokedDevice($0.object) } == next)
+        // One that is listed again is revoked no more.
+        let back = full.revoked(keeping: next, lacking: full.devices)
+        #expect(back == Array(next.prefix(14)))
+    }
+
     @Test("pre-keys have ids from 1 to 2^32 − 1")
     func preKeys() throws {
         #expect(try SignedPreKey(Sample.preKey().setting("id", 4_294_967_295)).id == .max)

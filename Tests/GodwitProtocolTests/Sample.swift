@@ -58,6 +58,10 @@ enum Sample {
         ]
     }
 
+    static func revoked(_ seed: Int) -> JSONObject {
+        ["signing_key": ed25519(seed), "agreement_key": x25519(seed + 1000)]
+    }
+
     static func deviceList(_ count: Int = 1, user: String = alice) -> JSONObject {
         [
             "user_id": .string(user), "version": 1, "issued": .string(time), "signature": signature,

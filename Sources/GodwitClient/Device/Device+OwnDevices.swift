@@ -55,16 +55,19 @@ extension Device {
         }
         try KeyChecks.verify(current, signedBy: identity.publicKey)
         try await store.write { transaction in
-            let known = try transaction.ownDeviceList().version
-            let list = try DeviceList(
-                key.signed(
-                    [
-                        "user_id": .string(identity.userID.text),
-                        "version": .integer(max(known, current.version) + 1),
-                        "issued": .string(transaction.now.description),
-                        "devices": .array(devices.map { .object($0.object) }),
-                    ], purpose: .deviceList))
-            try transaction.introduce(identity.userID, publicKey: identity.publicKey, list: list)
+            let known = try transaction.ownDeviceList()
+            var list: JSONObject = [
+                "user_id": .string(identity.userID.text),
+                "version": .integer(max(known.version, current.version) + 1),
+                "issued": .string(transaction.now.description),
+                "devices": .array(devices.map { .object($0.object) }),
+            ]
+            let revoked = try current.revoked(
+                keeping: transaction.revokedStill(in: current, since: known), lacking: devices)
+            if !revoked.isEmpty { list["revoked"] = .array(revoked.map { .object($0.object) }) }
+            try transaction.introduce(
+                identity.userID, publicKey: identity.publicKey,
+                list: try DeviceList(key.signed(list, purpose: .deviceList)))
         }
         return try await publication()
     }

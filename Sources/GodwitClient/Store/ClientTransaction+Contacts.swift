@@ -35,20 +35,6 @@ extension ClientTransaction {
         }
     }
 
-    /// Lets go of devices that were struck from lists, with their sessions, when nothing of theirs is under way any more.
-    func forgetStruck() throws {
-        for row in try rows(
-            "DELETE FROM client_struck WHERE struck <= ? RETURNING user, device", [try age() - Self.epochKept])
-        {
-            let names: StatementArguments = [row["user"] as String, row["device"] as String]
-            // One that came back has sessions like any other.
-            guard try self.row("SELECT 1 FROM client_device WHERE user = ? AND device = ?", names) == nil else {
-                continue
-            }
-            try run("DELETE FROM client_session WHERE user = ? AND device = ?", names)
-        }
-    }
-
     /// Whether a device list of the user is known.
     func isKnown(_ user: UserID) throws -> Bool {
         try row("SELECT 1 FROM client_contact WHERE user = ?", [user.text]) != nil
@@ -58,7 +44,7 @@ extension ClientTransaction {
     ///
     /// - Throws: `Rejected` `.keyChanged` for another key than the pinned one, `ProtocolError` 1000 for a bad signature.
     func introduce(_ user: UserID, publicKey: [UInt8], list: DeviceList) throws {
-        let known = try row("SELECT public_key, version FROM client_contact WHERE user = ?", [user.text])
+        let known = try row("SELECT public_key, version, list FROM client_contact WHERE user = ?", [user.text])
         if let known, known.blob("public_key") != publicKey {
             // A list that the other key has not signed is nothing that could be accepted.
             let isSigned = (try? KeyChecks.verify(list, signedBy: publicKey)) != nil
@@ -75,12 +61,10 @@ extension ClientTransaction {
             ON CONFLICT (user) DO UPDATE SET list = excluded.list, version = excluded.version
             """,
             [user.text, Data(publicKey), Data(list.object.canonicalBytes()), list.version])
-        try run(
-            """
-            INSERT OR REPLACE INTO client_struck (user, device, signing_key, agreement_key, models, kem, struck)
-            SELECT user, device, signing_key, agreement_key, models, kem, ? FROM client_device
-            WHERE user = ? AND device NOT IN (SELECT value FROM json_each(?))
-            """, [try age(), user.text, JSONValue.array(list.devices.map { .string($0.device.text) }).canonicalText])
+        let before = try known.map { known in
+            try Self.stored { try DeviceList(JSONObject.parse(known.blob("list"))) }
+        }
+        try noteStruck(by: list, after: before)
         try run("DELETE FROM client_device WHERE user = ?", [user.text])
         for entry in list.devices {
             try run(

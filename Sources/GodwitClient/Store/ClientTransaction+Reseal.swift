@@ -332,6 +332,8 @@ extension ClientTransaction {
         // Of a run only the last was named: the others are those that its chain lacks. A new device of a user does not
         // know what it could ask for, so in a direct conversation the author may begin.
         guard try row != nil || wanted != nil || origin.isDirect || lacks(origin, of: user, id) else {
+            // It asked in an earlier stay, and was told since that this is not for it.
+            if try hasLeft(origin.conversation) { return }
             throw Rejected(.misdirected, "A message was sealed again that nobody had asked for.")
         }
         try place(hash, origin, content, of: resealed.from)
@@ -361,6 +363,15 @@ extension ClientTransaction {
         case .channel(let channel): if try self.channel(channel) != nil { return }
         }
         throw Rejected(.misdirected, "A message was sealed again for a conversation that its author is not in.")
+    }
+
+    /// Whether a stay of this device in a channel has ended.
+    private func hasLeft(_ conversation: Conversation) throws -> Bool {
+        guard case .channel(let id) = conversation, let channel = try channel(id) else { return false }
+        return try row(
+            """
+            SELECT 1 FROM client_member WHERE channel = ? AND user = ? AND device = ? AND until IS NOT NULL LIMIT 1
+            """, [channel.row, context.user.text, context.device.text]) != nil
     }
 
     private func lacks(_ origin: Origin, of user: UserID, _ id: DeviceID) throws -> Bool {

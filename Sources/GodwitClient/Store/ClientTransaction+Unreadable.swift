@@ -181,4 +181,28 @@ extension ClientTransaction {
             try askAgain(for: channel)
         }
     }
+
+    /// Users whose lists are asked for in one contact.
+    private static let authorsMax = 4
+
+    /// A list with the device of something's author has not come, and nothing brings it any more: its user's home node is
+    /// asked, and again where the question or its answer was lost (`lookupPatience`).
+    func lookForAuthors() throws {
+        for row in try rows(
+            """
+            SELECT user FROM (
+              SELECT substr(waits_for, 8, instr(waits_for, '/') - 8) AS user, min(pending) AS first FROM client_pending
+              WHERE waits_for GLOB 'device:*' AND came <= ? GROUP BY user)
+            WHERE user NOT IN (SELECT user FROM client_lookup) ORDER BY first LIMIT ?
+            """, [try age() - patience(Self.epochPatience), Self.authorsMax])
+        {
+            let user = try Self.stored { try UserID(row["user"] as String) }
+            do {
+                try inSavepoint { try self.lookUp(user, refresh: true) }
+            } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+                // Asked once there is room. A contact, which makes room, must not fail for it.
+                return
+            }
+        }
+    }
 }

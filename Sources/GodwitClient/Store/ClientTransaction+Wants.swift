@@ -170,6 +170,7 @@ extension ClientTransaction {
         try noteWaiting()
         try noteWaitingResealed()
         try noteStuckEpochs()
+        try lookForAuthors()
         try noteEarlier()
         try giveUp()
     }

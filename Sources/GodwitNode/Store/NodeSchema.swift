@@ -45,6 +45,9 @@ enum NodeSchema {
             // Keys of joiners name their epoch.
             try database.execute(sql: "CREATE INDEX node_epoch_name ON node_epoch (name) WHERE name IS NOT NULL")
         }
+        migrator.registerMigration("node struck") { database in
+            for change in struck { try database.execute(sql: change) }
+        }
     }
 
     /// For what is asked with each connection and each account that ends.

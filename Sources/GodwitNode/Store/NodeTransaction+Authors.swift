@@ -21,8 +21,8 @@ struct Delivery {
 extension NodeTransaction {
     /// Asked for every message, so all in one look.
     ///
-    /// - Throws: `AuthorUnknown` where the device is not listed.
-    func author(of message: Message) throws -> MessageAuthor {
+    /// - Throws: `AuthorUnknown` where the device is not listed, nor was it when this came to whoever it comes from.
+    func author(of message: Message, from source: Party, _ arrival: Arrival) throws -> MessageAuthor {
         let statement = try spool.prepared(
             """
             SELECT d.device, CASE WHEN d.device = ?2 THEN d.signing_key END, u.is_local, u.retention
@@ -41,8 +41,13 @@ extension NodeTransaction {
                 author.otherDevices.append(try DeviceID(row.text(0)))
             }
         }
-        guard let key else { throw AuthorUnknown(user: message.author) }
-        author.signingKey = key
+        author.signingKey = try key ?? struckKey(of: message, from: source, arrival)
         return author
+    }
+
+    private func struckKey(of message: Message, from source: Party, _ arrival: Arrival) throws -> [UInt8] {
+        // It was judged here before it was held.
+        if case .released = arrival, let key = try struckKey(of: message.author, message.device) { return key }
+        return try authorKey(of: message.author, message.device, from: source, via: message.channelNode)
     }
 }

@@ -13,9 +13,8 @@ extension NodeTransaction {
 
     /// - Throws: `ProtocolError` 1002 where the deleter's role does not allow it, or a message is another's.
     func accept(_ deletion: Deletion, from source: Party) throws {
-        guard let key = try signingKey(of: deletion.userID, deletion.device) else {
-            throw AuthorUnknown(user: deletion.userID)
-        }
+        let hub: NodeID? = if case .channel(let id) = deletion.conversation { id.node } else { nil }
+        let key = try authorKey(of: deletion.userID, deletion.device, from: source, via: hub)
         try KeyChecks.verify(deletion.object, signedBy: key, purpose: .deletion)
         if case .device(let user, let device) = source, user != deletion.userID || device != deletion.device {
             throw ProtocolError(
@@ -57,7 +56,9 @@ extension NodeTransaction {
         if !isJudged, try self.role(of: deletion.userID, in: channel) == nil, try isPrivate(channel) {
             throw ProtocolError.unknown(id)
         }
-        let role = members.first { $0.user == deletion.userID && $0.device == deletion.device }?.role
+        let role =
+            try members.first { $0.user == deletion.userID && $0.device == deletion.device }?.role
+            ?? (wasStruck(deletion.userID, deletion.device, from: channel) ? .member : nil)
         if isJudged {
             _ = try takeBack(deletion, anyAuthor: true)
         } else {

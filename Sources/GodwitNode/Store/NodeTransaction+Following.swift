@@ -54,7 +54,7 @@ extension NodeTransaction {
 
 extension NodeTransaction {
     /// Devices that left their user's list leave the channels of this node (D-14); other nodes learn the list from here.
-    func takeOutOfChannels(_ devices: [DeviceID], of user: UserID) throws {
+    func takeOutOfChannels(_ devices: [DeviceID], of user: UserID, isStriking: Bool = false) throws {
         guard !devices.isEmpty else { return }
         let gone = Set(devices.map(\.text))
         for row in try rows(
@@ -72,6 +72,8 @@ extension NodeTransaction {
             let leaving = try members(of: channel).filter { $0.user == user && gone.contains($0.device.text) }
             guard !leaving.isEmpty else { continue }
             try change(channel.id, by: PlannedChange(leaving: leaving.map(\.party)))
+            guard isStriking, let version = try self.channel(channel.id)?.version else { continue }
+            try noteDeparture(of: leaving, from: channel, at: version, isStriking: true)
         }
     }
 }

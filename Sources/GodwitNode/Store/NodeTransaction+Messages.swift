@@ -36,7 +36,7 @@ extension NodeTransaction {
     func accept(_ message: Message, from source: Party, arrival: Arrival) throws -> Bool {
         // Entries for devices that are not at home here nobody needs any more.
         let message = message.author.node == context.id ? message : message.forParty(.node(context.id))
-        let author = try author(of: message)
+        let author = try author(of: message, from: source, arrival)
         try KeyChecks.verify(message, signedBy: author.signingKey)
         if case .device(let user, let device) = source, user != message.author || device != message.device {
             throw ProtocolError(
@@ -100,14 +100,12 @@ extension NodeTransaction {
     private func channelTargets(
         of message: Message, _ id: ChannelID, from source: Party, _ arrival: Arrival
     ) throws -> [Party] {
-        // What the channel's node sends on has been judged there: if it seems wrong here, a change was missed.
-        let isVouchedFor = id.node != context.id && source == .node(id.node)
         guard let channel = try channel(id) else {
-            if isVouchedFor { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
+            if isVouchedFor(id, by: source) { throw MembershipUnknown(channel: id, version: 1, needsList: true) }
             throw ProtocolError.unknown(id)
         }
         let members = try members(of: channel)
-        let readers = try readers(of: message, among: members, in: channel, isVouchedFor: isVouchedFor, arrival)
+        let readers = try readers(of: message, among: members, in: channel, from: source, arrival)
         try run(
             "UPDATE node_channel SET last_activity = ? WHERE channel = ?", [now.milliseconds, channel.row])
         let own = Party.device(message.author, message.device)
@@ -122,11 +120,17 @@ extension NodeTransaction {
         return targets
     }
 
+    /// What the channel's node sends on has been judged there: if it seems wrong here, a change was missed.
+    private func isVouchedFor(_ id: ChannelID, by source: Party) -> Bool {
+        id.node != context.id && source == .node(id.node)
+    }
+
     /// The members for whom a message is, or why its author may not send it.
     private func readers(
-        of message: Message, among members: [KnownMember], in channel: KnownChannel, isVouchedFor: Bool,
+        of message: Message, among members: [KnownMember], in channel: KnownChannel, from source: Party,
         _ arrival: Arrival
     ) throws -> [KnownMember] {
+        let isVouchedFor = isVouchedFor(channel.id, by: source)
         if case .released(_, let membership) = arrival { return members.filter { $0.joined <= membership } }
         if let author = members.first(where: { $0.user == message.author && $0.device == message.device }) {
             guard isVouchedFor || author.role.may(.sendMessages) else { throw ProtocolError.mayNotSend(in: channel.id) }
@@ -142,6 +146,10 @@ extension NodeTransaction {
         }
         if let stay, arrival != .live, channel.id.node == context.id, try ban(of: message.author, in: channel) != nil {
             throw AuthorBanned(message: message, channel: channel, membership: stay.membership, role: stay.role)
+        }
+        // Its home node took it while the device was listed.
+        if let stay, stay.endedByList, source == .node(message.author.node), stay.role.may(.sendMessages) {
+            return members.filter { $0.joined <= stay.membership }
         }
         // To strangers a private channel does not exist.
         if try role(of: message.author, in: channel) == nil, try isPrivate(channel) {

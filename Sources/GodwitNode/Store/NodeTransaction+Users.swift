@@ -77,19 +77,21 @@ extension NodeTransaction {
             try run(
                 "UPDATE node_user SET device_list = ?, list_version = ? WHERE user = ?", [body, list.version, id.text])
         }
-        try replaceDevices(of: id, by: list, isLocal: known?.isLocal ?? false)
+        try replaceDevices(of: id, by: list, after: known?.deviceList, isLocal: known?.isLocal ?? false)
         if known?.deviceList != nil {
             try spread(list, of: id, publicKey: publicKey, isLocal: known?.isLocal ?? false, from: source)
         }
         arrived.append(.user(id))
     }
 
-    private func replaceDevices(of id: UserID, by list: DeviceList, isLocal: Bool) throws {
-        var gone: [DeviceID] = []
+    private func replaceDevices(
+        of id: UserID, by list: DeviceList, after known: DeviceList?, isLocal: Bool
+    ) throws {
         let before = try devices(of: id)
-        for device in before where !list.devices.contains(where: { $0.device == device }) {
+        let gone = before.filter { device in !list.devices.contains { $0.device == device } }
+        try noteStruck(gone, by: list, after: known)
+        for device in gone {
             try run("DELETE FROM node_device WHERE user = ? AND device = ?", [id.text, device.text])
-            gone.append(device)
         }
         for entry in list.devices {
             try run(
@@ -98,7 +100,7 @@ extension NodeTransaction {
                 ON CONFLICT (user, device) DO UPDATE SET noise_key = excluded.noise_key
                 """, [id.text, entry.device.text, Data(entry.signingKey), Data(entry.noiseKey)])
         }
-        try takeOutOfChannels(gone, of: id)
+        try takeOutOfChannels(gone, of: id, isStriking: true)
         guard isLocal else { return }
         aftermath.keysChanged = true
         for device in gone { try revoke(device, of: id) }

@@ -30,13 +30,8 @@ enum Supersession {
     static func replaces(_ newer: ProtocolObject, _ older: ProtocolObject) -> Bool {
         switch (newer, older) {
         case (.introduction(let newer), .introduction(let older)):
-            // What waits between the two may be by a device that only the older list has.
             newer.publicKey == older.publicKey && newer.deviceList.version > older.deviceList.version
-                && older.deviceList.devices.allSatisfy { old in
-                    newer.deviceList.devices.contains {
-                        $0.device == old.device && $0.signingKey == old.signingKey
-                    }
-                }
+                && Self.tells(newer.deviceList, ofAllIn: older.deviceList)
         case (.receipt(let newer), .receipt(let older)):
             says(newer.state, atLeast: older.state) && Set(newer.items).isSuperset(of: older.items)
         case (.lookup(let newer), .lookup(let older)): newer.requestingNode == older.requestingNode
@@ -47,6 +42,12 @@ enum Supersession {
             newer.publicKey == older.publicKey && newer.at > older.at
         default: false
         }
+    }
+
+    /// What waits between the two may be by a device that only the older list has, or calls revoked.
+    private static func tells(_ newer: DeviceList, ofAllIn older: DeviceList) -> Bool {
+        let known = newer.devices.map(\.device) + newer.revoked.map(\.device)
+        return Set(older.devices.map(\.device) + older.revoked.map(\.device)).isSubset(of: known)
     }
 
     private static func says(_ newer: Receipt.State, atLeast older: Receipt.State) -> Bool {

@@ -50,35 +50,3 @@ public struct DeviceEntry: Hashable, Sendable {
 
     public var party: Party { .device(userID, device) }
 }
-
-/// All devices of a user, versioned. Signed by the user, purpose `device-list`.
-public struct DeviceList: Hashable, Sendable {
-    public static let devicesMax = 16
-    public let object: JSONObject
-    public let userID: UserID
-    public let version: Int64
-    public let devices: [DeviceEntry]
-
-    public init(_ object: JSONObject) throws(ProtocolError) {
-        let fields = ObjectReader(object, what: "device list")
-        userID = try fields.userID("user_id")
-        version = try fields.integer("version", in: 1...JSONValue.integerMax)
-        _ = try fields.canonicalTimestamp("issued")
-        _ = try fields.key("signature", prefix: "ed25519", count: 64)
-        let entries = try fields.array("devices")
-        guard (1...Self.devicesMax).contains(entries.count) else {
-            throw .malformed("A device list has 1 to 16 devices.", member: "devices")
-        }
-        var devices: [DeviceEntry] = []
-        for entry in entries {
-            guard let object = entry.object else { throw .malformed("A device is an object.", member: "devices") }
-            let device = try DeviceEntry(object)
-            guard device.userID == userID, !devices.contains(where: { $0.device == device.device }) else {
-                throw .malformed("A device list has each device of its user once.", member: "devices")
-            }
-            devices.append(device)
-        }
-        self.devices = devices
-        self.object = object
-    }
-}

@@ -68,7 +68,7 @@ CREATE TABLE node_departure (
   device TEXT NOT NULL,
   joined INTEGER NOT NULL,
   departed INTEGER NOT NULL CHECK (departed > joined),
-  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')),
+  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'moderator', 'member', 'restricted')), struck INTEGER NOT NULL DEFAULT 0 CHECK (struck IN (0, 1)),
   PRIMARY KEY (channel, user, device, departed)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_device (
@@ -323,6 +323,13 @@ CREATE TABLE node_session (
   issued INTEGER NOT NULL,
   expires INTEGER NOT NULL
 , session TEXT NOT NULL DEFAULT '', opened INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE TABLE node_struck (
+  user TEXT NOT NULL REFERENCES node_user (user) ON DELETE CASCADE,
+  device TEXT NOT NULL,
+  signing_key BLOB NOT NULL CHECK (length(signing_key) = 32),
+  struck INTEGER NOT NULL,
+  PRIMARY KEY (user, device)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE node_taken_back (
   hash BLOB NOT NULL CHECK (length(hash) = 32),
   user TEXT NOT NULL,

@@ -39,18 +39,29 @@ final class Person: Sendable {
         ]
     }
 
-    /// - Parameter kem: what the entries name as the kind of their KEM.
-    func deviceList(version: Int64 = 1, with others: [Person] = [], kem: String? = nil) -> JSONObject {
+    /// - Parameters:
+    ///   - kem: what the entries name as the kind of their KEM.
+    ///   - revoked: devices that the list calls revoked.
+    func deviceList(
+        version: Int64 = 1, with others: [Person] = [], kem: String? = nil, revoked: [Person] = []
+    ) -> JSONObject {
         let entries = ([self] + others).map { person -> JSONValue in
             var entry = person.entry(of: id)
             if let kem { entry["kem"] = .string(kem) }
             return .object(identityKey.signed(entry, purpose: .device))
         }
-        return identityKey.signed(
+        var list: JSONObject = [
+            "user_id": .string(id.text), "version": .integer(version),
+            "issued": .string(TestTime.start.description), "devices": .array(entries),
+        ]
+        let gone = revoked.map { person -> JSONValue in
             [
-                "user_id": .string(id.text), "version": .integer(version),
-                "issued": .string(TestTime.start.description), "devices": .array(entries),
-            ], purpose: .deviceList)
+                "signing_key": .string(person.deviceKey.publicKey.text),
+                "agreement_key": .string(person.agreementKey.publicKey.text),
+            ]
+        }
+        if !gone.isEmpty { list["revoked"] = .array(gone) }
+        return identityKey.signed(list, purpose: .deviceList)
     }
 
     private func entry(of user: UserID) -> JSONObject {
