@@ -71,9 +71,10 @@ struct Families {
     let layla: [Device]
     let scratches: [Scratch]
 
+    /// - Parameter announcing: each device is announced as it is enrolled; else all together, which takes less time.
     init(
         amina aminaCount: Int = 2, layla laylaCount: Int = 2, time: ManualTime = ManualTime(),
-        link: Profile = .preset(.satellite)
+        link: Profile = .preset(.satellite), announcing: Bool = true
     ) async throws {
         hub = try Hub(time: time)
         aminaKey = try .generate()
@@ -86,8 +87,11 @@ struct Families {
             let first = try await hub.enrol(name, in: scratches[range.lowerBound], key: key, link: link)
             var devices = [first]
             for index in range.dropFirst() {
-                devices.append(try await hub.enrolFurther(first, key: key, in: scratches[index], link: link))
+                devices.append(
+                    try await hub.enrolFurther(
+                        first, key: key, in: scratches[index], announcing: announcing, link: link))
             }
+            if !announcing { try await hub.announce(first.userID) }
             all.append(devices)
         }
         (amina, layla) = (all[0], all[1])

@@ -44,6 +44,28 @@ struct SeveralDevicesTests {
         #expect(Set(message.wraps.map(\.wrapped)).count == 3)
     }
 
+    @Test("keys for more devices than fit beside a message follow it, for each device by itself, unasked (D-13)")
+    func manyDevices() async throws {
+        let families = try await Families(amina: 4, layla: 16, announcing: false)
+        let (author, reader) = (families.amina[0], families.layla[0])
+        // With nobody has the author a session yet, so each key comes with a first contact.
+        try await author.send(text: "for all of you", to: .user(reader.userID))
+        try await families.hub.settle([author])
+        let sent = await families.hub.log.filter { $0.kind == .message }
+        let message = try #require(try sent.map { try Message(parsing: $0.body) }.last { !$0.isAmongOwn })
+        #expect(message.wraps.count < 20)
+        let used = message.wraps.map { $0.object.canonicalBytes().count + 1 }.reduce(1, +)
+        #expect(used <= BodyWrap.bytesMax && used > BodyWrap.bytesMax - 2_048)
+        for device in families.all.dropFirst() {
+            try await device.deliver(await families.hub.drain(device.party))
+            let texts =
+                device.userID == author.userID
+                ? try await families.conversation(on: device) : try await device.texts(from: author.userID)
+            #expect(texts == ["for all of you"])
+            #expect(try await device.codes() == [])
+        }
+    }
+
     @Test("a message that exactly one device reads is encrypted with the session's key itself (D-13)")
     func single() async throws {
         let families = try await Families(amina: 1, layla: 1)

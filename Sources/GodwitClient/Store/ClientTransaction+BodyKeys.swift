@@ -23,7 +23,7 @@ extension ClientTransaction {
                 user: reader.user, device: reader.device, session: session.id, header: sealed.header,
                 nonce: sealed.nonce, wrapped: sealed.ciphertext)
             size += wrap.object.canonicalBytes().count + 1
-            // What does not fit goes without: the device has the message, and can ask for its key.
+            // What does not fit goes without: for these devices the message is sealed again.
             guard size <= BodyWrap.bytesMax else { break }
             try store(session, with: reader.user, reader.device)
             try noteOpening(session, with: reader.user, reader.device, by: message.hash)

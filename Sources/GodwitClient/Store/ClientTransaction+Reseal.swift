@@ -30,6 +30,21 @@ extension ClientTransaction {
             ])
     }
 
+    /// Seals a message again for devices that have not asked for it.
+    func sealAgain(_ hash: [UInt8], for devices: [DeviceAddress]) throws {
+        for device in devices {
+            try run(
+                """
+                INSERT OR IGNORE INTO client_reseal (hash, user, device, number, reason, waits, asked)
+                VALUES (?, ?, ?, 0, ?, 1, ?)
+                """,
+                [
+                    Data(hash), device.user.text, device.device.text, MessageRequest.Reason.noEntry.rawValue,
+                    try age(),
+                ])
+        }
+    }
+
     /// A reader's device cannot open messages of this one, or lacks them.
     func take(_ request: MessageRequest) throws {
         guard request.to.party == context.party else {
@@ -244,20 +259,12 @@ extension ClientTransaction {
             WHERE s.returned = 1 AND o.target = ? AND o.hole IS NULL ORDER BY s.row
             """, [MessageTarget.user(user).description])
         guard !returned.isEmpty else { return }
-        let devices = try rows("SELECT device FROM client_device WHERE user = ?", [user.text])
+        let devices = try rows("SELECT device FROM client_device WHERE user = ?", [user.text]).map { row in
+            try Self.stored { DeviceAddress(user: user, device: try DeviceID(row["device"] as String)) }
+        }
         guard !devices.isEmpty else { return }
         for row in returned {
-            for device in devices {
-                try run(
-                    """
-                    INSERT OR IGNORE INTO client_reseal (hash, user, device, number, reason, waits, asked)
-                    VALUES (?, ?, ?, 0, ?, 1, ?)
-                    """,
-                    [
-                        row["hash"] as Data, user.text, device["device"] as String,
-                        MessageRequest.Reason.noEntry.rawValue, try age(),
-                    ])
-            }
+            try sealAgain(row.blob("hash"), for: devices)
             try run("UPDATE client_sealed SET returned = 0 WHERE hash = ?", [row["hash"] as Data])
             try run(
                 "UPDATE client_outbox SET state = 'at_node', error = NULL WHERE hash = ? AND state = 'refused'",

@@ -28,13 +28,14 @@ extension ClientTransaction {
         )
         for row in waiting {
             let entry = try OutboxEntry(row, home: context.home.id)
-            guard let message = try seal(entry) else { return }
+            guard let (message, left) = try seal(entry) else { return }
             try queue(message, of: entry)
+            try sealAgain(message.hash.bytes, for: left)
         }
     }
 
-    /// Nil while keys are missing.
-    private func seal(_ entry: OutboxEntry) throws -> Message? {
+    /// - Returns: nil while keys are missing; else the devices whose keys did not fit beside the message, too.
+    private func seal(_ entry: OutboxEntry) throws -> (Message, left: [DeviceAddress])? {
         let head = try ownHead(entry.conversation.text)
         var draft = MessageDraft(
             type: MessageType(of: entry.content), author: context.user, device: context.device, target: entry.target,
@@ -50,14 +51,17 @@ extension ClientTransaction {
             draft.epoch = epoch.name
             let content = try pack(
                 entry.content, to: entry.target, created: entry.created, model: commonModel(in: epoch))
-            return try seal(draft, content, epoch: epoch.name, chain)
+            return (try seal(draft, content, epoch: epoch.name, chain), [])
         case .user(let user):
             guard let readers = try readers(of: user) else { return nil }
             let content = try pack(
                 entry.content, to: entry.target, created: entry.created, model: try commonModel(with: user))
             let listed = try otherDevices(of: user).count + otherDevices(of: context.user).count
-            guard listed > 1 else { return try seal(draft, content, for: readers[0]) }
-            return try seal(draft, content, for: readers)
+            guard listed > 1 else { return (try seal(draft, content, for: readers[0]), []) }
+            let message = try seal(draft, content, for: readers)
+            let served = Set(message.wraps.map(\.party))
+            let devices = readers.map { DeviceAddress(user: $0.user, device: $0.device) }
+            return (message, devices.filter { !served.contains($0.party) })
         }
     }
 
