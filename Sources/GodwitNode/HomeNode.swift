@@ -159,7 +159,7 @@ public final class HomeNode: Sendable {
             { try $0.restartEpochs() }, { try $0.forgetStruck() },
             { transaction in
                 transaction.gate = gate
-                try transaction.takeUpLookups()
+                try transaction.takeUpTurns()
             },
         ]
         for work in works {

@@ -9,16 +9,41 @@ final class Gatekeeper: Sendable {
     /// Seconds after which to ask again while the node is being maintained.
     static let maintenancePause: Int64 = 60
 
+    /// Who has asked one kind of question how often.
+    private struct Turns {
+        var users: RateLimiter<UserID>
+        var neighbours: RateLimiter<NodeID>
+        // Apart from those of users at home: a neighbour may name as many users as it likes.
+        var usersElsewhere: RateLimiter<UserID>
+
+        init(_ user: RateLimit, neighbour: RateLimit) {
+            users = RateLimiter(user, keysMax: keysMax)
+            neighbours = RateLimiter(neighbour, keysMax: keysMax)
+            usersElsewhere = RateLimiter(user, keysMax: keysMax)
+        }
+
+        mutating func take(_ question: LimitedQuestion, by user: UserID, from source: Party, at now: Duration) -> Wait?
+        {
+            guard case .node(let node) = source else {
+                return users.take(user, at: now).map { Wait(seconds: $0, limit: question.rawValue) }
+            }
+            if let seconds = neighbours.take(node, at: now) {
+                return Wait(seconds: seconds, limit: question.neighbourLimit)
+            }
+            guard let seconds = usersElsewhere.take(user, at: now) else { return nil }
+            neighbours.giveBack(node, at: now)
+            return Wait(seconds: seconds, limit: question.rawValue)
+        }
+    }
+
     private struct State {
         var login: RateLimiter<SourceAddress?>
         var refusedLogins: RateLimiter<SourceAddress?>
         var requests: RateLimiter<SourceAddress?>
         var commands: RateLimiter<UserID>
         var messages: RateLimiter<UserID>
-        var claims: RateLimiter<UserID>
-        var neighbourClaims: RateLimiter<NodeID>
-        // Apart from those of users at home: a neighbour may name as many users as it likes.
-        var claimsElsewhere: RateLimiter<UserID>
+        var lookups: Turns
+        var messageRequests: Turns
         var passwords: RateLimiter<UserID>
         var forgedFrames: RateLimiter<Bool>
         var isMaintained = false
@@ -29,9 +54,8 @@ final class Gatekeeper: Sendable {
             requests = RateLimiter(limits.requests, keysMax: keysMax)
             commands = RateLimiter(limits.commands, keysMax: keysMax)
             messages = RateLimiter(limits.messages, keysMax: keysMax)
-            claims = RateLimiter(limits.claims, keysMax: keysMax)
-            neighbourClaims = RateLimiter(limits.neighbourClaims, keysMax: keysMax)
-            claimsElsewhere = RateLimiter(limits.claims, keysMax: keysMax)
+            lookups = Turns(limits.claims, neighbour: limits.neighbourClaims)
+            messageRequests = Turns(limits.messageRequests, neighbour: limits.neighbourMessageRequests)
             passwords = RateLimiter(limits.passwords, keysMax: keysMax)
             forgedFrames = RateLimiter(limits.forgedFrames, keysMax: 1)
         }
@@ -94,7 +118,7 @@ final class Gatekeeper: Sendable {
         let now = time.uptime()
         let isClaim = name == "claim_keys" || name == "lookup_user"
         let (wait, claims) = state.withLock { state -> (Int?, Int?) in
-            (state.commands.take(user, at: now), isClaim ? state.claims.take(user, at: now) : nil)
+            (state.commands.take(user, at: now), isClaim ? state.lookups.users.take(user, at: now) : nil)
         }
         try Self.check(wait, "commands")
         try Self.check(claims, "claims")
@@ -110,7 +134,7 @@ final class Gatekeeper: Sendable {
     /// Before a question that takes a one-time pre-key, asked as something else than a command of that name.
     func claim(by user: UserID) throws(ProtocolError) {
         let now = time.uptime()
-        try Self.check(state.withLock { $0.claims.take(user, at: now) }, "claims")
+        try Self.check(state.withLock { $0.lookups.users.take(user, at: now) }, "claims")
     }
 
     /// A limit that something has to wait for.
@@ -126,21 +150,16 @@ final class Gatekeeper: Sendable {
         }
     }
 
-    /// Before a lookup that came in a frame is answered or passed on: it takes from what its user has over sockets, or,
+    /// Before a question that came in a frame is answered or passed on: it takes from what its user has over sockets, or,
     /// from a neighbour, from what that one has and from what its user has there.
     /// - Returns: nil where it may go on.
-    func lookup(by user: UserID, from source: Party) -> Wait? {
+    func turn(for question: LimitedQuestion, by user: UserID, from source: Party) -> Wait? {
         let now = time.uptime()
         return state.withLock { state in
-            guard case .node(let node) = source else {
-                return state.claims.take(user, at: now).map { Wait(seconds: $0, limit: "claims") }
+            switch question {
+            case .lookup: state.lookups.take(question, by: user, from: source, at: now)
+            case .messages: state.messageRequests.take(question, by: user, from: source, at: now)
             }
-            if let seconds = state.neighbourClaims.take(node, at: now) {
-                return Wait(seconds: seconds, limit: "neighbour_claims")
-            }
-            guard let seconds = state.claimsElsewhere.take(user, at: now) else { return nil }
-            state.neighbourClaims.giveBack(node, at: now)
-            return Wait(seconds: seconds, limit: "claims")
         }
     }
 

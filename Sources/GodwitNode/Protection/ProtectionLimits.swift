@@ -17,6 +17,11 @@ public struct ProtectionLimits: Sendable, Hashable {
     public var claims = RateLimit(burst: 60, perSecond: 0.1)
     /// Lookups that a neighbour passes on in its frames, of all its users: whoever asks for many learns who exists.
     public var neighbourClaims = RateLimit(burst: 600, perSecond: 1)
+    /// Requests of a user for messages that a device lacks, which come in frames: one that was away for months asks for
+    /// some in each conversation.
+    public var messageRequests = RateLimit(burst: 300, perSecond: 0.1)
+    /// Those that a neighbour passes on, of all its users.
+    public var neighbourMessageRequests = RateLimit(burst: 3_000, perSecond: 1)
     /// Wrong one-time passwords of a user, who has shown the identity's key already.
     public var passwords = RateLimit(burst: 5, perSecond: 1.0 / 60)
     /// Frames that no known key has sealed, of all who send them: each costs some key agreements.
@@ -28,6 +33,7 @@ public struct ProtectionLimits: Sendable, Hashable {
     static let members: [(name: String, path: any WritableKeyPath<ProtectionLimits, RateLimit> & Sendable)] = [
         ("login", \.login), ("refused_logins", \.refusedLogins), ("requests", \.requests), ("commands", \.commands),
         ("messages", \.messages), ("claims", \.claims), ("neighbour_claims", \.neighbourClaims),
+        ("message_requests", \.messageRequests), ("neighbour_message_requests", \.neighbourMessageRequests),
         ("passwords", \.passwords), ("forged_frames", \.forgedFrames),
     ]
 

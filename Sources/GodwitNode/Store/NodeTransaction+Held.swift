@@ -18,8 +18,8 @@ extension NodeTransaction {
     /// The longest that anything is held, in milliseconds: the longest lifetime of a message.
     private static let heldLifetimeMax: Int64 = 31_536_000_000
 
-    /// Seconds after which a lookup that was pushed out may be asked again.
-    private static let lookupPause = 60
+    /// Seconds after which a question that was pushed out may be asked again.
+    private static let questionPause = 60
 
     /// Keeps an item; beyond the limit the oldest is refused.
     func hold(_ item: BatchItem, from source: Party, until key: String) throws {
@@ -37,12 +37,13 @@ extension NodeTransaction {
         let count = try row("SELECT count(*) AS n FROM node_held")?["n"] as Int64? ?? 0
         guard count > Int64(context.heldMax), let oldest = try row("SELECT * FROM node_held ORDER BY held LIMIT 1")
         else { return }
-        let isLookup = (oldest["waits_for"] as String).hasPrefix(Self.lookupsKey)
+        let waited: String = oldest["waits_for"]
+        let isQuestion = LimitedQuestion.allCases.contains { waited.hasPrefix($0.key) }
         let dropped = try takeOut(oldest, at: uptime)
         try refuse(
             dropped.item, from: dropped.source,
-            because: isLookup
-                ? Gatekeeper.Wait(seconds: Self.lookupPause, limit: "held").error
+            because: isQuestion
+                ? Gatekeeper.Wait(seconds: Self.questionPause, limit: "held").error
                 : ProtocolError(
                     .userNotFound, "What the item needs never came to the reader's node, and too many items wait there."
                 ))

@@ -17,7 +17,7 @@ extension NodeTransaction {
     func attempt(_ item: BatchItem, from source: Party, isAdmitted: Bool = false) throws {
         do {
             try inSavepoint { try self.dispatch(item, from: source, isAdmitted: isAdmitted) }
-        } catch let limited as LookupLimited {
+        } catch let limited as TurnLimited {
             try delay(item, from: source, until: limited)
         } catch let unknown as AuthorUnknown where unknown.user.node != context.id {
             try hold(item, from: source, until: unknown.user.text)

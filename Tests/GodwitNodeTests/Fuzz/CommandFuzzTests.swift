@@ -18,6 +18,7 @@ import Testing
         (limits.login, limits.refusedLogins, limits.requests) = (much, much, much)
         (limits.commands, limits.messages, limits.claims) = (much, much, much)
         (limits.passwords, limits.forgedFrames, limits.neighbourClaims) = (much, much, much)
+        (limits.messageRequests, limits.neighbourMessageRequests) = (much, much)
         return limits
     }
 

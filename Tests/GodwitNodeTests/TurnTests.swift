@@ -8,9 +8,9 @@ import Testing
 
 @testable import GodwitNode
 
-/// Lookups in frames are limited as those over sockets are, and none is lost for it (G-59, ERR-01).
-@Suite("Lookups in frames")
-struct LookupLimitTests {
+/// Questions in frames are limited as those over sockets are, and none is lost for it (G-59, ERR-01).
+@Suite("Questions in frames")
+struct TurnTests {
     private static func limits(claims: Double, neighbour: Double = 600) -> ProtectionLimits {
         var limits = ProtectionLimits()
         limits.claims = RateLimit(burst: claims, perSecond: 0.1)
@@ -75,7 +75,7 @@ struct LookupLimitTests {
                     try transaction.take(item, from: alice.person.party)
                 }
             }
-            #expect(try await Self.waiting(node) == Int(NodeTransaction.waitingLookupsMax))
+            #expect(try await Self.waiting(node) == Int(NodeTransaction.waitingTurnsMax))
             let refusals = try await node.queue(for: alice.person.party).filter { $0["type"]?.string == "refusal" }
             #expect(
                 refusals.map { $0["item"]?.string } == [Base64.encode(SHA256Digest.of(lookups[257].canonicalBytes()))])
@@ -132,7 +132,7 @@ struct LookupLimitTests {
             #expect(Self.results(alice) == 1)
             #expect(try await Self.waiting(other) == 1)
             // Users at home have their own.
-            #expect(other.node.core.gate.lookup(by: bob, from: try Party("\(bob.text)/abcdefgh")) == nil)
+            #expect(other.node.core.gate.turn(for: .lookup, by: bob, from: try Party("\(bob.text)/abcdefgh")) == nil)
         }
     }
 
@@ -141,14 +141,14 @@ struct LookupLimitTests {
         try await Self.across(Self.limits(claims: 1)) { one, other, people, bob in
             let alice = people[0]
             try await other.node.core.write { transaction in
-                for number in 0..<NodeTransaction.waitingLookupsMax {
+                for number in 0..<NodeTransaction.waitingTurnsMax {
                     try transaction.run(
                         """
                         INSERT INTO node_held (waits_for, source, kind, body, created, lifetime, ends)
                         VALUES (?, ?, 1, ?, 0, 1 << 40, 1 << 40)
                         """,
                         [
-                            NodeTransaction.lookupsKey + Party.node(one.id).text, Party.node(one.id).text,
+                            LimitedQuestion.lookup.key + Party.node(one.id).text, Party.node(one.id).text,
                             Data(Self.lookup(bob, by: alice, number + 10).canonicalBytes()),
                         ])
                 }
@@ -163,6 +163,80 @@ struct LookupLimitTests {
             let second = Self.lookup(bob, by: alice, 1)
             #expect(refusal["item"]?.string == Base64.encode(SHA256Digest.of(second.canonicalBytes())))
             #expect(ProtocolError(object: refusal)?.code == .rateLimited)
+        }
+    }
+
+    // MARK: Messages that a reader lacks
+
+    /// bob has sent alice a message; alice's device asks for it so often, in batches.
+    private static func asking(_ count: Int, _ body: (TestNode, Asker) async throws -> Void) async throws {
+        var limits = ProtectionLimits()
+        limits.messageRequests = RateLimit(burst: 1, perSecond: 0.1)
+        try await TestNode.with(limits: limits) { node in
+            let (alice, bob) = (try await node.asker("alice"), try await node.asker("bob"))
+            let message = bob.person.message(to: "@" + alice.person.id.text)
+            _ = try await bob.client.send(message)
+            let hash = try Message(message).hash
+            for number in 1...count {
+                let request = alice.person.request(
+                    .missing, of: bob.person, in: .between(alice.person.id, bob.person.id), [hash],
+                    number: Int64(number))
+                let code = try await alice.ask(request, over: .batch)
+                #expect(code == (number <= NodeTransaction.waitingTurnsMax + 1 ? nil : .rateLimited))
+            }
+            try await body(node, alice)
+        }
+    }
+
+    @Test("requests for messages have a limit of their own, wait for their turn, and are all answered")
+    func messageRequests() async throws {
+        try await Self.asking(3) { node, alice in
+            func state() async throws -> [Int] {
+                let answers = try await node.queue(for: alice.person.party).count {
+                    $0["type"]?.string == "message_answer"
+                }
+                return [answers, try await node.count("node_held WHERE waits_for LIKE 'message_requests/%'")]
+            }
+            #expect(try await state() == [1, 2])
+            // Lookups have theirs.
+            #expect(try await alice.ask(Self.lookup(alice.person.id, by: alice, 0), over: .batch) == nil)
+            #expect(try await Self.answers(alice) == 1)
+            try await node.pass(9_999)
+            #expect(try await state() == [1, 2])
+            try await node.pass(1)
+            #expect(try await state() == [2, 1])
+            try await node.pass(10_000)
+            #expect(try await state() == [3, 0])
+        }
+    }
+
+    @Test("256 requests for messages of a device wait; the next is refused with 3002")
+    func fullOfRequests() async throws {
+        try await Self.asking(258) { node, _ in
+            let waiting = try await node.count("node_held")
+            #expect(waiting == 256)
+        }
+    }
+
+    @Test("a neighbour's users share what it may ask for of messages")
+    func neighbourRequests() async throws {
+        var limits = ProtectionLimits()
+        limits.neighbourMessageRequests = RateLimit(burst: 1, perSecond: 0.1)
+        try await Self.across(limits) { one, other, people, bob in
+            for asker in people.prefix(2) {
+                let request = asker.person.request(
+                    .missing, of: try Person("bob", at: other.id), in: .between(asker.person.id, bob),
+                    [try #require(MessageHash(SHA256Digest.of([1])))])
+                try await asker.client.command("submit", ["object": .object(request)])
+            }
+            try await one.settle(with: other)
+            #expect(try await other.count("node_held WHERE waits_for LIKE 'message_requests/%'") == 1)
+            try await other.pass(10_000)
+            #expect(try await other.count("node_held") == 0)
+            try await one.settle(with: other)
+            try await eventually("both answers") {
+                people.prefix(2).allSatisfy { $0.client.outbox.objects("message_answer").count == 1 }
+            }
         }
     }
 }
