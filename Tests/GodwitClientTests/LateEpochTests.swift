@@ -65,6 +65,53 @@ struct LateEpochTests {
         #expect(try await room.reader.codes() == [])
     }
 
+    @Test(
+        "the key of a message that was read sealed again does not stay, whether message or epoch comes last (E2E-04)",
+        arguments: [true, false])
+    func spent(epochIsLast: Bool) async throws {
+        let room = try await room()
+        let both = [room.author, room.reader]
+        try await room.reader.joinChannel(room.id)
+        try await answer(in: room, text: "zero")
+        let items = await room.hub.drain(room.reader.party)
+        let late = items.filter { key(in: $0) != nil }
+        let message = try #require(items.last { $0.kind == .message })
+        try #require(late.count == 1)
+        try await room.reader.deliver(items.filter { key(in: $0) == nil })
+        room.hub.time.advance(ClientTransaction.wantPatience)
+        try await room.reader.prepareContact()
+        for _ in 0..<3 {
+            for device in both { try await room.hub.collect(from: device) }
+            let answers = await room.hub.drain(room.reader.party).filter { key(in: $0) == nil }
+            try await room.reader.deliver(answers)
+            try await room.author.deliver(await room.hub.drain(room.author.party))
+        }
+        #expect(try await room.reader.inbox().map { $0.late?.reason } == ["no_epoch"])
+        try await room.reader.prepareContact()
+        #expect(try await room.reader.status().pending == 0)
+        if epochIsLast {
+            try await room.reader.deliver(late)
+        } else {
+            try await room.reader.execute("DELETE FROM client_pending")
+            try await room.reader.deliver(late)
+            try await room.reader.deliver([message])
+        }
+        let sealed = try Message(parsing: message.body)
+        let name = try #require(sealed.epoch)
+        let chain = try await room.reader.store.read { transaction in
+            try transaction.chain(name, of: sealed.author, sealed.device)
+        }
+        var stolen = try #require(chain)
+        #expect(throws: CryptoError.keyGone) {
+            try stolen.decrypt(
+                SenderChain.Sealed(nonce: sealed.encryption.nonce, ciphertext: sealed.ciphertext),
+                aad: sealed.associatedData)
+        }
+        #expect(try await room.reader.number("SELECT count(*) FROM client_pending") == 0)
+        #expect(try await room.reader.texts() == ["zero"])
+        #expect(try await room.reader.codes() == [])
+    }
+
     /// Starts of epochs from before the reader came, as some member might have signed them.
     private func pastEpochs(_ count: Int, in room: Room, signedBy key: SigningKey) -> [BatchItem] {
         let context = room.author.store.context

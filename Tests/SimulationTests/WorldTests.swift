@@ -54,6 +54,16 @@ struct WorldTests {
     }
 
     @Test(
+        "so it is where people have several devices, and a message's key goes over a session with each (D-13, E2E-04, E2E-10)",
+        arguments: Seeds.of([10]))
+    func thiefOfOneOfSeveral(_ seed: UInt64) async throws {
+        var plan = WorldPlan()
+        (plan.users, plan.furtherDevices, plan.thefts, plan.direct) = (3, 4, 12, 0.9)
+        let tally = try await run(plan, seed: seed)
+        #expect(tally.thefts == 12 && tally.withstood > 20 && tally.recovered > 0, "\(tally)")
+    }
+
+    @Test(
         "a card that is put back or runs in a second box repeats no key with a nonce, and harms nobody else (D-6, E2E-02)",
         arguments: Seeds.of([6]))
     func copies(_ seed: UInt64) async throws {

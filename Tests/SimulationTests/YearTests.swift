@@ -27,9 +27,11 @@ struct YearTests {
         plan.idle = 15 * WorldPlan.day
         (plan.changes, plan.darknesses, plan.darkFor) = (60, 40, 120 * WorldPlan.day)
         (plan.restarts, plan.clockJumps, plan.sticks) = (60, 20, 40)
+        (plan.thefts, plan.copies) = (24, 4)
         let tally = try await run(plan, seed: seed)
         #expect(tally.written > Int(plan.messages) * 3 / 4 && tally.read > tally.written, "\(tally)")
         #expect(tally.devices >= plan.users + plan.furtherDevices && tally.losses == plan.losses, "\(tally)")
+        #expect(tally.thefts == plan.thefts && tally.withstood > 0 && tally.recovered > 0, "\(tally)")
     }
 }
 
@@ -49,6 +51,7 @@ struct SeasonTests {
         plan.idle = 10 * WorldPlan.day
         (plan.changes, plan.darknesses, plan.darkFor) = (20, 12, 60 * WorldPlan.day)
         (plan.restarts, plan.clockJumps, plan.sticks) = (20, 8, 12)
+        (plan.thefts, plan.copies) = (12, 2)
         let tally = try await run(plan, seed: seed)
         #expect(tally.written > 375 && tally.read > tally.written, "\(tally)")
         for (table, most) in [("spool_item", 0), ("spool_frame", 0), ("client_pending", 200), ("client_lookup", 12)] {

@@ -105,7 +105,7 @@ extension Device {
                   AND user NOT IN (SELECT user FROM client_block)
                 """)
             status.held = try count("client_message WHERE shown IS NULL")
-            status.pending = try count("client_pending")
+            status.pending = try count("client_pending WHERE waits_for NOT GLOB 'spent:*'")
             status.wanted = try count("client_want")
             status.warnings = try count("client_warning")
             status.sessions = try count("client_session")

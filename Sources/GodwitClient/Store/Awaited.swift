@@ -1,7 +1,7 @@
 import GodwitProtocol
 
 /// Something that has not come yet and without which an item cannot be used.
-enum Awaited: Hashable {
+indirect enum Awaited: Hashable {
     /// A device list of a user in which the device stands.
     case device(UserID, DeviceID)
     /// Any device list of a user.
@@ -18,6 +18,10 @@ enum Awaited: Hashable {
     case session(String)
     /// The key of a message's body, which was not wrapped for this device.
     case bodyKey(MessageHash)
+    /// The same, by a message that has come in another way meanwhile: only its own key is to go.
+    case spending(Awaited)
+
+    static let spendingPrefix = "spent:"
 
     /// How it stands in the store.
     var text: String {
@@ -31,6 +35,7 @@ enum Awaited: Hashable {
         case .epoch(let name): "epoch:" + Base64.encode(name)
         case .session(let id): "session:" + id
         case .bodyKey(let hash): "key:" + hash.base64
+        case .spending(let awaited): Self.spendingPrefix + awaited.text
         }
     }
 }

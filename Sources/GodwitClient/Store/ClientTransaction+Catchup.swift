@@ -85,7 +85,7 @@ extension ClientTransaction {
                     "SELECT 1 FROM client_message WHERE hash = ? AND user = ? AND device = ?",
                     [Data(message.hash.bytes), message.author.text, message.device.text]) != nil
             else { continue }
-            try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
+            try stopReading(row["pending"])
         }
     }
 }

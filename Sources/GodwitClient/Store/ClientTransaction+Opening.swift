@@ -16,7 +16,8 @@ extension ClientTransaction {
 
     func take(_ message: Message) throws {
         let author = Party.device(message.author, message.device)
-        guard author != context.party, try !isTaken(message) else { return }
+        guard author != context.party else { return }
+        guard try !isTaken(message) else { return try spendKey(of: message) }
         if case .direct(let address) = message.address, address.user != context.user, message.author != context.user {
             throw Rejected(.misdirected, "A direct message for another user arrived here.")
         }

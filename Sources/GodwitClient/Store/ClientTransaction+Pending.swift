@@ -92,7 +92,8 @@ extension ClientTransaction {
     /// Looks again at what waited for exactly what has come, one body at a time.
     func retry(_ awaited: Awaited) throws {
         let waiting = try rows(
-            "SELECT pending FROM client_pending WHERE waits_for = ? ORDER BY pending", [awaited.text])
+            "SELECT pending FROM client_pending WHERE waits_for IN (?, ?) ORDER BY pending",
+            [awaited.text, Awaited.spending(awaited).text])
         for number in waiting.map({ $0["pending"] as Int64 }) {
             guard let row = try row("SELECT kind, body FROM client_pending WHERE pending = ?", [number]) else {
                 continue
@@ -109,8 +110,10 @@ extension ClientTransaction {
     /// Drops what has waited longer than messages live.
     func expirePending() throws {
         // A key of a channel that this device has left, or of a change that never came: it has asked again, or needs none.
+        // Nor is anything missed of what has come in another way.
         try run(
-            "DELETE FROM client_pending WHERE came <= ? AND waits_for GLOB 'change:*'", [try age() - Self.pendingTime])
+            "DELETE FROM client_pending WHERE came <= ? AND (waits_for GLOB 'change:*' OR waits_for GLOB 'spent:*')",
+            [try age() - Self.pendingTime])
         for row in try rows(
             "SELECT author, count(*) AS n FROM client_pending WHERE came <= ? GROUP BY author ORDER BY author",
             [try age() - Self.pendingTime])

@@ -138,10 +138,8 @@ extension ClientTransaction {
                 "SELECT lost, synced FROM client_message WHERE hash = ? AND user = ? AND device = ?",
                 [Data(message.hash.bytes), message.author.text, message.device.text])
             {
-                // It has come sealed again meanwhile: nothing waits any more. What another own device told stays unproven.
-                if known["lost"] as String? == nil, !(known["synced"] as Bool) {
-                    try run("DELETE FROM client_pending WHERE pending = ?", [row["pending"] as Int64])
-                }
+                // It has come sealed again meanwhile. What another own device told stays unproven.
+                if known["lost"] as String? == nil, !(known["synced"] as Bool) { try stopReading(row["pending"]) }
                 continue
             }
             let waits: String = row["waits_for"]

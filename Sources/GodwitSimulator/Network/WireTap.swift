@@ -33,15 +33,18 @@ public final class WireTap: Sendable {
 enum Bytes {
     /// Whether `part` stands anywhere in `whole`.
     static func contain(_ part: [UInt8], in whole: [UInt8]) -> Bool {
-        guard let first = part.first else { return true }
+        guard !part.isEmpty else { return true }
+        // The middle of what is looked for is seldom as common as its beginning, which a format gives.
+        let anchor = part.count / 2
         return whole.withUnsafeBytes { whole in
             part.withUnsafeBytes { part in
                 guard let start = whole.baseAddress, let wanted = part.baseAddress else { return false }
                 var place = 0
                 while place + part.count <= whole.count {
-                    guard let hit = memchr(start + place, Int32(first), whole.count - place) else { return false }
-                    place = UnsafeRawPointer(hit) - start
-                    if place + part.count <= whole.count, memcmp(hit, wanted, part.count) == 0 { return true }
+                    let left = whole.count - place - part.count + 1
+                    guard let hit = memchr(start + place + anchor, Int32(part[anchor]), left) else { return false }
+                    place = UnsafeRawPointer(hit) - start - anchor
+                    if memcmp(start + place, wanted, part.count) == 0 { return true }
                     place += 1
                 }
                 return false

@@ -47,22 +47,33 @@ struct StolenKeys {
     }
 
     /// Tries everything that the tables hold. What succeeds moves the stolen keys on, as it would for the device.
-    mutating func opens(_ message: Message) -> Bool {
+    ///
+    /// - Parameter reader: the device whose keys these are.
+    mutating func opens(_ message: Message, for reader: Party) -> Bool {
         if let epoch = message.epoch {
             let name = ChainName(epoch: epoch, user: message.author.text, device: message.device.text)
             let sealed = SenderChain.Sealed(nonce: message.encryption.nonce, ciphertext: message.ciphertext)
             return (try? chains[name]?.decrypt(sealed, aad: message.associatedData)) != nil
         }
-        let sealed = Session.Sealed(
-            header: message.encryption.header, nonce: message.encryption.nonce, ciphertext: message.ciphertext)
-        let id = message.encryption.keyID
-        if sessions[id] == nil { sessions[id] = answered(message) }
-        return (try? sessions[id]?.decrypt(sealed, aad: message.associatedData)) != nil
+        guard let way = SessionWay(message, to: reader) else { return false }
+        if sessions[way.session] == nil { sessions[way.session] = answered(message, way.header) }
+        guard var session = sessions[way.session] else { return false }
+        do {
+            if let wrapped = way.wrapped {
+                _ = try BodyKey(unwrapping: wrapped, through: &session, of: message.hash)
+            } else {
+                let sealed = Session.Sealed(
+                    header: way.header, nonce: message.encryption.nonce, ciphertext: message.ciphertext)
+                _ = try session.decrypt(sealed, aad: message.associatedData)
+            }
+        } catch { return false }
+        sessions[way.session] = session
+        return true
     }
 
     /// A session made anew from the pre-keys that are left.
-    private func answered(_ message: Message) -> Session? {
-        guard let use = (try? SessionHeader(message.encryption.header))?.preKey,
+    private func answered(_ message: Message, _ header: [UInt8]) -> Session? {
+        guard let use = (try? SessionHeader(header))?.preKey,
             let signedPreKey = signedPreKeys[Int64(use.signedPreKeyID)],
             let initiator = devices[message.device.text].flatMap({ try? AgreementPublicKey($0) })
         else { return nil }
@@ -72,5 +83,25 @@ struct StolenKeys {
         return try? Session.respond(
             identity: identity, signedPreKey: signedPreKey, oneTimePreKey: oneTime, kem: kem, initiator: initiator,
             preKey: use)
+    }
+}
+
+/// The session over which a direct message comes to a device: itself, or the key of its body (D-13).
+struct SessionWay {
+    var session: String
+    var header: [UInt8]
+    /// The key of a body that several devices read.
+    var wrapped: Session.Sealed?
+
+    /// Nil where a message for several devices has nothing for this one.
+    init?(_ message: Message, to reader: Party) {
+        if let wrap = message.wraps.first(where: { $0.party == reader }) {
+            (session, header) = (wrap.session, wrap.header)
+            wrapped = Session.Sealed(header: wrap.header, nonce: wrap.nonce, ciphertext: wrap.wrapped)
+        } else if message.wraps.isEmpty, !BodyKey.names(message.encryption.keyID) {
+            (session, header) = (message.encryption.keyID, message.encryption.header)
+        } else {
+            return nil
+        }
     }
 }

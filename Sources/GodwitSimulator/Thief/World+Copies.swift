@@ -54,13 +54,19 @@ extension World {
             var nonce: [UInt8]
         }
         var used: [Use: MessageHash] = [:]
-        for message in thief.recorded.values.flatMap(\.self) {
-            let ratchet = (try? SessionHeader(message.encryption.header))?.ratchet.ratchetKey.bytes ?? []
-            let use = Use(
-                device: message.device, key: message.encryption.keyID, ratchet: ratchet,
-                nonce: message.encryption.nonce)
+        func note(_ message: Message, _ key: String, _ header: [UInt8], _ nonce: [UInt8]) {
+            let ratchet = (try? SessionHeader(header))?.ratchet.ratchetKey.bytes ?? []
+            let use = Use(device: message.device, key: key, ratchet: ratchet, nonce: nonce)
             if let other = used.updateValue(message.hash, forKey: use), other != message.hash {
                 found(.stolen, "\(message.device) has sealed \(message.hash.id) and \(other.id) with one key and nonce")
+            }
+        }
+        for (number, messages) in thief.recorded {
+            for message in messages {
+                note(message, message.encryption.keyID, message.encryption.header, message.encryption.nonce)
+                if let way = SessionWay(message, to: devices[number].party), let wrapped = way.wrapped {
+                    note(message, way.session, way.header, wrapped.nonce)
+                }
             }
         }
         tally.nonces = used.count

@@ -17,11 +17,14 @@ extension World {
     /// Forward secrecy: what the device has read cannot be decrypted from what it has kept.
     private func judgePast(_ number: Int, _ directory: String) throws {
         let probe = try StoreProbe(directory)
-        let read = Set(try probe.rows("SELECT hash FROM client_message").map { $0.bytes("hash") })
+        // What another own device has told, or is a hole, this one could still open.
+        let read = Set(
+            try probe.rows("SELECT hash FROM client_message WHERE lost IS NULL AND synced = 0").map { $0.bytes("hash") }
+        )
         try probe.close()
         var keys = try StolenKeys(directory)
         for message in thief.recorded[number] ?? [] where read.contains(message.hash.bytes) {
-            if keys.opens(message) {
+            if keys.opens(message, for: devices[number].party) {
                 found(.stolen, "the thief of device \(number) reads what it had read before: \(message.hash.id)")
             } else {
                 tally.withstood += 1
@@ -40,9 +43,12 @@ extension World {
             var keys = try StolenKeys(loot.directory)
             var opened: [String: Set<[UInt8]>] = [:]
             for message in (thief.recorded[loot.device] ?? []).dropFirst(loot.recorded) where message.epoch == nil {
-                guard let header = try? SessionHeader(message.encryption.header) else { continue }
-                if keys.opens(message) {
-                    opened[message.encryption.keyID, default: []].insert(header.ratchet.ratchetKey.bytes)
+                let reader = devices[loot.device].party
+                guard let way = SessionWay(message, to: reader), let header = try? SessionHeader(way.header) else {
+                    continue
+                }
+                if keys.opens(message, for: reader) {
+                    opened[way.session, default: []].insert(header.ratchet.ratchetKey.bytes)
                 } else {
                     tally.recovered += 1
                 }

@@ -263,7 +263,8 @@ extension World {
         let probe = try StoreProbe(device.directory)
         defer { try? probe.close() }
         let struck = Set(devices.filter { $0.removed != nil }.map { "device:" + $0.party.text })
-        return try probe.rows("SELECT waits_for FROM client_pending").count { !struck.contains($0["waits_for"]) }
+        return try probe.rows("SELECT waits_for FROM client_pending WHERE waits_for NOT GLOB 'spent:*'")
+            .count { !struck.contains($0["waits_for"]) }
     }
 
     private func judgeStores() async throws {
