@@ -1,7 +1,7 @@
 import GodwitProtocol
 
 /// Something that has not come yet and without which an item cannot be used.
-indirect enum Awaited: Hashable {
+indirect enum Awaited: Hashable, Sendable {
     /// A device list of a user in which the device stands.
     case device(UserID, DeviceID)
     /// Any device list of a user.
