@@ -33,7 +33,7 @@ help:
 	@echo 'make demo      two nodes, six processes and a bad link, live (DEMO="--json" adds arguments)'
 	@echo 'make test      everything that is tested'
 	@echo 'make deps      what both need: Debian packages and a Python for the cross checks'
-	@echo 'make lint      the style, checked;  make format: the style, applied'
+	@echo 'make lint      the style and docs/coverage.md, checked;  make format: both, applied'
 	@echo 'make bench     codecs, spool, routing, growth, clients and links, release build (BENCH="--json"; BENCH_LARGE=1: ten'
 	@echo '               million items, a million messages of history; CORPUS=FILE: texts; EMULATOR=PROGRAM CORPUS_100=FILE'
 	@echo '               CORPUS_1000=FILE: links)'
@@ -72,10 +72,13 @@ test: deps lint
 	$(SWIFT) build --build-tests
 	@SWIFT=$(SWIFT) .ci/tests
 
+# The table of requirements is looked at here too: it takes a tenth of a second, and tests half an hour.
 lint:
+	@python3 -B Tests/Coverage/coverage.py --check
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint --strict --parallel --configuration .swift-format
 
 format:
+	@python3 -B Tests/Coverage/coverage.py --write
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format format --in-place --parallel --configuration .swift-format
 
 # Each prints a table, or with BENCH=--json one JSON object, and leaves that object in .build/bench for later comparison.

@@ -21,8 +21,8 @@ TABLE = ROOT / "docs/coverage.md"
 HEAD = """# Coverage
 
 Which test shows which requirement of DCP, of the groups that concern a home node and its clients. Made by
-`Tests/Coverage/coverage.py --write` from the ids that tests cite; a test of the house fails where it is out of date.
-`make test` leaves the same table with the results of the run in `.build/coverage.md`.
+`Tests/Coverage/coverage.py --write` from the ids that tests cite; `make lint` fails where it is out of date, `make format`
+writes it. `make test` leaves the same table with the results of the run in `.build/coverage.md`.
 
 | id | requirement | tests |
 | --- | --- | --- |
