@@ -136,6 +136,24 @@ struct TurnTests {
         }
     }
 
+    @Test("who names another in a question uses up none of their turns: a device its own, a neighbour those of its way")
+    func namedByOthers() async throws {
+        var limits = ProtectionLimits()
+        limits.messageRequests = RateLimit(burst: 1, perSecond: 0.1)
+        try await TestNode.with(limits: limits) { node in
+            let (alice, bob) = (try UserID("a7f3k9m2.alice"), try UserID("a7f3k9m2.bob"))
+            func isFree(_ user: UserID, from source: String) throws -> Bool {
+                node.node.core.gate.turn(for: .messages, by: user, from: try Party(source)) == nil
+            }
+            #expect(try isFree(alice, from: "a7f3k9m2.bob/abcdefgh"))
+            #expect(try isFree(alice, from: "b7f3k9m2"))
+            #expect(try !isFree(bob, from: "a7f3k9m2.bob/abcdefgh"))
+            #expect(try !isFree(alice, from: "b7f3k9m2"))
+            #expect(try isFree(alice, from: "a7f3k9m2.alice/abcdefgh"))
+            #expect(try isFree(alice, from: "c7f3k9m2"))
+        }
+    }
+
     @Test("what a neighbour passes on and finds no place is refused to the device that asked")
     func refusedElsewhere() async throws {
         try await Self.across(Self.limits(claims: 1)) { one, other, people, bob in

@@ -9,12 +9,18 @@ final class Gatekeeper: Sendable {
     /// Seconds after which to ask again while the node is being maintained.
     static let maintenancePause: Int64 = 60
 
+    /// A user as a neighbour names it. Signatures are looked at later, so a neighbour may name whom it likes: it uses up
+    /// nobody's turns but those of its own way.
+    private struct UserElsewhere: Hashable {
+        var user: UserID
+        var neighbour: NodeID
+    }
+
     /// Who has asked one kind of question how often.
     private struct Turns {
         var users: RateLimiter<UserID>
         var neighbours: RateLimiter<NodeID>
-        // Apart from those of users at home: a neighbour may name as many users as it likes.
-        var usersElsewhere: RateLimiter<UserID>
+        var usersElsewhere: RateLimiter<UserElsewhere>
 
         init(_ user: RateLimit, neighbour: RateLimit) {
             users = RateLimiter(user, keysMax: keysMax)
@@ -24,15 +30,20 @@ final class Gatekeeper: Sendable {
 
         mutating func take(_ question: LimitedQuestion, by user: UserID, from source: Party, at now: Duration) -> Wait?
         {
-            guard case .node(let node) = source else {
-                return users.take(user, at: now).map { Wait(seconds: $0, limit: question.rawValue) }
+            switch source {
+            case .device(let asker, _):
+                // Whoever it names, it asks for itself.
+                return users.take(asker, at: now).map { Wait(seconds: $0, limit: question.rawValue) }
+            case .node(let node):
+                if let seconds = neighbours.take(node, at: now) {
+                    return Wait(seconds: seconds, limit: question.neighbourLimit)
+                }
+                guard let seconds = usersElsewhere.take(UserElsewhere(user: user, neighbour: node), at: now) else {
+                    return nil
+                }
+                neighbours.giveBack(node, at: now)
+                return Wait(seconds: seconds, limit: question.rawValue)
             }
-            if let seconds = neighbours.take(node, at: now) {
-                return Wait(seconds: seconds, limit: question.neighbourLimit)
-            }
-            guard let seconds = usersElsewhere.take(user, at: now) else { return nil }
-            neighbours.giveBack(node, at: now)
-            return Wait(seconds: seconds, limit: question.rawValue)
         }
     }
 
