@@ -68,7 +68,7 @@ struct WorldTests {
         arguments: Seeds.of([6]))
     func copies(_ seed: UInt64) async throws {
         var plan = WorldPlan()
-        plan.copies = 8
+        (plan.copies, plan.thefts) = (8, 24)
         let tally = try await run(plan, seed: seed)
         #expect(tally.copies > 3 && tally.nonces > 60)
     }

@@ -16,7 +16,7 @@ struct Thief {
     private(set) var recorded: [Int: [Message]] = [:]
     private var known: [Int: Set<MessageHash>] = [:]
     /// States of keys from which devices have moved on in a contact: they must be gone then.
-    private var used: [Int: Set<[UInt8]>] = [:]
+    var used: [Int: Set<[UInt8]>] = [:]
     var loot: [Loot] = []
 
     /// Copies what lies in a node's queue for a device.

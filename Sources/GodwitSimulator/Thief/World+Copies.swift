@@ -11,27 +11,37 @@ extension ProtocolError {
 /// Devices whose store is put back to an earlier state, or runs on a second box. No backup of ours does that (D-6), but a
 /// card may be copied by anybody.
 extension World {
+    struct Card {
+        var device: Int
+        var directory: String
+        /// States of keys that the device had moved on from when it was copied.
+        var used: Set<[UInt8]>?
+    }
+
     /// Somebody copies a device's card.
     func copyCard() throws {
         let number = pick(devices.count)
         let directory = disk.path + "/card-\(tally.cards)"
         tally.cards += 1
         try SimulatedDisk.copy(devices[number].directory, to: directory)
-        cards.append((number, directory))
+        cards.append(Card(device: number, directory: directory, used: thief.used[number]))
     }
 
     /// A copied card is put into its box again, or into another one that says something and is then thrown away.
     func useCard() async throws {
         guard !cards.isEmpty else { return }
-        let (number, card) = cards.remove(at: pick(cards.count))
+        let card = cards.remove(at: pick(cards.count))
+        let number = card.device
         guard devices[number].isAtHand else { return }
         copied.insert(number)
         tally.copies += 1
         if random.chance(0.5) {
-            try await devices[number].replace(by: card)
+            try await devices[number].replace(by: card.directory)
+            // It may go once more through the states that came after.
+            thief.used[number] = card.used
             return
         }
-        let twin = try await SimulatedDevice.open(card, devices[number].clock)
+        let twin = try await SimulatedDevice.open(card.directory, devices[number].clock)
         for summary in try await twin.channels() where summary.state == .member {
             let text = "\(mark) twin \(tally.copies) \(summary.id.name)"
             try await twin.send(text: text, to: .channel(summary.id))

@@ -39,7 +39,7 @@ public final class World {
     var model = WorldModel()
     var thief = Thief()
     /// Copies of devices' stores that lie about.
-    var cards: [(device: Int, directory: String)] = []
+    var cards: [Card] = []
     /// Devices whose copies were used: of them nothing is promised but that they do no harm.
     var copied: Set<Int> = []
     var nodes: [SimulatedNode] = []
