@@ -72,7 +72,7 @@ where Store.Transaction == Receiver.Transaction {
         let receiver = receiver
         let keepsContexts = opened.hasRuns && peer.party.keepsContexts && identity.party.keepsContexts
         let taken = try await spool.write { transaction in
-            let (released, settled) = try Self.apply(frame.acknowledgements, from: peer.party, in: transaction)
+            let (released, settled) = try apply(frame.acknowledgements, from: peer.party, in: transaction)
             try Self.renew(frame.forgotten, towards: peer.party, in: transaction)
             let isBehind = try Self.isBehind(frame, header, from: peer.party, in: transaction)
             if frame.floor > 0 {
@@ -181,7 +181,7 @@ where Store.Transaction == Receiver.Transaction {
     ///
     /// One that this store cannot have caused shows that the store is older than its frames, or the peer's memory is of
     /// another store: a new incarnation is drawn, what was in flight waits again, and readers know items by their hash.
-    private static func apply(
+    private func apply(
         _ acknowledgements: [Acknowledgement], from peer: Party, in transaction: Store.Transaction
     ) throws -> (released: Int, frames: [FrameNumber]) {
         var (released, frames) = (0, [FrameNumber]())
@@ -190,14 +190,14 @@ where Store.Transaction == Receiver.Transaction {
             guard acknowledgement.incarnation == next.incarnation, let last = acknowledgement.ranges.last
             else { continue }
             guard last.upperBound < next.number else {
-                try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
+                try renewCopied(besides: next.incarnation, towards: peer, in: transaction)
                 continue
             }
             let acknowledged = try transaction.unacknowledged(to: peer, numbers: acknowledgement.ranges)
             guard !acknowledged.isEmpty else { continue }
             let settled = try transaction.settledDigests(to: peer, numbers: acknowledgement.ranges)
-            guard isSound(acknowledgement, of: acknowledged, settled) else {
-                try transaction.renewIncarnation(to: peer, incarnation: incarnation(besides: next.incarnation))
+            guard Self.isSound(acknowledgement, of: acknowledged, settled) else {
+                try renewCopied(besides: next.incarnation, towards: peer, in: transaction)
                 continue
             }
             released += try transaction.acknowledge(
@@ -206,6 +206,13 @@ where Store.Transaction == Receiver.Transaction {
             frames += acknowledged.map(\.number)
         }
         return (released, frames)
+    }
+
+    private func renewCopied(
+        besides present: UInt32, towards peer: Party, in transaction: Store.Transaction
+    ) throws {
+        try transaction.renewIncarnation(to: peer, incarnation: Self.incarnation(besides: present))
+        try receiver.foundCopy(by: peer, in: transaction)
     }
 
     /// Whether the peer has committed the bytes that were sent. The acknowledgement may name frames below all that still

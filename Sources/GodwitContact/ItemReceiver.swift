@@ -12,4 +12,13 @@ public protocol ItemReceiver: Sendable {
 
     /// The transaction is durable.
     func committed(from peer: Party) async
+
+    /// `peer` has had frames from this party that this store did not send: the store was put back to an earlier state, or
+    /// another copy of it is in use. A new incarnation is drawn in the same transaction.
+    func foundCopy(by peer: Party, in transaction: Transaction) throws
+}
+
+extension ItemReceiver {
+    /// Nobody is to be told.
+    public func foundCopy(by peer: Party, in transaction: Transaction) throws {}
 }

@@ -54,7 +54,7 @@ public final class HomeNode: Sendable {
         let core = NodeCore(
             spool: spool, context: context, time: time, aftermath: handler, logger: logger, gate: gate)
         let identity = ContactIdentity(party: .node(home.id), noiseKey: home.noiseKey)
-        let receiver = NodeReceiver(context: context, time: time, handler: handler, gate: gate)
+        let receiver = NodeReceiver(context: context, time: time, handler: handler, gate: gate, logger: logger)
         let intake = FrameIntake(spool: spool, receiver: receiver, identity: identity, directory: directory)
         let links = LinkBoard(
             core: core, identity: identity, intake: intake, configuration: configuration, carrier: carrier,

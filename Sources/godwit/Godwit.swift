@@ -18,7 +18,7 @@ struct Godwit: AsyncParsableCommand {
             DeviceCommand.self, ChannelCommand.self,
             SendCommand.self, DeleteCommand.self, ReadCommand.self, HistoryCommand.self, SaveCommand.self,
             SearchCommand.self,
-            ContactCommand.self, OutboxCommand.self, SyncCommand.self,
+            ContactCommand.self, OutboxCommand.self, WarningsCommand.self, SyncCommand.self,
             SpoolCommand.self, LinkCommand.self,
             DictionaryCommand.self, DemoCommand.self, DemoClientCommand.self,
         ])

@@ -12,13 +12,41 @@ struct LimitTests {
         let hub = try Hub()
         let scratch = try Scratch()
         let device = try await hub.enrol("ines", in: scratch)
+        try await device.store.write { transaction in
+            for number in 1...1_000 { try transaction.warn(Rejected(.malformed, "Number \(number).")) }
+        }
+        #expect(try await device.status().warnings == 1_000)
+        #expect(try await device.warnings(limit: 1_001).last?.message == "Number 1.")
+        try await device.store.write { try $0.warn(Rejected(.malformed, "Number 1,001.")) }
+        #expect(try await device.status().warnings == 1_000)
+        #expect(try await device.warnings(limit: 1_001).last?.message == "Number 2.")
+    }
+
+    @Test("a warning that comes again is counted, and stands first; it pushes out no other")
+    func repeatedWarnings() async throws {
+        let hub = try Hub()
+        let scratch = try Scratch()
+        let device = try await hub.enrol("ines", in: scratch)
+        let other = try await device.store.write { transaction in
+            try transaction.warn(Rejected(.keyChanged, "Another key."), about: "somebody")
+            return transaction.now
+        }
         let item = BatchItem(kind: .object, body: Array("{}".utf8), created: hub.time.now(), priority: .control)
-        try await device.deliver([BatchItem](repeating: item, count: 1_000))
-        #expect(try await device.status().warnings == 1_000)
-        #expect(try await device.warnings(limit: 1_001).last?.row == 1)
-        try await device.deliver([item])
-        #expect(try await device.status().warnings == 1_000)
-        #expect(try await device.warnings(limit: 1_001).last?.row == 2)
+        try await device.deliver([BatchItem](repeating: item, count: 1_001))
+        let warnings = try await device.warnings()
+        #expect(warnings.map(\.code) == [.malformed, .keyChanged] && warnings.map(\.times) == [1_001, 1])
+        #expect(try await device.warnings(code: .keyChanged).map(\.subject) == ["somebody"])
+
+        // The same about somebody else, or about nobody, is another one.
+        hub.time.advance(1_000)
+        try await device.store.write { transaction in
+            try transaction.warn(Rejected(.keyChanged, "Another key."), about: "somebody else")
+            try transaction.warn(Rejected(.keyChanged, "Another key."))
+            try transaction.warn(Rejected(.keyChanged, "Another key."), about: "somebody")
+        }
+        let changes = try await device.warnings(code: .keyChanged)
+        #expect(changes.map(\.subject) == ["somebody", nil, "somebody else"] && changes.map(\.times) == [2, 1, 1])
+        #expect(changes.first?.at == other.adding(milliseconds: 1_000))
     }
 
     @Test("a receipt names at most 1,024 messages; more make a second one (D-12)", arguments: [1_024, 1_025])

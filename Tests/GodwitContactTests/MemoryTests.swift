@@ -83,6 +83,7 @@ struct MemoryTests {
         _ = try await hop.left.outlet.next(to: hop.right.key, limits)
         #expect(try await hop.left.intake.take(late).released == 0)
         #expect(try await numbersInFlight(hop) == [2])
+        #expect(hop.left.keeper.copies == 0)
     }
 
     @Test("an acknowledgement whose digest is of other bytes releases nothing; the items go again")
@@ -97,6 +98,7 @@ struct MemoryTests {
         let next = try await hop.left.spool.write { try $0.nextFrame(to: hop.right.identity.party) }
         #expect(next.incarnation != incarnation && next.number == 1)
         #expect(try await hop.left.waiting(for: hop.right.identity.party) == 2)
+        #expect(hop.left.keeper.copies == 1)
     }
 
     @Test("the digest of an acknowledgement is SHA-256 over the frames' digests, cut to 8 bytes")
@@ -128,6 +130,7 @@ struct MemoryTests {
         #expect(after.incarnation != before.incarnation && after.incarnation != 0 && after.number == 1)
         #expect(try await hop.left.waiting(for: hop.right.identity.party) == 2)
         #expect(try await numbersInFlight(hop).isEmpty)
+        #expect(hop.left.keeper.copies == 1)
     }
 
     @Test("an acknowledgement of another incarnation is passed over")
@@ -141,9 +144,12 @@ struct MemoryTests {
             try hop.sealBack(FrameCodec.encode(Frame(floor: 1, acknowledgements: [other]))))
         #expect(taken.released == 0)
         #expect(try await numbersInFlight(hop) == [1, 2])
+        #expect(hop.left.keeper.copies == 0)
     }
 
-    @Test("a sender restored from an old copy loses nothing", arguments: [0, 1, 2, 3, 5, 9], [1, 2, 4, 12])
+    @Test(
+        "a sender restored from an old copy loses nothing, and hears once that it is one",
+        arguments: [0, 1, 2, 3, 5, 9], [1, 2, 4, 12])
     func restored(_ settledContacts: Int, _ fresh: Int) async throws {
         let right = try End("rightnd2", keyByte: 22, MemorySpool(configuration: .test))
         // Both lives of the left store draw the same incarnation, as a copy has it.
@@ -170,6 +176,8 @@ struct MemoryTests {
         let numbers = try right.keeper.received.all.dropFirst(before).map(Sample.number)
         #expect(Set(numbers) == Set(5000..<5000 + fresh))
         #expect(try await life2.inFlight(to: right.identity.party).isEmpty)
+        #expect(life2.keeper.copies == 1)
+        #expect(life1.keeper.copies + right.keeper.copies == 0)
     }
 
     @Test("frames of an earlier incarnation that come late do not keep the present one from being acknowledged")

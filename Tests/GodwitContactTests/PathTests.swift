@@ -79,6 +79,7 @@ struct PathTests {
             try await left.spool.write { try $0.nextFrame(to: right.identity.party).incarnation },
             try await right.spool.read { try $0.inbound(from: left.identity.party).map(\.incarnation) }
         )
+        #expect(left.keeper.copies + right.keeper.copies == 0)
         #expect(incarnations.1 == [incarnations.0], "seed \(seed): no memory was taken for lost")
         for round in 60..<400 where try await world.isBusy() { try await world.calm(round) }
         #expect(try right.keeper.received.all.map(Sample.number).sorted() == world.up, "seed \(seed)")

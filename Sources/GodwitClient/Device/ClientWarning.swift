@@ -33,10 +33,13 @@ public struct ClientWarning: Sendable, Hashable {
         case held
         /// A user has moved to another home node; what is written goes there.
         case moved
+        /// This device's store was put back to an earlier state, or a copy of it is in use.
+        case copied
     }
 
     /// Grows by one with each warning.
     public var row: Int64
+    /// When it was given last.
     public var at: Timestamp
     public var code: Code
     /// One sentence, without payload or keys.
@@ -44,4 +47,6 @@ public struct ClientWarning: Sendable, Hashable {
     public var hint: String?
     /// The user, channel or message that it is about.
     public var subject: String?
+    /// How often it was given, 1 or more: the same again stands here once.
+    public var times: Int64
 }

@@ -84,8 +84,10 @@ extension Device {
     }
 
     /// What arrived and was not used, newest first.
-    public func warnings(limit: Int = 100) async throws -> [ClientWarning] {
-        try await store.read { try $0.warnings(limit: max(0, limit)) }
+    ///
+    /// - Parameter code: only these.
+    public func warnings(limit: Int = 100, code: ClientWarning.Code? = nil) async throws -> [ClientWarning] {
+        try await store.read { try $0.warnings(limit: max(0, limit), code: code) }
     }
 
     public func status() async throws -> DeviceStatus {

@@ -15,6 +15,18 @@ struct DeviceReceiver: ItemReceiver {
 
     /// Nothing is left to do: who asks for the outbox settles it first.
     func committed(from peer: Party) async {}
+
+    func foundCopy(by peer: Party, in spool: SQLiteTransaction) throws {
+        try store.transaction(spool).warn(
+            Rejected(
+                .copied,
+                "The home node has had more from this device than its store knows: the store was put back to an earlier "
+                    + "state, or somebody uses a copy of it.",
+                hint: "Its keys may be known to others, and what it does may be taken for a repeat. Remove this device "
+                    + "with another one of yours (`godwit device remove`), and add it anew in an empty home "
+                    + "(`godwit device add`)."),
+            about: store.context.device.text)
+    }
 }
 
 /// The device's store: the spool with the device's tables, and who the device is.

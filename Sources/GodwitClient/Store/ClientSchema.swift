@@ -3,7 +3,7 @@ import GRDB
 /// A device's own tables, kept in the spool's file so that keys, boxes and queues change in one transaction.
 enum ClientSchema {
     /// Registers the migrations; names never change once released.
-    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 14) }
+    static func register(in migrator: inout DatabaseMigrator) { register(in: &migrator, upTo: 15) }
 
     /// - Parameter version: the last one, as an earlier program would have it.
     static func register(in migrator: inout DatabaseMigrator, upTo version: Int) {
@@ -47,6 +47,10 @@ enum ClientSchema {
         guard version > 13 else { return }
         migrator.registerMigration("client joins") { database in
             for statement in joins { try database.execute(sql: statement) }
+        }
+        guard version > 14 else { return }
+        migrator.registerMigration("client repeated warnings") { database in
+            try database.execute(sql: "ALTER TABLE client_warning ADD COLUMN times INTEGER NOT NULL DEFAULT 1")
         }
     }
 

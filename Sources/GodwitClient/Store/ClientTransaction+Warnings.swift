@@ -6,20 +6,34 @@ extension ClientTransaction {
     /// Warnings that are kept; the oldest go first.
     static let warningsMax: Int64 = 1_000
 
+    /// The same as before is counted and not kept twice, so that repetition pushes out nothing else.
     func warn(_ rejected: Rejected, about subject: String? = nil) throws {
         if let change = rejected.change { try note(change) }
+        let before = try row(
+            "DELETE FROM client_warning WHERE code = ? AND message = ? AND subject IS ? RETURNING times",
+            [rejected.code.rawValue, rejected.message, subject])
         try run(
-            "INSERT INTO client_warning (at, code, message, hint, subject) VALUES (?, ?, ?, ?, ?)",
-            [now.milliseconds, rejected.code.rawValue, rejected.message, rejected.hint, subject])
-        try run("DELETE FROM client_warning WHERE warning <= ?", [database.lastInsertedRowID - Self.warningsMax])
+            "INSERT INTO client_warning (at, code, message, hint, subject, times) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                now.milliseconds, rejected.code.rawValue, rejected.message, rejected.hint, subject,
+                (before?["times"] ?? 0) + 1,
+            ])
+        try run(
+            """
+            DELETE FROM client_warning WHERE warning <= (
+              SELECT warning FROM client_warning ORDER BY warning DESC LIMIT 1 OFFSET ?)
+            """, [Self.warningsMax])
     }
 
-    func warnings(limit: Int) throws -> [ClientWarning] {
-        try rows("SELECT * FROM client_warning ORDER BY warning DESC LIMIT ?", [limit]).map { row in
+    func warnings(limit: Int, code: ClientWarning.Code? = nil) throws -> [ClientWarning] {
+        try rows(
+            "SELECT * FROM client_warning WHERE code = ifnull(?, code) ORDER BY warning DESC LIMIT ?",
+            [code?.rawValue, limit]
+        ).map { row in
             ClientWarning(
                 row: row["warning"], at: Timestamp(milliseconds: row["at"]),
                 code: ClientWarning.Code(rawValue: row["code"]) ?? .malformed, message: row["message"],
-                hint: row["hint"], subject: row["subject"])
+                hint: row["hint"], subject: row["subject"], times: row["times"])
         }
     }
 }

@@ -56,7 +56,7 @@ extension World {
         }
         tally.read += shelf.entries.count
         for warning in try await device.warnings(limit: 10_000) {
-            tally.warnings[warning.code.rawValue, default: 0] += 1
+            tally.warnings[warning.code.rawValue, default: 0] += Int(warning.times)
             if let subject = warning.subject {
                 shelf.warned.insert(subject)
                 if warning.code == .expired { shelf.late.insert(subject) }
@@ -74,7 +74,7 @@ extension World {
     /// Warnings for which nothing in the plan is a cause.
     private static let causeless: Set<ClientWarning.Code> = [
         .keyChanged, .badSignature, .malformed, .epochMismatch, .unreadable, .misdirected, .fork, .overflow,
-        .unlistedDevice,
+        .unlistedDevice, .copied,
     ]
 
     /// Devices are dark for longer than items live, so some of what waits for them ends.

@@ -153,9 +153,7 @@ struct ChatWorker: Sendable {
 
     private func warnings() async throws -> ChatModel.Event {
         let warnings = try await device.warnings(limit: Self.panelMax)
-        let lines = warnings.map { warning in
-            "\(warning.at)  \(warning.subject.map { $0 + ": " } ?? "")\(warning.message) \(warning.hint ?? "")"
-        }
+        let lines = warnings.map(WarningLine.text)
         return .panel(title: "Warnings", lines: lines.isEmpty ? ["There are none."] : lines)
     }
 

@@ -200,6 +200,9 @@ struct SyncCommand: AsyncParsableCommand {
         try await files.withDevice { try await sync(over: files, $0) }
     }
 
+    /// Kinds of warnings that are told in full.
+    private static let told: Set<ClientWarning.Code> = [.refused, .removed, .moved, .keyChanged, .copied]
+
     private func sync(over files: ClientFiles, _ device: Device) async throws {
         let isPlain = !home.json
         let refusedBefore = try await device.status().outbox[.refused] ?? 0
@@ -220,7 +223,8 @@ struct SyncCommand: AsyncParsableCommand {
         let unsent = (status.outbox[.waitingKeys] ?? 0) + (status.outbox[.sealed] ?? 0)
         let said = try await device.warnings().filter { $0.row > warned }
         let held = said.filter { $0.code == .held }
-        let notices = said.filter { [.refused, .removed, .moved].contains($0.code) }.reversed()
+        let notices = said.filter { Self.told.contains($0.code) }.reversed()
+        let others = said.count - held.count - notices.count
         let refused = try await Self.refused(device, count: (status.outbox[.refused] ?? 0) - refusedBefore)
         if home.json {
             Console.json(
@@ -228,7 +232,7 @@ struct SyncCommand: AsyncParsableCommand {
                     .setting("warnings", .integer(Int64(status.warnings)))
                     .setting("held", .array(held.compactMap { $0.subject.map { .string($0) } }))
                     .setting("refused", .array(refused.map { .object(Self.object($0)) }))
-                    .setting("notices", .array(notices.map { .object(Self.object($0)) }))
+                    .setting("notices", .array(notices.map { .object(WarningLine.object($0)) }))
                     .setting("former", .array(formers.map { .object($0.object) })))
         } else {
             if Console.isTerminal { Console.raw("\r") }
@@ -237,10 +241,9 @@ struct SyncCommand: AsyncParsableCommand {
                     + "\(report.sent) up, \(report.received) down in \(report.exchanges) round trips.")
             for former in formers { Console.out(former.line) }
             if unsent > 0 { Console.out("\(unsent) messages still wait on this device.") }
-            for warning in held { Console.out("\(warning.subject ?? ""): \(warning.message) \(warning.hint ?? "")") }
-            for notice in notices {
-                Console.out("\(notice.subject.map { $0 + ": " } ?? "")\(notice.message) \(notice.hint ?? "")")
-            }
+            for warning in held { Console.out(WarningLine.sentence(warning)) }
+            for notice in notices { Console.out(WarningLine.sentence(notice)) }
+            if others > 0 { Console.out("\(others) new warnings: `godwit warnings` shows them.") }
             for entry in refused {
                 Console.out("Message \(entry.row) was refused: \(entry.error?.message ?? "no reason was given")")
             }
@@ -260,13 +263,6 @@ struct SyncCommand: AsyncParsableCommand {
             object["code"] = .string(error.code.name)
             object["message"] = .string(error.message)
         }
-        return object
-    }
-
-    private static func object(_ notice: ClientWarning) -> JSONObject {
-        var object: JSONObject = ["code": .string(notice.code.rawValue), "message": .string(notice.message)]
-        if let hint = notice.hint { object["hint"] = .string(hint) }
-        if let subject = notice.subject { object["subject"] = .string(subject) }
         return object
     }
 

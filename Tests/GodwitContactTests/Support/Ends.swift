@@ -20,6 +20,9 @@ final class Keeper<Transaction: SpoolTransaction>: ItemReceiver {
     let received = Received()
     let isFull = Mutex(false)
     let announced = Mutex(0)
+    private let found = Mutex(0)
+    /// How often a peer had more than the store had sent.
+    var copies: Int { found.withLock { $0 } }
 
     func commit(_ items: [BatchItem], from peer: Party, in transaction: Transaction) throws {
         if isFull.withLock({ $0 }) { throw ProtocolError(.bandwidthExceeded, "The spool is full.") }
@@ -27,6 +30,8 @@ final class Keeper<Transaction: SpoolTransaction>: ItemReceiver {
     }
 
     func committed(from peer: Party) async { announced.withLock { $0 += 1 } }
+
+    func foundCopy(by peer: Party, in transaction: Transaction) throws { found.withLock { $0 += 1 } }
 }
 
 /// The peers that an end knows; can be changed.

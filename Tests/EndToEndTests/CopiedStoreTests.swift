@@ -1,0 +1,54 @@
+import Foundation
+import GodwitProtocol
+import Testing
+
+extension EndToEnd {
+    /// Somebody copies a device's card, with real processes (D-6, D-8).
+    @Suite("A copy of a device")
+    struct CopiedStoreTests {
+        @Test("whoever owns a device learns that a copy of it was in use, with what to do, and still loses no message")
+        func copy() async throws {
+            let (site, node) = try await ForeignClientTests.site()
+            let tool = site.tool
+            let alice = try await site.enrol("alice-r", home: "alice")
+            let bob = try await site.enrol("bob-r", home: "bob")
+            try await tool.json("send", "@" + bob, "before", "--home", "alice")
+            for home in ["alice", "bob", "alice", "bob"] { try await tool.json("sync", "--home", home) }
+
+            let path = tool.scratch.path
+            try FileManager.default.copyItem(atPath: path + "/alice", toPath: path + "/thief")
+            try await tool.json("send", "@" + bob, "from the copy", "--home", "thief")
+            try await tool.json("sync", "--home", "thief")
+            try await tool.json("send", "@" + bob, "from alice", "--home", "alice")
+            var notices: [JSONObject] = []
+            for _ in 0..<3 {
+                let synced = try await tool.run("sync", "--home", "alice", "--json")
+                notices += synced.objects.flatMap { ($0["notices"]?.array ?? []).compactMap(\.object) }
+            }
+            #expect(notices.map { $0["code"]?.string } == ["copied"])
+
+            let warned = try await tool.run("warnings", "--code", "copied", "--home", "alice", "--json")
+            #expect(warned.code == 0 && warned.objects == notices)
+            #expect(notices.first?["times"]?.integer == 1)
+            #expect(notices.first?["hint"]?.string?.contains("godwit device remove") == true)
+            let text = try await tool.run("warnings", "--home", "alice")
+            #expect(text.code == 0 && text.out.contains("  copied  "))
+            for home in ["thief", "bob"] {
+                let none = try await tool.run("warnings", "--code", "copied", "--home", home)
+                #expect(none.code == 0 && none.out == "There are none.\n")
+            }
+            // Both have used one key, so what comes second is asked for.
+            for home in ["bob", "alice", "bob"] { try await tool.json("sync", "--home", home) }
+            let shown = try await tool.run("history", "@" + alice, "--home", "bob", "--json")
+            #expect(Set(shown.objects.map { $0["text"]?.string }) == ["before", "from the copy", "from alice"])
+            withExtendedLifetime(node) {}
+        }
+
+        @Test("a kind of warning that is none is refused, with those there are")
+        func unknownKind() async throws {
+            let tool = try Tool()
+            let refused = try await tool.run("warnings", "--code", "nothing", "--home", "nowhere")
+            #expect(refused.code == 64 && refused.complaint.contains("key_changed, "))
+        }
+    }
+}
