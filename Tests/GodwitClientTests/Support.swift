@@ -145,5 +145,8 @@ extension Device {
         try await inbox(limit: 100_000).filter { author == nil || $0.author == author }.map(\.text)
     }
 
-    func codes() async throws -> [ClientWarning.Code] { try await warnings(limit: 1_000).map(\.code) }
+    /// Codes of all warnings, each as often as it was given.
+    func codes() async throws -> [ClientWarning.Code] {
+        try await warnings(limit: 1_000).flatMap { [ClientWarning.Code](repeating: $0.code, count: Int($0.times)) }
+    }
 }

@@ -21,10 +21,11 @@ struct DeviceReceiver: ItemReceiver {
             Rejected(
                 .copied,
                 "The home node has had more from this device than its store knows: the store was put back to an earlier "
-                    + "state, or somebody uses a copy of it.",
-                hint: "Its keys may be known to others, and what it does may be taken for a repeat. Remove this device "
-                    + "with another one of yours (`godwit device remove`), and add it anew in an empty home "
-                    + "(`godwit device add`)."),
+                    + "state, its disk has lost the last moments, or somebody uses a copy of it.",
+                hint:
+                    "After a power cut nothing is to be done. Otherwise others may know its keys, or its state is too "
+                    + "old to be told of what came since: remove this device with another one of yours "
+                    + "(`godwit device remove`), and add it anew in an empty home (`godwit device add`)."),
             about: store.context.device.text)
     }
 }

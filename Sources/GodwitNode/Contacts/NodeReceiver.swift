@@ -43,7 +43,10 @@ final class NodeReceiver: ItemReceiver {
         // Users stay out of the log.
         let name = if case .node(let node) = peer { node.text } else { "a device" }
         logger.error(
-            "a peer has had frames that this spool did not send: it was put back by hand, or a copy of this node runs",
+            """
+            a peer has had frames that this spool did not send: it was put back by hand, its disk has lost the last moments, \
+            or a copy of this node runs
+            """,
             metadata: ["peer": "\(name)", "hint": "put nodes back with godwit node restore only"])
     }
 }
