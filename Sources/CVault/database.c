@@ -1,4 +1,5 @@
 /* The database's own file: pages of one size in their places, each sealed. */
+#include "clean.h"
 #include "store.h"
 
 #include <string.h>
@@ -38,10 +39,13 @@ static int read_database(sqlite3_file *file, void *buffer, int count, sqlite3_in
 
 static int write_database(sqlite3_file *file, const void *buffer, int count, sqlite3_int64 offset) {
     vault_file *own = (vault_file *)file;
-    uint8_t sealed[PAGE];
+    uint8_t clear[PAGE], sealed[PAGE];
     uint64_t number = (uint64_t)(offset / PAGE);
     if (count != PAGE || offset % PAGE != 0 || !godwit_vault_fits(number, buffer)) return SQLITE_IOERR_WRITE;
-    godwit_vault_seal_page(own->store->key, number, buffer, sealed);
+    sqlite3_int64 size = 0;
+    memcpy(clear, buffer, PAGE);
+    if (own->real->pMethods->xFileSize(own->real, &size) == SQLITE_OK) godwit_clean_page(clear, offset, size);
+    godwit_vault_seal_page(own->store->key, number, clear, sealed);
     return own->real->pMethods->xWrite(own->real, sealed, PAGE, offset);
 }
 

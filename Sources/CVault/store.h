@@ -35,6 +35,9 @@ typedef struct vault_file {
     int is_viewer;
 } vault_file;
 
+/* Makes the vault SQLite's default way to the system, once. */
+int godwit_vault_register(void);
+
 /* All that is shared is read and written between these two. */
 void vault_enter(void);
 void vault_leave(void);

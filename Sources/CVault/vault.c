@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clean.h"
 #include "store.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -50,7 +51,11 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     vault_leave();
     file->pMethods = NULL;
     if (is_refused) return SQLITE_CANTOPEN;
-    if (store == NULL) return system_vfs->xOpen(system_vfs, name, file, flags, result);
+    if (store == NULL) {
+        int code = system_vfs->xOpen(system_vfs, name, file, flags, result);
+        if (code == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB)) godwit_clean_writes(file);
+        return code;
+    }
     memset(own, 0, sizeof *own);
     own->store = store;
     own->real = (sqlite3_file *)(own + 1);
@@ -68,7 +73,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     return code;
 }
 
-static int register_once(void) {
+int godwit_vault_register(void) {
     int code = SQLITE_OK;
     vault_enter();
     if (system_vfs == NULL) {
@@ -102,7 +107,7 @@ static char *full_path(const char *path) {
 }
 
 int godwit_vault_add(const char *path, const godwit_vault_key *key, int is_new) {
-    int code = register_once();
+    int code = godwit_vault_register();
     if (code != SQLITE_OK) return code;
     vault_store *store = calloc(1, sizeof *store);
     if (store == NULL) return SQLITE_NOMEM;

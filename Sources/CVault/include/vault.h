@@ -1,7 +1,8 @@
 /*
  * SQLite databases under a key: a layer below SQLite's pages, registered as its default way to the system (VFS).
  *
- * Files that were not named with godwit_vault_add are handed on untouched. Of those that were, every page of the
+ * Of databases that were not named with godwit_vault_add, pages are written without what SQLite leaves in their unused
+ * middle (clean.h); all else is handed on untouched. Of those that were, every page of the
  * database and every part of the write-ahead log is sealed with XChaCha20-Poly1305 under a nonce drawn for each write
  * (seal.h has the bytes). The index of the log is kept in memory, so one process may hold such a database at a time,
  * and a rollback journal is refused: the database has to be in WAL mode.
@@ -29,7 +30,8 @@
 #define GODWIT_VAULT_BODY 4
 
 /*
- * Before SQLite is used first in a process: it counts no memory, for which it would take a lock at each allocation.
+ * Before SQLite is used first in a process: it counts no memory, for which it would take a lock at each allocation, and
+ * its way to the system is the one above.
  * Returns SQLITE_OK, or SQLITE_MISUSE where it is too late; then it goes on counting.
  */
 int godwit_sqlite_configure(void);
