@@ -72,7 +72,7 @@ test: deps lint
 	$(SWIFT) build --build-tests
 	@SWIFT=$(SWIFT) .ci/tests
 
-# The table of requirements is looked at here too: it takes a tenth of a second, and tests half an hour.
+# The table of requirements is looked at before anything is built: it takes a tenth of a second, and tests half an hour.
 lint:
 	@python3 -B Tests/Coverage/coverage.py --check
 	@$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint --strict --parallel --configuration .swift-format

@@ -2,9 +2,8 @@
  * SQLite databases under a key: a layer below SQLite's pages, registered as its default way to the system (VFS).
  *
  * Of databases that were not named with godwit_vault_add, pages are written without what SQLite leaves in their unused
- * middle (clean.h); all else is handed on untouched. Of those that were, every page of the
- * database and every part of the write-ahead log is sealed with XChaCha20-Poly1305 under a nonce drawn for each write
- * (seal.h has the bytes). The index of the log is kept in memory, so one process may hold such a database at a time,
+ * middle (clean.h); all else is handed on untouched. Of those that were, every page of the database and every part of
+ * the write-ahead log is sealed with XChaCha20-Poly1305 under a nonce drawn for each write (seal.h has the bytes). The index of the log is kept in memory, so one process may hold such a database at a time,
  * and a rollback journal is refused: the database has to be in WAL mode.
  */
 #ifndef GODWIT_VAULT_H
