@@ -10,6 +10,9 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
+/// What a debug build compiles with optimisation.
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
@@ -47,7 +50,8 @@ struct Room {
     var libraries: [Target.Dependency] = []
     var resources: [Resource] = []
     var exclude: [String] = []
-    /// Coding is arithmetic on every bit: without optimisation tests and the demo would take fifty times as long.
+    /// For rooms that look at every byte. Without optimisation coding takes fifty times as long, and reading and writing
+    /// JSON is a third of what the nodes and clients of the tests do.
     var isOptimised = false
     var testLibraries: [Target.Dependency] = []
     /// Files beside the tests that are read by path.
@@ -57,7 +61,7 @@ struct Room {
         .target(
             name: name, dependencies: rooms.map { .byName(name: $0) } + libraries,
             exclude: exclude, resources: resources,
-            swiftSettings: strict + (isOptimised ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []))
+            swiftSettings: strict + (isOptimised ? optimised : []))
     }
     var tests: Target {
         .testTarget(
@@ -69,14 +73,14 @@ struct Room {
 }
 
 let rooms = [
-    Room(name: "GodwitProtocol", libraries: [.crypto]),
+    Room(name: "GodwitProtocol", libraries: [.crypto], isOptimised: true),
     Room(name: "GodwitCrypto", rooms: ["GodwitProtocol", "CSodium"], libraries: [.crypto, .cryptoExtras]),
     Room(
         name: "GodwitCompression", rooms: ["GodwitProtocol", "CBrotli"], libraries: [.crypto], isOptimised: true),
     Room(name: "GodwitLink", rooms: ["GodwitProtocol"], testLibraries: [.yams]),
     Room(
         name: "GodwitBatch", rooms: ["GodwitProtocol", "GodwitCrypto", "GodwitCompression"],
-        libraries: [.protobuf, .crypto], exclude: ["batch.proto", "content.proto"]),
+        libraries: [.protobuf, .crypto], exclude: ["batch.proto", "content.proto"], isOptimised: true),
     Room(
         name: "GodwitSpool", rooms: ["GodwitProtocol", "CVault"], libraries: [.grdb, .sqlite, .crypto],
         fixtures: ["schema.sql"]),
@@ -172,7 +176,7 @@ let package = Package(
                 .crypto,
             ],
             swiftSettings: strict),
-        .testTarget(name: "HouseTests", swiftSettings: strict),
+        .testTarget(name: "HouseTests", swiftSettings: strict + optimised),
         .testTarget(
             name: "EndToEndTests", dependencies: ["GodwitProtocol", "GodwitCrypto"], swiftSettings: strict),
         simulator.target,

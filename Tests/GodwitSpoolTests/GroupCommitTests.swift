@@ -8,9 +8,12 @@ import Testing
 @Suite("Group commit")
 struct GroupCommitTests {
     /// Holds the writer's queue (not the pool) until so many wait in line; not again when its group begins anew.
-    private static func hold(_ spool: SQLiteSpool, until waiting: Int) async throws {
+    private static func hold(
+        _ spool: SQLiteSpool, until waiting: Int, telling isHeld: Shared<Bool> = Shared(false)
+    ) async throws {
         let isOver = Shared(false)
         try await spool.write { _ in
+            isHeld.value = true
             while !isOver.value, spool.commits.state.waiting < waiting { usleep(1_000) }
             isOver.value = true
         }
@@ -63,12 +66,13 @@ struct GroupCommitTests {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
         let spool = try SQLiteSpool(directory: directory.path, configuration: .test)
-        let counts = Shared([0, 0, 0])
+        let (counts, isHeld) = (Shared([0, 0, 0]), Shared(false))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await Self.hold(spool, until: 3) }
+            // Until it runs it is itself one who waits, and the others would not come in their order.
+            group.addTask { try await Self.hold(spool, until: 3, telling: isHeld) }
             for number in 0..<3 {
                 group.addTask {
-                    while spool.commits.state.groups == 0 || spool.commits.state.waiting < number { await Task.yield() }
+                    while !isHeld.value || spool.commits.state.waiting < number { await Task.yield() }
                     do {
                         try await spool.write { spool in
                             counts.value[number] += 1
