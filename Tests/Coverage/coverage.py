@@ -29,7 +29,7 @@ writes it. `make test` leaves the same table with the results of the run in `.bu
 """
 
 CITED = re.compile(r"\b([A-Z0-9]{2,6})-(\d\d)\b(?: to ([A-Z0-9]{2,6})-(\d\d)\b)?")
-SUITE = re.compile(r"^(?:public |private |final )*(?:struct|extension|class|enum|actor) (\w+)")
+SUITE = re.compile(r"^(?:public |private |final )*(?:struct|extension|class|enum|actor) (\w+(?:\.\w+)*)")
 SUITE_ON_LINE = re.compile(r'@Suite\(.*\) (?:struct|final class|class|actor|enum) (\w+)')
 NESTED = re.compile(r"^    (?:private |final )*(?:struct|class|enum|actor) (\w+)")
 FUNCTION = re.compile(r"\bfunc (\w+)\(")

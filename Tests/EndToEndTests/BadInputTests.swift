@@ -2,13 +2,13 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// "What bad input gets", at a person's own device.
     @Suite("Bad input")
     struct BadInputTests {
         @Test("a wrong passphrase, an altered, a cut and a foreign identity file are refused, each by name (ID rows)")
         func identity() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("alice-r", home: "alice")
             try tool.scratch.write("incorrect horse\n", to: "wrong")
@@ -53,7 +53,7 @@ extension EndToEnd {
 
         @Test("bad names of channels and users are refused before anything is queued (004 §9.1)")
         func names() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let tooLong = "#" + String(repeating: "a", count: 100)
@@ -84,7 +84,7 @@ extension EndToEnd {
         @Test(
             "the largest text is taken, one more byte is refused; what is not UTF-8 is refused, not repaired (MSG-17)")
         func texts() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
             let alice = try await site.enrol("alice-r", home: "alice")
@@ -112,7 +112,7 @@ extension EndToEnd {
 
         @Test("a message to nobody is refused at the next sync, which says so")
         func nobody() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("alice-r", home: "alice")
             let sent = try await tool.json("send", "--home", "alice", "@\(site.id).nobody-there", "hello?")
@@ -127,7 +127,7 @@ extension EndToEnd {
 
         @Test("with the node away a sync ends with 69 and the message stays; it goes when the node is back")
         func nodeAway() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
             _ = try await site.enrol("alice-r", home: "alice")
@@ -144,7 +144,7 @@ extension EndToEnd {
             let again = try await site.start()
             #expect(try await tool.json("sync", "--home", "alice")["waiting"]?.integer == 0)
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == ["kept"])
+            #expect(try await tool.texts("bob") == ["kept"])
             withExtendedLifetime(again) {}
         }
 

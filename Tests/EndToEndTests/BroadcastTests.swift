@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// Nodes that hear and cannot answer: erasure coding and multicast (issue "Carriers": one-way links, broadcast sites).
     @Suite("Broadcast")
     struct BroadcastTests {
@@ -27,7 +27,7 @@ extension EndToEnd {
             #expect(objects >= 1 && heard["items"]?.integer ?? 0 >= 24 && heard["damaged_objects"]?.integer == 0)
             #expect(heard["refused_records"]?.integer == 0 && heard["for_others"]?.integer == 0)
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == texts)
+            #expect(try await tool.texts("bob") == texts)
             let seen = relay.seen
             #expect(seen.lost > seen.came / 8 && seen.doubled > 0 && seen.swapped > 0, "\(seen)")
 
@@ -69,7 +69,7 @@ extension EndToEnd {
             }
             for (home, text) in [("bob", "to the south"), ("eve", "to the east")] {
                 try await tool.json("sync", "--home", home)
-                #expect(try await ForeignClientTests.texts(tool, home) == [text])
+                #expect(try await tool.texts(home) == [text])
             }
             withExtendedLifetime(nodes) {}
         }

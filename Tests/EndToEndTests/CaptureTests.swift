@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// What an eavesdropper on the link and a thief of a node see (E2E-01, CRY rows; "a capture of the link holds no line of the
     /// conversation").
     @Suite("Capture")

@@ -3,7 +3,7 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// Several ways to one peer, and nodes on a serial line (issue "Carriers": failover, cost order, serial over a pty).
     @Suite("Carriers")
     struct CarrierTests {
@@ -88,7 +88,7 @@ extension EndToEnd {
             while ContinuousClock.now < end {
                 try await tool.json("sync", "--home", "alice")
                 try await tool.json("sync", "--home", "bob")
-                if try await ForeignClientTests.texts(tool, "bob") == texts { return }
+                if try await tool.texts("bob") == texts { return }
                 try await Task.sleep(for: .milliseconds(200))
             }
             Issue.record("nothing came: \(try await tool.json("node", "status", "--home", "north").canonicalText)")

@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Who is in a channel, over real nodes, links and commands (CH-06 to CH-24, D-14, D-18).
     @Suite("Members of channels")
     struct ChannelCommandTests {

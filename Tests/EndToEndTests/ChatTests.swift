@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// The chat as people use it: two devices, two terminals and a node (CLIENT-03).
     @Suite("Chat in a terminal")
     struct ChatTests {
@@ -9,7 +9,7 @@ extension EndToEnd {
 
         @Test("two people write, answer, edit, react, delete and search, live; the terminal is always given back")
         func talk() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")

@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Every command's manners: help, JSON, exit codes of docs/man/godwit.1.
     @Suite("Commands")
     struct CommandTests {
@@ -68,7 +68,7 @@ extension EndToEnd {
 
         @Test("what could not be written out is not marked as read: 74, and it is still unread")
         func fullOutput() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")

@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Names, keys, blocks, search and the identity file at the command line (ID-17, ID-18, ID-24, ID-25, CLIENT-01).
     @Suite("Contacts at the command line")
     struct ContactCommandTests {
@@ -13,7 +13,7 @@ extension EndToEnd {
 
         @Test("a name serves as an address, safety numbers agree on both sides, and words are found")
         func contacts() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")
@@ -52,7 +52,7 @@ extension EndToEnd {
 
         @Test("a block holds at once here and, once published, at the node; the file and its passphrase follow")
         func identity() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")

@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Answers, edits, reactions and deletions at the command line, and what an operator does with an account (MSG-20,
     /// GDPR-01).
     @Suite("Conversations at the command line")
@@ -21,7 +21,7 @@ extension EndToEnd {
 
         @Test("an edit, an answer and a reaction stand where they belong, and a deletion leaves a hole on both sides")
         func conversation() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")
@@ -60,7 +60,7 @@ extension EndToEnd {
 
         @Test("a file and a recording come as they were, and are kept where nothing is overwritten")
         func files() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")
@@ -105,7 +105,7 @@ extension EndToEnd {
 
         @Test("an operator exports an account and erases it, only after saying so")
         func account() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")

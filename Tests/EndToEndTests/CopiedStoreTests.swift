@@ -2,13 +2,13 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Somebody copies a device's card, with real processes (D-6, D-8).
     @Suite("A copy of a device")
     struct CopiedStoreTests {
         @Test("whoever owns a device learns that a copy of it was in use, with what to do, and still loses no message")
         func copy() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")

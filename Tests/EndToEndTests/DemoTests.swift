@@ -2,7 +2,7 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// The main job, run as people run it (DEMO rows; D-18).
     @Suite("Demo")
     struct DemoTests {

@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// Two boxes of one user with real processes (AUTH-15, D-13, G-11).
     @Suite("Several devices at the command line")
     struct DeviceCommandTests {
@@ -34,7 +34,7 @@ extension EndToEnd {
 
         @Test("a second box shows the conversations, is read and written on, and after its removal gets nothing more")
         func boxes() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let alice = try await site.enrol("alice-r", home: "alice")
             let bob = try await site.enrol("bob-r", home: "bob")
@@ -78,7 +78,7 @@ extension EndToEnd {
 
         @Test("what cannot be is refused with a hint: a wrong passphrase, an unknown device, this device, a full home")
         func refusals() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("alice-r", home: "alice")
             try tool.scratch.write("wrong\n", to: "other")

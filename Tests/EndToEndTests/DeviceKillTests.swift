@@ -2,13 +2,13 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// A device as a process that dies at any moment (SPL, REL rows; D-6).
     @Suite("Killed device")
     struct DeviceKillTests {
         @Test("commands killed at random moments lose nothing that they had accepted, and repeat nothing")
         func killedCommands() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
             _ = try await site.enrol("alice-r", home: "alice")
@@ -30,7 +30,7 @@ extension EndToEnd {
             }
             #expect(killed >= 20, "the moments were drawn too late")
             for home in ["alice", "alice", "bob"] { try await tool.json("sync", "--home", home) }
-            let read = try await ForeignClientTests.texts(tool, "bob")
+            let read = try await tool.texts("bob")
             #expect(read.filter { !doubtful.contains($0) } == accepted)
             #expect(Set(read).count == read.count)
             #expect(read == read.sorted { Self.number($0) < Self.number($1) })

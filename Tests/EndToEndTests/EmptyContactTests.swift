@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// What it costs to ask whether there is anything (issue 3: an empty contact).
     @Suite("Empty contacts")
     struct EmptyContactTests {

@@ -1,14 +1,14 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// `/batch/v1/exchange` as strangers use it: with curl, and with Python's `noiseprotocol` (CAR rows; section 8).
     @Suite("Exchange")
     struct ExchangeTests {
         @Test("bad bodies get a stated error each, and the node goes on answering good ones")
         func badBodies() async throws {
-            let (site, node) = try await ForeignClientTests.site()
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let (site, node) = try await Site.started()
+            let carol = try await ForeignClient.registered(site, "carol-f")
             let good = try await Self.record(carol)
             let stranger = try await Self.record(carol, for: "aaaaaaaa")
             var altered = good
@@ -45,7 +45,7 @@ extension EndToEnd {
 
         @Test("a body of more than 16 MiB is refused, and the node lives on")
         func tooLarge() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let answer = try await Self.post([UInt8](repeating: 1, count: 16_777_217), site)
             #expect(answer.status == 413)
             #expect(try JSONObject.parse(answer.body)["error"]?.object?["number"]?.integer == 2001)
@@ -55,10 +55,10 @@ extension EndToEnd {
 
         @Test("a device in another language calls with a loose frame and opens what the node has for it")
         func looseExchange() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("bob-s", home: "bob")
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "by batch")
             try await tool.json("sync", "--home", "bob")
             let first = try await carol.call("exchange")
@@ -75,10 +75,10 @@ extension EndToEnd {
         @Test(
             "such a device sends and reads in frames of its own making, and acknowledges what it has taken (D-7, D-8)")
         func frames() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             let texts = ["one", "two", "three by batch"]
             try await carol.call("write_batch", .string(bob), .array(texts.map { .string($0) }))
             // The answer is lost; what went is known there all the same, and the repeat does nothing.
@@ -87,7 +87,7 @@ extension EndToEnd {
             let first = try await carol.call("contact")
             #expect(first["held"] == [], "acknowledged with the digest of what was sent: \(first.canonicalText)")
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == texts)
+            #expect(try await tool.texts("bob") == texts)
 
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "and back")
             try await tool.json("sync", "--home", "bob")
@@ -97,16 +97,16 @@ extension EndToEnd {
             try await carol.call("write_batch", .string(bob), ["still here"])
             #expect(try await carol.call("contact")["held"] == [])
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == texts + ["still here"])
+            #expect(try await tool.texts("bob") == texts + ["still here"])
             withExtendedLifetime(node) {}
         }
 
         @Test("of frames that break only the rest goes again, both ways (docs/protocol.md §8.1)")
         func partials() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await carol.call("write_batch", .string(bob), ["one", "two"])
             let sent = try #require(try await carol.call("cut_request", 300)["size"]?.integer)
             let first = try await carol.call("resume")
@@ -114,7 +114,7 @@ extension EndToEnd {
             #expect(first["sent"]?.array?.last?.integer == sent - 300 + 12, "\(first.canonicalText)")
             #expect(first["held"] == [])
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == ["one", "two"])
+            #expect(try await tool.texts("bob") == ["one", "two"])
 
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "and back")
             try await tool.json("sync", "--home", "bob")

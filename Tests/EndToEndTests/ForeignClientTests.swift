@@ -1,13 +1,13 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// A second implementation, in Python, made from docs/protocol.md alone (WS, AUTH, MSG rows; D-14, D-16).
     @Suite("Foreign client")
     struct ForeignClientTests {
         @Test("it registers over pinned TLS, and its token verifies with another library")
         func login() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let client = try await ForeignClient(site, username: "carol-f")
             let opened = try await client.ask(["op": "open", "register": true])
             #expect(opened["result"]?.string.flatMap { Timestamp(iso8601: $0) } != nil, "\(opened.canonicalText)")
@@ -34,15 +34,15 @@ extension EndToEnd {
 
         @Test("it talks with a Swift client in a direct session, both ways, first contact by either")
         func direct() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
-            let carol = try await Self.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             for text in ["Добрий день, bob 👍🏽", "second"] {
                 try await carol.call("send_direct", .string(bob), .string(text))
             }
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob") == ["Добрий день, bob 👍🏽", "second"])
+            #expect(try await tool.texts("bob") == ["Добрий день, bob 👍🏽", "second"])
 
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "The river is rising, thank you all.")
             try await tool.json("sync", "--home", "bob")
@@ -52,26 +52,26 @@ extension EndToEnd {
             // The session has turned: both ends go on from new ratchet keys.
             try await carol.call("send_direct", .string(bob), "third")
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob").last == "third")
+            #expect(try await tool.texts("bob").last == "third")
 
             // The Swift client goes first with somebody else.
-            let dave = try await Self.client(site, "dave-f")
+            let dave = try await ForeignClient.registered(site, "dave-f")
             try await tool.json("send", "--home", "bob", "@\(site.id).dave-f", "are you there?")
             try await tool.json("send", "--home", "bob", "@\(site.id).dave-f", "hello?")
             try await tool.json("sync", "--home", "bob")
             #expect(try await dave.receive(2, seen: 0).map { $0["text"]?.string } == ["are you there?", "hello?"])
             try await dave.call("send_direct", .string(bob), "yes")
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob").last == "yes")
+            #expect(try await tool.texts("bob").last == "yes")
             withExtendedLifetime(node) {}
         }
 
         @Test("it starts the epochs of its own channel and takes part in those of a Swift client's")
         func channels() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("bob-s", home: "bob")
-            let carol = try await Self.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await carol.call("enter", "create_channel", "#field/notes", .string(site.id))
             try await carol.waitForEpoch("#field/notes", version: 1)
             try await tool.json("channel", "join", "#field/notes", "--home", "bob")
@@ -80,7 +80,7 @@ extension EndToEnd {
             try await tool.json("sync", "--home", "bob")
             for text in ["one", "two"] { try await carol.call("send_channel", "#field/notes", .string(text)) }
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob") == ["one", "two"])
+            #expect(try await tool.texts("bob") == ["one", "two"])
             try await tool.json("send", "--home", "bob", "#field/notes", "three")
             try await tool.json("sync", "--home", "bob")
             #expect(try await carol.receive(1, seen: 0).first?["text"]?.string == "three")
@@ -95,20 +95,20 @@ extension EndToEnd {
             #expect(try await carol.receive(1, seen: 1).first?["text"]?.string == "welcome")
             try await carol.call("send_channel", "#bobs", "thanks")
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob").last == "thanks")
+            #expect(try await tool.texts("bob").last == "thanks")
             withExtendedLifetime(node) {}
         }
 
         @Test("across two nodes: direct messages both ways, and a channel of the other node")
         func twoNodes() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let far = try await Site(tool, "far")
             let farNode = try await far.start()
             try await tool.json("peer", "add", far.descriptorFile, "--home", site.home)
             try await tool.json("peer", "add", site.descriptorFile, "--home", far.home)
             let bob = try await far.enrol("bob-s", home: "bob")
-            let carol = try await Self.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await carol.call("send_direct", .string(bob), "over there?")
             try await Self.sync(tool, "bob", until: ["over there?"])
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "right here")
@@ -137,18 +137,18 @@ extension EndToEnd {
         private static func sync(_ tool: Tool, _ home: String, until texts: [String]) async throws {
             for _ in 0..<200 {
                 try await tool.json("sync", "--home", home)
-                if try await Self.texts(tool, home) == texts { return }
+                if try await tool.texts(home) == texts { return }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            #expect(try await Self.texts(tool, home) == texts)
+            #expect(try await tool.texts(home) == texts)
         }
 
         @Test("what it has not acknowledged with received comes again at the next login, and only that")
         func redelivery() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             _ = try await site.enrol("bob-s", home: "bob")
-            let carol = try await Self.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await tool.json("send", "--home", "bob", "@\(site.id).carol-f", "first")
             try await tool.json("sync", "--home", "bob")
             let first = try await carol.receive(1, seen: 0)
@@ -163,10 +163,10 @@ extension EndToEnd {
 
         @Test("altered, repeated and oversized messages are refused by name; 65,535 bytes are the last taken (MSG-17)")
         func refusals() async throws {
-            let (site, node) = try await Self.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             let bob = try await site.enrol("bob-s", home: "bob")
-            let carol = try await Self.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             try await carol.call("send_direct", .string(bob), "hello")
             #expect(try await carol.call("send_altered", "nothing")["repeated"]?.bool == true)
             #expect(try await carol.refusal("send_altered", "ciphertext") == "INVALID_MESSAGE_FORMAT")
@@ -177,7 +177,7 @@ extension EndToEnd {
             try await carol.call("send_sized", .string(bob), 65_535)
             try await carol.call("send_direct", .string(bob), "still here")
             try await tool.json("sync", "--home", "bob")
-            #expect(try await Self.texts(tool, "bob") == ["hello", "filled", "still here"])
+            #expect(try await tool.texts("bob") == ["hello", "filled", "still here"])
             for (line, member) in Self.badCommands {
                 let answer = try await carol.ask(["op": "raw", "text": .string(line)])["answer"]?.object
                 // A login frame is answered as such, everything else by an event.
@@ -198,22 +198,5 @@ extension EndToEnd {
             (#"{"command":"update_status","data":{"status":"asleep"}}"#, "status"),
             (#"{"command":"received","data":{"upto":-1}}"#, "upto"), (#"{"type":"auth_proof"}"#, "challenge"),
         ]
-
-        static func site() async throws -> (Site, Child) {
-            let site = try await Site(Tool(), "harbour")
-            return (site, try await site.start())
-        }
-
-        static func client(_ site: Site, _ name: String) async throws -> ForeignClient {
-            let client = try await ForeignClient(site, username: name)
-            let opened = try await client.ask(["op": "open", "register": true])
-            guard opened["result"] != nil else { throw Place.Missing(description: opened.canonicalText) }
-            try await client.call("publish")
-            return client
-        }
-
-        static func texts(_ tool: Tool, _ home: String) async throws -> [String] {
-            try await tool.read(home).compactMap { $0["text"]?.string }
-        }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// A lost box, and a user who moves to another home node, with real processes (CLIENT-01, G-34).
     @Suite("Identities that come back and move")
     struct IdentityMoveTests {

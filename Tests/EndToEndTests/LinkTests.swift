@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// What a link carries, as real processes measure it and tell it (NET-05, NET-06, NET-09, G-72).
     @Suite("Links")
     struct LinkTests {

@@ -2,14 +2,14 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// Live links between real processes, and from another implementation (docs/protocol.md §8.4).
     @Suite("Live links")
     struct LiveLinkTests {
         @Test("a foreign client opens the endpoint over pinned TLS, exchanges, and gets the right refusals")
         func foreign() async throws {
-            let (site, node) = try await ForeignClientTests.site()
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let (site, node) = try await Site.started()
+            let carol = try await ForeignClient.registered(site, "carol-f")
             func live(_ messages: [JSONValue], subprotocol: String = "dcp-batch-v1") async throws -> JSONObject {
                 try await carol.ask([
                     "op": "live", "messages": .array(messages), "subprotocol": .string(subprotocol),
@@ -76,7 +76,7 @@ extension EndToEnd {
             while ContinuousClock.now < end {
                 try await tool.json("sync", "--home", from)
                 try await tool.json("sync", "--home", to)
-                if try await ForeignClientTests.texts(tool, to).suffix(texts.count) == texts[...] { return }
+                if try await tool.texts(to).suffix(texts.count) == texts[...] { return }
                 try await Task.sleep(for: .milliseconds(200))
             }
             Issue.record("nothing came: \(try await tool.json("node", "status", "--home", "north").canonicalText)")

@@ -3,7 +3,7 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Commands {
     /// A device whose store is under a passphrase, with real processes (G-11).
     @Suite("Locked store")
     struct LockedStoreTests {
@@ -12,7 +12,7 @@ extension EndToEnd {
 
         /// Alice with a message of bob's.
         private static func alice() async throws -> (Site, Child, bob: String) {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let bob = try await site.enrol("bob-s", home: "bob")
             let alice = try await site.enrol("alice-r", home: "alice")
             try await site.tool.json("send", "--home", "bob", "@" + alice, text)
@@ -134,7 +134,7 @@ extension EndToEnd {
 
         @Test("an identity can be made with a locked store from the beginning")
         func fromTheBeginning() async throws {
-            let (site, node) = try await ForeignClientTests.site()
+            let (site, node) = try await Site.started()
             let tool = site.tool
             try tool.scratch.write("correct horse battery staple\n", to: "passphrase")
             let made = try await Self.command(

@@ -3,7 +3,7 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// What an operator does to a node that runs (SEC-07, SEC-08, ERR-07).
     @Suite("Node operation")
     struct NodeOperationTests {

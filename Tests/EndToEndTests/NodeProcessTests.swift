@@ -3,7 +3,7 @@ import Glibc
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// A node as a process: how it starts, ends and says no (CFG, PRF rows).
     @Suite("Node process")
     struct NodeProcessTests {
@@ -11,7 +11,7 @@ extension EndToEnd {
         func ends(signal: Int32) async throws {
             let site = try await Site(Tool(), "node")
             let node = try await site.start()
-            let carol = try await ForeignClientTests.client(site, "carol-f")
+            let carol = try await ForeignClient.registered(site, "carol-f")
             node.kill(signal)
             let outcome = try await node.ended(within: .seconds(15))
             #expect(outcome.code == 0, "\(outcome)")

@@ -2,7 +2,7 @@ import Foundation
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// The REST interface of a running node, as clients see it that are not ours (REST rows, AUTH-05 to AUTH-13, AUTH-17, G-37,
     /// G-41).
     @Suite("REST")

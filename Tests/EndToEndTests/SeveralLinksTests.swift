@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// One peer, two links: what is urgent goes over the wire, the rest on a stick.
     @Suite("Several links")
     struct SeveralLinksTests {
@@ -21,11 +21,11 @@ extension EndToEnd {
             try await tool.json("channel", "join", channel, "--home", "bob")
             try await tool.json("send", "--home", "alice", "@\(south.id).bob-s", "hello")
             try await Self.settle(tool, "the channel") {
-                guard try await ForeignClientTests.texts(tool, "bob") == ["hello"] else { return false }
+                guard try await tool.texts("bob") == ["hello"] else { return false }
                 return try await tool.start(["send", "--home", "bob", channel, "I am in", "--json"]).ended().code == 0
             }
             try await Self.settle(tool, "the joiner's text") {
-                try await ForeignClientTests.texts(tool, "alice") == ["I am in"]
+                try await tool.texts("alice") == ["I am in"]
             }
 
             let added = try await tool.json(
@@ -35,9 +35,9 @@ extension EndToEnd {
             try await tool.json("send", "--home", "alice", "#field", "by bike")
             try await tool.json("send", "--home", "alice", "@\(south.id).bob-s", "by wire")
             try await Self.settle(tool, "the urgent text") {
-                try await ForeignClientTests.texts(tool, "bob").contains("by wire")
+                try await tool.texts("bob").contains("by wire")
             }
-            #expect(try await !ForeignClientTests.texts(tool, "bob").contains("by bike"))
+            #expect(try await !tool.texts("bob").contains("by bike"))
             try await Self.expectOnBike(tool, north, frames: 0)
 
             let stick = try await tool.json(
@@ -54,7 +54,7 @@ extension EndToEnd {
                 let bike = try await Self.links(tool, north).first { $0["path"]?.string == "bike" }
                 return bike?["in_flight"]?.object?["frames"]?.integer == 0
             }
-            let texts = try await ForeignClientTests.texts(tool, "bob")
+            let texts = try await tool.texts("bob")
             #expect(texts.sorted() == ["by bike", "by wire", "hello"], "each once")
             try await Self.refusals(tool, north, south)
             withExtendedLifetime(nodes) {}

@@ -1,7 +1,7 @@
 import GodwitProtocol
 import Testing
 
-extension EndToEnd {
+extension EndToEnd.Networks {
     /// Two nodes without any link: what crosses is carried on a stick (D-11, CAR rows).
     @Suite("Stick")
     struct StickTests {
@@ -40,13 +40,13 @@ extension EndToEnd {
             #expect(again["repeated_frames"] == exported["frames"])
 
             try await tool.json("sync", "--home", "bob")
-            #expect(try await ForeignClientTests.texts(tool, "bob") == long)
+            #expect(try await tool.texts("bob") == long)
             try await tool.json("send", "--home", "bob", "@\(north.id).alice-r", "by hand as well")
             try await tool.json("sync", "--home", "bob")
             let back = try await Self.carry(tool, from: south, to: north, file: "back")
             #expect(back["released"]?.integer ?? 0 >= 4, "the stick brought acknowledgements home")
             try await tool.json("sync", "--home", "alice")
-            #expect(try await ForeignClientTests.texts(tool, "alice") == ["by hand as well"])
+            #expect(try await tool.texts("alice") == ["by hand as well"])
             withExtendedLifetime(nodes) {}
         }
 

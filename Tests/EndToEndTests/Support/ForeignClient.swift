@@ -13,6 +13,15 @@ final class ForeignClient: Sendable {
         ])
     }
 
+    /// A client that is registered and has published its keys.
+    static func registered(_ site: Site, _ name: String) async throws -> ForeignClient {
+        let client = try await ForeignClient(site, username: name)
+        let opened = try await client.ask(["op": "open", "register": true])
+        guard opened["result"] != nil else { throw Place.Missing(description: opened.canonicalText) }
+        try await client.call("publish")
+        return client
+    }
+
     /// Asks the script; an answer that it did not expect itself is a failure.
     func ask(_ request: JSONObject) async throws -> JSONObject {
         try child.send(request.canonicalBytes())

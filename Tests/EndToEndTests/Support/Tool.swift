@@ -35,6 +35,11 @@ struct Tool: Sendable {
         guard outcome.code == 0 else { throw Place.Missing(description: "read: \(outcome)") }
         return outcome.objects
     }
+
+    /// The texts of them.
+    func texts(_ home: String) async throws -> [String] {
+        try await read(home).compactMap { $0["text"]?.string }
+    }
 }
 
 /// A node of a test: a home in the scratch directory and, once started, a process.
@@ -57,6 +62,12 @@ final class Site: Sendable {
             throw Place.Missing(description: "No descriptor in \(made.canonicalText)")
         }
         (self.tool, self.home, self.port, self.descriptor) = (tool, home, port, descriptor)
+    }
+
+    /// A node that runs, in a scratch directory of its own.
+    static func started() async throws -> (Site, Child) {
+        let site = try await Site(Tool(), "harbour")
+        return (site, try await site.start())
     }
 
     /// Starts the process and waits until it listens.
