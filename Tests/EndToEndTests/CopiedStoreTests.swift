@@ -44,6 +44,44 @@ extension EndToEnd.Commands {
             withExtendedLifetime(node) {}
         }
 
+        @Test("commands that a copy has overtaken go again where that can be, and else their user hears of them")
+        func commands() async throws {
+            let (site, node) = try await Site.started()
+            let tool = site.tool
+            let alice = try await site.enrol("alice-c", home: "alice")
+            func sync(_ home: String) async throws {
+                for _ in 0..<4 { try await tool.json("sync", "--home", home) }
+            }
+            func topic() async throws -> String? {
+                try await tool.json("channel", "info", "#common", "--home", "alice")["topic"]?.string
+            }
+            try await tool.json("channel", "create", "#common", "--home", "alice")
+            try await sync("alice")
+            let path = tool.scratch.path
+            try FileManager.default.copyItem(atPath: path + "/alice", toPath: path + "/thief")
+            for name in ["#one", "#two", "#three"] {
+                try await tool.json("channel", "create", name, "--home", "thief")
+            }
+            try await sync("thief")
+
+            try await tool.json("channel", "create", "#mine", "--home", "alice")
+            try await tool.json("channel", "topic", "#common", "Tides", "--home", "alice")
+            try await sync("alice")
+            let refused = try await tool.run("warnings", "--code", "refused", "--home", "alice", "--json").objects
+            #expect(refused.count == 1)
+            #expect(refused.first?["hint"]?.string?.contains("Do again what you asked for") == true)
+            let mine = try await tool.json("channel", "info", "#mine", "--home", "alice")
+            #expect(mine["state"]?.string == "member")
+            #expect(try await topic() != "Tides")
+            // What comes after it is numbered on from there.
+            try await tool.json("channel", "topic", "#common", "Tides", "--home", "alice")
+            try await sync("alice")
+            #expect(try await topic() == "Tides")
+            let again = try await tool.run("warnings", "--code", "refused", "--home", "alice", "--json").objects
+            #expect(again == refused)
+            withExtendedLifetime((alice, node)) {}
+        }
+
         @Test("a kind of warning that is none is refused, with those there are")
         func unknownKind() async throws {
             let tool = try Tool()

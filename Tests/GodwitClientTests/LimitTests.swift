@@ -49,6 +49,51 @@ struct LimitTests {
         #expect(changes.first?.at == other.adding(milliseconds: 1_000))
     }
 
+    @Test(
+        "a node numbers commands on to 2^52, no further; joining and leaving go again, of all else the user hears (D-8)",
+        arguments: [1 << 52, (1 << 52) + 1] as [Int64])
+    func counter(last: Int64) async throws {
+        let hub = try Hub()
+        let scratch = try Scratch()
+        let device = try await hub.enrol("ines", in: scratch)
+        _ = try await device.handOver()
+        func command(_ place: SourceLocation = #_sourceLocation) async throws -> SignedCommand {
+            let items = try await device.handOver()
+            return try SignedCommand(JSONObject.parse(try #require(items.last, sourceLocation: place).body))
+        }
+        func refuse(_ command: SignedCommand, last: Int64) async throws {
+            let error = ProtocolError(.invalidMessageFormat, "Another has it.", details: ["counter": .integer(last)])
+            let hash = SHA256Digest.of(command.object.canonicalBytes())
+            let refusal = Refusal(item: hash, to: device.party, error: error, at: hub.time.now())
+            await hub.push(refusal.object, to: device.party)
+            try await device.deliver(await hub.drain(device.party))
+        }
+        let id = try hub.channelID("#crew")
+        try await device.joinChannel(id)
+        let join = try await command()
+        try await refuse(join, last: last)
+        guard last <= 1 << 52 else {
+            #expect(try await device.channels().map(\.state) == [.refused])
+            try await device.joinChannel(id)
+            #expect(try await command().counter == join.counter + 1)
+            return
+        }
+        let again = try await command()
+        #expect(again.counter == last + 1 && again.name == "join_channel" && again.data == join.data)
+        // An earlier number takes nothing back.
+        try await refuse(again, last: join.counter)
+        #expect(try await command().counter == last + 2)
+
+        try await device.leaveChannel(id)
+        let leave = try await command()
+        try await refuse(leave, last: last)
+        let leaves = try await command()
+        #expect(leaves.counter == last + 4 && leaves.name == "leave_channel" && leaves.data == leave.data)
+        #expect(try await device.codes() == [])
+        try await refuse(leave, last: last)
+        #expect(try await device.codes() == [.refused])
+    }
+
     @Test("a receipt names at most 1,024 messages; more make a second one (D-12)", arguments: [1_024, 1_025])
     func receipts(count: Int) async throws {
         let hub = try Hub()

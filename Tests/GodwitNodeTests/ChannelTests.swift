@@ -195,7 +195,8 @@ struct ChannelTests {
         }
     }
 
-    @Test("a command whose counter does not grow is ignored; one of another device or with a bad signature is refused")
+    @Test(
+        "a command whose counter does not grow is refused, or of another device, or with a bad signature; not a repeat")
     func counters() async throws {
         try await TestNode.with { node in
             let (alice, client) = try await node.enrol("alice")
@@ -209,9 +210,12 @@ struct ChannelTests {
             func create(_ command: JSONObject, _ client: TestClient) async throws {
                 try await client.command("create_channel", ["command": .object(command)])
             }
-            try await create(alice.command("create_channel", data(alice, "#one"), counter: 5), client)
+            let first = alice.command("create_channel", data(alice, "#one"), counter: 5)
+            for _ in 0..<2 { try await create(first, client) }
             for counter in [5, 4] as [Int64] {
-                try await create(alice.command("create_channel", data(alice, "#two"), counter: counter), client)
+                let late = alice.command("create_channel", data(alice, "#two"), counter: counter)
+                let error = try await refusal { try await create(late, client) }
+                #expect(error.code == .invalidMessageFormat && error.details == ["counter": 5])
             }
             #expect(try await node.count("node_channel") == 1)
             let own = bob.command("create_channel", data(bob, "#three"))

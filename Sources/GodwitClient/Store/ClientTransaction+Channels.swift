@@ -121,17 +121,28 @@ extension ClientTransaction {
     /// Asks again for a channel whose `create_channel` never reached the home node.
     func repeatCreations() throws {
         for row in try rows("SELECT * FROM client_channel WHERE state = 'joining' AND created = 1 AND expired = 1") {
-            let channel = try KnownChannel(row)
             do {
-                let command = try askToEnter(channel.id, creating: true, request(row), version: nil)
-                try run(
-                    """
-                    UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1, expired = 0
-                    WHERE channel = ?
-                    """, [Data(command), uptime, channel.row])
+                try enterAgain(row)
             } catch let error as ProtocolError where error.code == .bandwidthExceeded {
                 return
             }
         }
+    }
+
+    /// Asks again what this command asked for, if that is to create or join a channel.
+    func enterAgain(_ refused: [UInt8]) throws -> Bool {
+        let row = try row(
+            "SELECT * FROM client_channel WHERE command = ? AND state = 'joining' AND leaves IS NULL", [Data(refused)])
+        if let row { try enterAgain(row) }
+        return row != nil
+    }
+
+    private func enterAgain(_ row: Row) throws {
+        let (channel, isCreator) = (try KnownChannel(row), row["created"] as Bool)
+        let command = try askToEnter(
+            channel.id, creating: isCreator, request(row), version: isCreator ? nil : channel.known)
+        try run(
+            "UPDATE client_channel SET command = ?, asked = ?, attempts = attempts + 1, expired = 0 WHERE channel = ?",
+            [Data(command), uptime, channel.row])
     }
 }

@@ -93,6 +93,7 @@ extension ClientTransaction {
         }
         let error = Data(refusal.error.object(at: refusal.at).canonicalBytes())
         if refusal.error.details["destination"] != nil { return try noteExpired(refusal, error) }
+        if let last = refusal.error.details["counter"]?.integer, try numberOn(from: last, refusal.item) { return }
         try noteReturned(refusal)
         try run(
             "UPDATE client_outbox SET state = 'refused', error = ? WHERE hash = ? AND state <> 'delivered'",

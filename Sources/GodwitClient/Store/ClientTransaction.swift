@@ -81,6 +81,23 @@ final class ClientTransaction {
         return try integer("SELECT counter FROM client_identity") ?? 1
     }
 
+    /// What a node may make the counter: it could not grow far enough afterwards.
+    private static let counterMax: Int64 = 1 << 52
+
+    /// The home node has had a command under `last`, and so took none of this device that has a lower number.
+    /// - Returns: whether the refused command, of which the device knows what it was for, goes again.
+    func numberOn(from last: Int64, _ refused: [UInt8]) throws -> Bool {
+        guard (1...Self.counterMax).contains(last) else { return false }
+        try run("UPDATE client_identity SET counter = max(counter, ?)", [last])
+        var goesAgain = false
+        do {
+            try inSavepoint { goesAgain = try self.enterAgain(refused) || self.leaveAgain(refused) }
+        } catch let error as ProtocolError where error.code == .bandwidthExceeded {
+            return false
+        }
+        return goesAgain
+    }
+
     /// Settles what was gathered. Call once, last.
     func finish() throws {
         repeat {

@@ -48,6 +48,10 @@ enum NodeSchema {
         migrator.registerMigration("node struck") { database in
             for change in struck { try database.execute(sql: change) }
         }
+        migrator.registerMigration("node last commands") { database in
+            // SHA-256 of the command that has the counter, so that a repeat of it is told from another.
+            try database.execute(sql: "ALTER TABLE node_device ADD COLUMN command BLOB")
+        }
     }
 
     /// For what is asked with each connection and each account that ends.

@@ -126,17 +126,26 @@ extension NodeTransaction {
     }
 
     /// Checks that a command's counter grows and stores it with the state that the command changes (D-8).
-    /// - Returns: false for a repeat of a command that was carried out.
+    /// - Returns: false for a repeat of the last command that was carried out.
+    /// - Throws: `ProtocolError` 2000 for any other whose counter is not greater: its device has to hear that nothing came
+    ///   of it.
     func advanceCounter(_ command: SignedCommand) throws -> Bool {
         guard
             let row = try row(
-                "SELECT counter FROM node_device WHERE user = ? AND device = ?",
+                "SELECT counter, command FROM node_device WHERE user = ? AND device = ?",
                 [command.userID.text, command.device.text])
         else { return false }
-        guard command.counter > row["counter"] as Int64 else { return false }
+        let hash = SHA256Digest.of(command.object.canonicalBytes())
+        let last: Int64 = row["counter"]
+        guard command.counter > last else {
+            // Stores of before have the counter alone.
+            let stored = (row["command"] as Data?).map { [UInt8]($0) }
+            if command.counter == last, stored ?? hash == hash { return false }
+            throw ProtocolError.counterUsed(last: last)
+        }
         try run(
-            "UPDATE node_device SET counter = ? WHERE user = ? AND device = ?",
-            [command.counter, command.userID.text, command.device.text])
+            "UPDATE node_device SET counter = ?, command = ? WHERE user = ? AND device = ?",
+            [command.counter, Data(hash), command.userID.text, command.device.text])
         return true
     }
 }
@@ -144,6 +153,15 @@ extension NodeTransaction {
 extension ProtocolError {
     static var nameTaken: Self {
         Self(.insufficientPermissions, "The username is taken on this node.", hint: "Choose another username.")
+    }
+
+    static func counterUsed(last: Int64) -> Self {
+        Self(
+            .invalidMessageFormat, "The node has had a later command of this device.",
+            hint:
+                "Its store was put back to an earlier state, a copy of it is in use, or the command was overtaken on its "
+                + "way. Do again what you asked for.",
+            details: ["counter": .integer(last)])
     }
 
     static var deviceUnlisted: Self { Self(.userNotFound, "The author's device is not listed here.") }

@@ -78,7 +78,7 @@ CREATE TABLE node_device (
   noise_key BLOB NOT NULL CHECK (length(noise_key) = 32),
   signed_pre_key BLOB,
   counter INTEGER NOT NULL DEFAULT 0,
-  last_seen INTEGER, kem_pre_key BLOB,
+  last_seen INTEGER, kem_pre_key BLOB, command BLOB,
   PRIMARY KEY (user, device)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE node_epoch (
