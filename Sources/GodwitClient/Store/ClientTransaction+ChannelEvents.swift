@@ -86,20 +86,6 @@ extension ClientTransaction {
             [Data(item), id.name.text, id.node.text])
     }
 
-    /// Leaves again if this command was the own leaving of a channel that this device is still in.
-    func leaveAgain(_ command: [UInt8]) throws -> Bool {
-        guard let channel = try leaving(by: command) else { return false }
-        try leave(channel)
-        return true
-    }
-
-    /// The channel that this device leaves with a command.
-    func leaving(by command: [UInt8]) throws -> ChannelID? {
-        let row = try row(
-            "SELECT * FROM client_channel WHERE leaves = ? AND state IN ('member', 'joining')", [Data(command)])
-        return try row.map { try KnownChannel($0).id }
-    }
-
     /// Whether the refused item was the own leaving.
     func stays(_ refusal: Refusal) throws {
         try run("UPDATE client_channel SET leaves = NULL WHERE leaves = ?", [Data(refusal.item)])

@@ -129,10 +129,16 @@ extension ClientTransaction {
         }
     }
 
+    /// Attempts to come into a channel up to which a refused one goes again by itself: a node that is never content must
+    /// not keep a link busy.
+    private static let refusedAttemptsMax: Int64 = 8
+
     /// Asks again what this command asked for, if that is to create or join a channel.
     func enterAgain(_ refused: [UInt8]) throws -> Bool {
         let row = try row(
-            "SELECT * FROM client_channel WHERE command = ? AND state = 'joining' AND leaves IS NULL", [Data(refused)])
+            """
+            SELECT * FROM client_channel WHERE command = ? AND state = 'joining' AND leaves IS NULL AND attempts < ?
+            """, [Data(refused), Self.refusedAttemptsMax])
         if let row { try enterAgain(row) }
         return row != nil
     }

@@ -45,23 +45,25 @@ extension ClientTransaction {
             let digest = Data(SHA256Digest.of(item.body))
             try run("UPDATE client_channel SET expired = 1 WHERE command = ? AND state = 'joining'", [digest])
             try run("UPDATE client_epoch SET unsent = ? WHERE item = ?", [Data(item.body), digest])
-            try leaveLater([UInt8](digest))
+            try leaveAgain(digest)
             if case .epochKey(let key)? = try? ProtocolObject(parsing: item.body) { try handOutAgain(key) }
         case .receipt: return
         }
     }
 
     /// The home node never took the command with which this user leaves a channel.
-    private func leaveLater(_ command: [UInt8]) throws {
-        guard let channel = try leaving(by: command) else { return }
+    private func leaveAgain(_ command: Data) throws {
+        guard let row = try row("SELECT * FROM client_channel WHERE leaves = ?", [command]) else { return }
+        let channel = try KnownChannel(row)
+        guard channel.state == .member || channel.state == .joining else { return }
         do {
-            try inSavepoint { try self.leave(channel) }
+            try inSavepoint { try self.leave(channel.id) }
         } catch let error as ProtocolError where error.code == .bandwidthExceeded {
             // Nothing goes by itself then, and nothing says that it does.
-            try run("UPDATE client_channel SET leaves = NULL WHERE leaves = ?", [Data(command)])
+            try run("UPDATE client_channel SET leaves = NULL WHERE channel = ?", [channel.row])
             try warn(
                 Rejected(.expired, "Leaving a channel was not handed over in time.", hint: "Leave it again."),
-                about: channel.text)
+                about: channel.id.text)
         }
     }
 

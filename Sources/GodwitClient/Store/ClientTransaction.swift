@@ -85,13 +85,13 @@ final class ClientTransaction {
     private static let counterMax: Int64 = 1 << 52
 
     /// The home node has had a command under `last`, and so took none of this device that has a lower number.
-    /// - Returns: whether the refused command, of which the device knows what it was for, goes again.
+    /// - Returns: whether the refused command goes again: it is to create or join a channel.
     func numberOn(from last: Int64, _ refused: [UInt8]) throws -> Bool {
         guard (1...Self.counterMax).contains(last) else { return false }
         try run("UPDATE client_identity SET counter = max(counter, ?)", [last])
         var goesAgain = false
         do {
-            try inSavepoint { goesAgain = try self.enterAgain(refused) || self.leaveAgain(refused) }
+            try inSavepoint { goesAgain = try self.enterAgain(refused) }
         } catch let error as ProtocolError where error.code == .bandwidthExceeded {
             return false
         }
